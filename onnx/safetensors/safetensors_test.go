@@ -133,7 +133,7 @@ func TestWriteRefuses(t *testing.T) {
 	short.Data = short.Data[:4]
 	for want, list := range map[string][]*onnx.Tensor{
 		`tensor "w" twice`:          {w, w},
-		"8 bytes":                   {short},
+		"4 bytes of data":           {short},
 		"no element type":           {named("c", onnx.NewTensor(onnx.Complex128, 1))},
 		"string":                    {named("c", onnx.NewTensor(onnx.String, 1))},
 		`"__metadata__" is not`:     {named("__metadata__", onnx.NewTensor(onnx.Float, 2))},
