@@ -1,6 +1,10 @@
 package op
 
-import "graft/onnx"
+import (
+	"fmt"
+
+	"graft/onnx"
+)
 
 // Element-wise arithmetic. Binary operators broadcast as NumPy does.
 
@@ -44,4 +48,59 @@ func (b *Builder) Mod(x, y *onnx.Value) *onnx.Value { return b.binary("Mod", x, 
 // Cast converts the element type.
 func (b *Builder) Cast(x *onnx.Value, to onnx.DataType) *onnx.Value {
 	return b.node("Cast", []*onnx.Value{x}, onnx.Int("to", int64(to)))
+}
+
+var elementwise = []Schema{
+	{Name: "Add", Since: 14, MinIn: 2, MaxIn: 2, Out: 1, Infer: broadcast},
+	{Name: "Sub", Since: 14, MinIn: 2, MaxIn: 2, Out: 1, Infer: broadcast},
+	{Name: "Mul", Since: 14, MinIn: 2, MaxIn: 2, Out: 1, Infer: broadcast},
+	{Name: "Div", Since: 14, MinIn: 2, MaxIn: 2, Out: 1, Infer: broadcast},
+	{Name: "Pow", Since: 15, MinIn: 2, MaxIn: 2, Out: 1, Infer: pow},
+	{Name: "Mod", Since: 13, MinIn: 2, MaxIn: 2, Out: 1, Attributes: []string{"fmod"}, Infer: broadcast},
+	{Name: "Min", Since: 13, MinIn: 1, MaxIn: -1, Out: 1, Infer: broadcast},
+	{Name: "Max", Since: 13, MinIn: 1, MaxIn: -1, Out: 1, Infer: broadcast},
+	{Name: "Sum", Since: 13, MinIn: 1, MaxIn: -1, Out: 1, Infer: broadcast},
+	{Name: "Neg", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Abs", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Sign", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Sqrt", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Exp", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Log", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Reciprocal", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Floor", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Ceil", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Round", Since: 11, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Erf", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Sin", Since: 7, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Cos", Since: 7, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Identity", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
+	{Name: "Where", Since: 9, MinIn: 3, MaxIn: 3, Out: 1, Infer: where},
+	{Name: "Clip", Since: 13, MinIn: 1, MaxIn: 3, Out: 1, Attributes: []string{"min", "max"}, Infer: sameAsInput},
+	{Name: "Cast", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Attributes: []string{"to", "saturate"}, Infer: cast},
+}
+
+// pow: the base's element type; the exponent may have another.
+func pow(n *onnx.Node) ([]onnx.TensorType, error) {
+	s, err := broadcastInputs(n, 0)
+	return one(dtypeOf(n, 0), s), err
+}
+
+func where(n *onnx.Node) ([]onnx.TensorType, error) {
+	if d := dtypeOf(n, 0); d != onnx.Bool && d != onnx.Undefined {
+		return nil, fmt.Errorf("condition is %v, wants bool", d)
+	}
+	d, err := sameTypes(n, 1, 3)
+	if err != nil {
+		return nil, err
+	}
+	s, err := broadcastInputs(n, 0)
+	return one(d, s), err
+}
+
+func cast(n *onnx.Node) ([]onnx.TensorType, error) {
+	to := onnx.AttrOr(n, "to", int64(0))
+	if to < 0 || to > 1<<16 || !onnx.DataType(to).Valid() {
+		return nil, fmt.Errorf("to = %d is not an element type", to)
+	}
+	return one(onnx.DataType(to), shapeOf(n, 0).Clone()), nil
 }

@@ -53,9 +53,32 @@ func Infer(n *onnx.Node) ([]onnx.TensorType, error) {
 	if s.Out >= 0 && n.NumOutputs() > s.Out {
 		return nil, fmt.Errorf("%s: %d outputs, has at most %d", n.Op, n.NumOutputs(), s.Out)
 	}
-	types, err := s.Infer(n)
+	types, err := s.inferChecked(n)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", n.Op, err)
+	}
+	return types, nil
+}
+
+// inferChecked applies the rule between bounds of rank and size on what goes in and what comes out.
+func (s *Schema) inferChecked(n *onnx.Node) ([]onnx.TensorType, error) {
+	for i := range n.NumInputs() {
+		if v := n.Input(i); v == nil {
+			if i < s.MinIn {
+				return nil, fmt.Errorf("input %d is absent", i)
+			}
+		} else if err := checkType("input", v.Type); err != nil {
+			return nil, err
+		}
+	}
+	types, err := s.Infer(n)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range types {
+		if err := checkType("output", t); err != nil {
+			return nil, err
+		}
 	}
 	return types, nil
 }
