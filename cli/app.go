@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -132,7 +133,7 @@ func (a *App) perform(c *call) error {
 		if c.doc == nil {
 			c.doc = struct{}{}
 		}
-		if e := writeJSON(c.out, c.doc); e != nil {
+		if e := writeJSON(&copied, c.doc); e != nil {
 			return failed(e, "")
 		}
 	} else if isNo && answer != "" {
@@ -141,6 +142,11 @@ func (a *App) perform(c *call) error {
 	if keep {
 		if e := writeCopy(c.Common.Out, copied.Bytes()); e != nil {
 			return e
+		}
+	}
+	if c.Common.JSON {
+		if _, e := a.Stdout.Write(copied.Bytes()); e != nil {
+			return environment(fmt.Errorf("write stdout: %w", e), "")
 		}
 	}
 	return err
