@@ -33,6 +33,12 @@ func TestHostileFiles(t *testing.T) {
 			le.PutUint32(e[8:], 65535)
 		}
 	}
+	fax := bytes.Clone(tiffData)
+	for i := range int(le.Uint16(fax[ifd:])) {
+		if e := fax[ifd+2+12*i:]; le.Uint16(e) == 259 {
+			le.PutUint16(e[8:], 4)
+		}
+	}
 	outside := bytes.Clone(tiffData)
 	le.PutUint32(outside[4:], 1<<31)
 	hugeBMP := bytes.Clone(bmpData)
@@ -82,6 +88,7 @@ func TestHostileFiles(t *testing.T) {
 		{"old.bmp", append([]byte("BM"), make([]byte, 200)...), "not read here"},
 		{"loop.tif", loop, "list of pages does not end"},
 		{"huge.tif", hugeTIFF, "65535x65535 pixels"},
+		{"fax.tif", fax, "fax picture"},
 		{"outside.tif", outside, "TIFF header is cut short"},
 		{"short.tif", tiffData[:len(tiffData)-40], "TIFF"},
 		{"big.tif", []byte("II+\x00\x08\x00\x00\x00"), "a BigTIFF image"},
