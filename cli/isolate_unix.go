@@ -48,10 +48,11 @@ func (a *App) startChild(ctx context.Context, exe string, args []string, verbose
 	report := make(chan string, 1)
 	go func() { report <- readReport(crash) }()
 	ended := make(chan error, 1)
-	done := make(chan struct{})
+	done, passed := make(chan struct{}), make(chan int, 1)
 	go func() {
-		cancelled := ctx.Done()
-		for n := 0; ; {
+		n := 0
+		defer func() { passed <- n }()
+		for cancelled := ctx.Done(); ; {
 			select {
 			case <-done:
 				return
@@ -69,7 +70,7 @@ func (a *App) startChild(ctx context.Context, exe string, args []string, verbose
 	ended <- cmd.Wait()
 	close(done)
 
-	end := childEnd{lastWords: telling(<-report)}
+	end := childEnd{lastWords: telling(<-report), stopped: <-passed > 0}
 	var exit *exec.ExitError
 	if err := <-ended; err != nil && !errors.As(err, &exit) {
 		return childEnd{}, err

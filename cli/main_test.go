@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -136,6 +137,7 @@ func runProbe(c *call) error {
 	case "exit":
 		os.Exit(1)
 	case "recurse":
+		debug.SetMaxStack(1 << 20)
 		c.Print("%d", recurse(1))
 	case "limits":
 		return printLimits(c)
@@ -154,7 +156,13 @@ func (runtimeFault) ExitCode() int { return exitRuntime }
 func (runtimeFault) Hint() string  { return "try --provider cpu" }
 func (runtimeFault) File() string  { return "model.onnx" }
 
-func recurse(n int) int { return recurse(n+1) + 1 }
+// recurse runs out of stack long before it ends.
+func recurse(n int) int {
+	if n < 0 {
+		return 0
+	}
+	return recurse(n+1) + 1
+}
 
 // die raises a signal for this process and waits for it.
 func die(s syscall.Signal) error {
