@@ -8,6 +8,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"slices"
 	"strings"
 
 	"golang.org/x/image/bmp"
@@ -44,7 +45,7 @@ func DecodeImage(name string, data []byte) (m *Image, err error) {
 	case format == "":
 		return refuse(formatsHint, nil, "is not an image")
 	case !ok:
-		return refuse(formatsHint, nil, "is not an image that is read here but %s", format)
+		return refuse(formatsHint, nil, "is %s", format)
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -86,14 +87,21 @@ func DecodeImage(name string, data []byte) (m *Image, err error) {
 	return m.upright(meta.orientation), nil
 }
 
+// endsEarly are the decoders' words for pixel data that ends before the last pixel.
+var endsEarly = []string{"not enough pixel data", "short Huffman data", "missing 0xff00 sequence"}
+
 // explain turns a decoder's error into a reason and a hint.
 func explain(what string, err error) (reason, hint string) {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+	text := err.Error()
+	early := func(s string) bool { return strings.Contains(text, s) }
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || slices.ContainsFunc(endsEarly, early) {
 		return what + " is cut short", "fetch the file again"
 	}
-	text := err.Error()
 	for _, prefix := range []string{"png: ", "bmp: ", "tiff: ", "webp: ", "invalid JPEG format: ", "unsupported JPEG feature: "} {
 		text = strings.TrimPrefix(text, prefix)
+	}
+	if strings.Contains(text, "dimension overflow") {
+		return what + " claims an absurd number of pixels", "save it anew"
 	}
 	if strings.Contains(err.Error(), "nsupported") {
 		return what + " uses a feature that is not read here (" + text + ")", "save it as PNG"

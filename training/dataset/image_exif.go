@@ -27,6 +27,11 @@ func readMetadata(format string, data []byte) metadata {
 		webpMetadata(data, &meta)
 	case formatTIFF:
 		meta.orientation = exifOrientation(data)
+		// The decoder takes fax runs for black on white whatever the photometric tag says, so that half of such files
+		// would come out as negatives.
+		if c, _ := tiffValue(data, 0x0103); c >= 2 && c <= 4 {
+			meta.reason, meta.hint = "TIFF holds a black and white fax picture", "save it as PNG"
+		}
 		tiffPages(data, &meta)
 	}
 	return meta
@@ -164,14 +169,22 @@ func tiffOrder(b []byte) binary.ByteOrder {
 // exifOrientation is the orientation, 1 to 8, in the first directory of a TIFF structure, which is what EXIF is. Whatever
 // is not one counts as 1, upright.
 func exifOrientation(b []byte) int {
-	const tag, short, long, entrySize = 0x0112, 3, 4, 12
+	if v, ok := tiffValue(b, 0x0112); ok && v >= 1 && v <= 8 {
+		return int(v)
+	}
+	return 1
+}
+
+// tiffValue is the value of a tag that holds a single integer in the first directory of a TIFF structure.
+func tiffValue(b []byte, tag uint16) (uint32, bool) {
+	const short, long, entrySize = 3, 4, 12
 	order := tiffOrder(b)
 	if order == nil {
-		return 1
+		return 0, false
 	}
 	at := int64(order.Uint32(b[4:]))
 	if at+2 > int64(len(b)) {
-		return 1
+		return 0, false
 	}
 	count := int(order.Uint16(b[at:]))
 	entries := b[at+2:]
@@ -179,19 +192,14 @@ func exifOrientation(b []byte) int {
 		if order.Uint16(entries) != tag || order.Uint32(entries[4:]) != 1 {
 			continue
 		}
-		var v uint32
 		switch order.Uint16(entries[2:]) {
 		case short:
-			v = uint32(order.Uint16(entries[8:]))
+			return uint32(order.Uint16(entries[8:])), true
 		case long:
-			v = order.Uint32(entries[8:])
+			return order.Uint32(entries[8:]), true
 		}
-		if v >= 1 && v <= 8 {
-			return int(v)
-		}
-		return 1
 	}
-	return 1
+	return 0, false
 }
 
 // upright turns and mirrors m as EXIF's orientation says it was stored: 3 upside down, 6 lying on its left side, 8 on its
