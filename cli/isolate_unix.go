@@ -47,7 +47,6 @@ func (a *App) startChild(ctx context.Context, exe string, args []string, verbose
 	crashW.Close()
 	report := make(chan string, 1)
 	go func() { report <- readReport(crash) }()
-	ended := make(chan error, 1)
 	done, passed := make(chan struct{}), make(chan int, 1)
 	go func() {
 		n := 0
@@ -67,12 +66,12 @@ func (a *App) startChild(ctx context.Context, exe string, args []string, verbose
 			}
 		}
 	}()
-	ended <- cmd.Wait()
+	err = cmd.Wait()
 	close(done)
 
 	end := childEnd{lastWords: telling(<-report), stopped: <-passed > 0}
 	var exit *exec.ExitError
-	if err := <-ended; err != nil && !errors.As(err, &exit) {
+	if err != nil && !errors.As(err, &exit) {
 		return childEnd{}, err
 	}
 	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)

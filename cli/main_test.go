@@ -92,6 +92,12 @@ func runProbe(c *call) error {
 		t.Add("enc1/Conv", 9216, 461)
 		t.Add("evil\x1b[2J\nname", 7, 1)
 		c.Table(t)
+	case "write":
+		path, err := c.OutFile()
+		if err != nil || c.Common.DryRun {
+			return err
+		}
+		return writeCopy(path, []byte("made\n"))
 	case "no":
 		c.Print("they differ")
 		return no("two outputs differ")
