@@ -124,7 +124,9 @@ func (a *App) perform(c *call) error {
 	var answer no
 	isNo := errors.As(err, &answer)
 	if err != nil && !isNo {
-		if c.ctx.Err() != nil && !errors.Is(err, context.Canceled) {
+		if c.ctx.Err() != nil && codeOf(err) != exitEnvironment {
+			// A run that was told to stop fails in its own words; trouble with
+			// the disk while saving is still worth telling.
 			return &Error{Err: err, Code: exitInterrupted}
 		}
 		return err

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -91,6 +92,12 @@ func runProbe(c *call) error {
 		t.Add("enc1/Conv", 9216, 461)
 		t.Add("evil\x1b[2J\nname", 7, 1)
 		c.Table(t)
+	case "write":
+		path, err := c.OutFile()
+		if err != nil || c.Common.DryRun {
+			return err
+		}
+		return writeCopy(path, []byte("made\n"))
 	case "no":
 		c.Print("they differ")
 		return no("two outputs differ")
@@ -136,6 +143,7 @@ func runProbe(c *call) error {
 	case "exit":
 		os.Exit(1)
 	case "recurse":
+		debug.SetMaxStack(1 << 20)
 		c.Print("%d", recurse(1))
 	case "limits":
 		return printLimits(c)
@@ -154,7 +162,13 @@ func (runtimeFault) ExitCode() int { return exitRuntime }
 func (runtimeFault) Hint() string  { return "try --provider cpu" }
 func (runtimeFault) File() string  { return "model.onnx" }
 
-func recurse(n int) int { return recurse(n+1) + 1 }
+// recurse runs out of stack long before it ends.
+func recurse(n int) int {
+	if n < 0 {
+		return 0
+	}
+	return recurse(n+1) + 1
+}
 
 // die raises a signal for this process and waits for it.
 func die(s syscall.Signal) error {
