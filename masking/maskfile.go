@@ -3,9 +3,9 @@ package masking
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
-
-	"github.com/google/renameio/v2"
 
 	"graft/onnx"
 	"graft/onnx/limits"
@@ -57,7 +57,7 @@ func readMask(f *safetensors.File, e safetensors.Entry) (*Mask, error) {
 
 // WriteFile writes the set as a mask file of bool tensors, in order and with metadata. An existing file is replaced as a
 // whole when the new one is complete and on disk.
-func (s *Set) WriteFile(path string, metadata map[string]string) (err error) {
+func (s *Set) WriteFile(path string, metadata map[string]string) error {
 	tensors := make([]*onnx.Tensor, len(s.masks))
 	for i, m := range s.masks {
 		t := onnx.NewTensor(onnx.Bool, m.Dims...)
@@ -65,20 +65,39 @@ func (s *Set) WriteFile(path string, metadata map[string]string) (err error) {
 		copy(onnx.View[bool](t), m.Keep)
 		tensors[i] = t
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
-	if err != nil {
-		return fmt.Errorf("write mask file: %w", err)
-	}
-	defer f.Cleanup()
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err = safetensors.Write(w, tensors, metadata); err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = f.CloseAtomicallyReplace()
-	}
-	if err != nil {
+	if err := replaceFile(path, func(w io.Writer) error { return safetensors.Write(w, tensors, metadata) }); err != nil {
 		return fmt.Errorf("write mask file: %w", err)
 	}
 	return nil
+}
+
+// replaceFile writes a file beside path, syncs it and renames it to path; on an error nothing is left of it.
+func replaceFile(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".mask-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err = write(w); err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	return err
 }
