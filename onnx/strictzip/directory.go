@@ -112,7 +112,7 @@ func (e *Entry) readCentral(r *limits.Reader) error {
 	if err != nil {
 		return err
 	}
-	if err := checkName(name, field); err != nil {
+	if err := CheckName(name); err != nil {
 		return err
 	}
 	e.Name, e.flags, e.crc = name, le.Uint16(h[8:]), le.Uint32(h[16:])
@@ -145,14 +145,14 @@ func (e *Entry) readCentral(r *limits.Reader) error {
 	return nil
 }
 
-// checkName wants a relative slash-separated path of plain components.
-func checkName(name, field string) error {
+// CheckName wants a relative slash-separated path of plain components.
+func CheckName(name string) error {
 	bad := name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsAny(name, "\\:") || strings.ContainsFunc(name, unicode.IsControl)
 	for part := range strings.SplitSeq(name, "/") {
 		bad = bad || part == "" || part == "." || part == ".."
 	}
 	if bad {
-		return limits.Refuse(field, "the name is no plain relative path")
+		return limits.Refuse("zip entry "+limits.Name(name), "the name is no plain relative path")
 	}
 	return nil
 }
