@@ -13,7 +13,7 @@ import (
 // weights in other files is refused, since bytes have no folder to look in: Load reads those. What the IR does not know
 // (functions, training information, fields of newer standards) is carried along and written back by Encode.
 //
-// The error is an *InputError that names what is wrong and where.
+// The error is a *limits.InputError for bytes that are no ONNX file, an *InvalidError for a model that contradicts itself.
 func Decode(data []byte) (*Model, error) { return decode(data, nil) }
 
 // DecodeTensor reads a tensor from the bytes of a TensorProto, as in the .pb files of ONNX's test data.
@@ -66,17 +66,18 @@ func decode(data []byte, external func(*onnxpb.ModelProto) error) (*Model, error
 // decoder turns messages into the IR. It takes what it understands out of each message; what is left becomes an extra.
 type decoder struct {
 	problems []string
+	notes    []string // what was odd, but has one reading
 }
 
 func (d *decoder) problem(format string, args ...any) {
 	if len(d.problems) < maxProblems {
-		d.problems = append(d.problems, fmt.Sprintf(format, args...))
+		d.problems = append(d.problems, printable(fmt.Sprintf(format, args...)))
 	}
 }
 
 func (d *decoder) err() error {
 	if len(d.problems) > 0 {
-		return &InputError{Problems: d.problems}
+		return &InvalidError{Problems: d.problems}
 	}
 	return nil
 }
@@ -90,20 +91,33 @@ func (d *decoder) model(pb *onnxpb.ModelProto) *Model {
 		Version:         pb.GetModelVersion(),
 		Doc:             pb.GetDocString(),
 		Metadata:        d.metadata(pb.MetadataProps, "model"),
-		functions:       pb.Functions,
 	}
-	for _, o := range pb.OpsetImport {
-		k := Opset{Domain: o.GetDomain(), Version: o.GetVersion()}
-		o.Domain, o.Version = nil, nil
-		k.extra = string(rest(o))
-		m.Opsets = append(m.Opsets, k)
-	}
-	d.functions(pb.Functions)
+	m.Opsets = d.opsets(pb.OpsetImport)
 	m.Graph = d.graph(pb.Graph, "graph", nil)
+	if len(pb.Functions) <= maxFunctions {
+		for _, f := range pb.Functions {
+			m.functions = append(m.functions, d.function(f))
+		}
+		m.calls(d.problem)
+	} else {
+		d.problem("%d functions, at most %d are read", len(pb.Functions), maxFunctions)
+	}
+	m.notes = d.notes
 	pb.IrVersion, pb.ProducerName, pb.ProducerVersion, pb.Domain, pb.ModelVersion, pb.DocString = nil, nil, nil, nil, nil, nil
 	pb.MetadataProps, pb.Functions, pb.OpsetImport, pb.Graph = nil, nil, nil, nil
 	m.extra = rest(pb)
 	return m
+}
+
+func (d *decoder) opsets(list []*onnxpb.OperatorSetIdProto) []Opset {
+	var out []Opset
+	for _, o := range list {
+		k := Opset{Domain: o.GetDomain(), Version: o.GetVersion()}
+		o.Domain, o.Version = nil, nil
+		k.extra = string(rest(o))
+		out = append(out, k)
+	}
+	return out
 }
 
 func (d *decoder) metadata(props []*onnxpb.StringStringEntryProto, where string) Metadata {

@@ -64,6 +64,7 @@ func (d *decoder) graph(pb *onnxpb.GraphProto, where string, s *scope) *Graph {
 		g.inputs = append(g.inputs, v)
 	}
 	d.initializers(pb, g, s, where, define)
+	pb.Node = d.lastConstants(pb.Node, where)
 	for i, n := range pb.Node {
 		node := &Node{graph: g}
 		g.nodes = append(g.nodes, node)
@@ -99,6 +100,31 @@ func (d *decoder) graph(pb *onnxpb.GraphProto, where string, s *scope) *Graph {
 	pb.ValueInfo = infos
 	g.extra = rest(pb)
 	return g
+}
+
+// lastConstants drops each Constant node whose output a later Constant makes again: ONNX Runtime reads the last one, and
+// its own tools write such files. Any other second definition is refused.
+func (d *decoder) lastConstants(nodes []*onnxpb.NodeProto, where string) []*onnxpb.NodeProto {
+	constant := func(n *onnxpb.NodeProto) bool {
+		return n.GetOpType() == "Constant" && canonicalDomain(n.GetDomain()) == "" && len(n.Input) == 0 && len(n.Output) == 1
+	}
+	last := map[string]int{}
+	for i, n := range nodes {
+		if constant(n) {
+			last[n.Output[0]] = i
+		}
+	}
+	var kept []*onnxpb.NodeProto
+	for i, n := range nodes {
+		if constant(n) && last[n.Output[0]] > i && n.Output[0] != "" {
+			if len(d.notes) < maxProblems {
+				d.notes = append(d.notes, printable(fmt.Sprintf("%s: two Constant nodes make %q, the last one counts", where, n.Output[0])))
+			}
+			continue
+		}
+		kept = append(kept, n)
+	}
+	return kept
 }
 
 // initializers reads the dense and the sparse ones. Up to IR version 3 each is an input as well: then it is one value in

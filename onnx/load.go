@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"graft/onnx/limits"
 )
 
 // LoadOptions say what Load may do beyond reading the file. The zero value suits.
@@ -19,9 +21,9 @@ func Load(path string, o LoadOptions) (*Model, error) {
 		return nil, fmt.Errorf("load model: %w", err)
 	}
 	m, err := decode(data, nil)
-	var refused *InputError
-	if errors.As(err, &refused) {
-		refused.File = path
+	if invalid, ok := errors.AsType[*InvalidError](err); ok {
+		invalid.File = path
+		return nil, invalid
 	}
-	return m, err
+	return m, limits.InFile(path, err)
 }
