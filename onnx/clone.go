@@ -35,7 +35,7 @@ func (g *Graph) cloneInto(m map[*Value]*Value) *Graph {
 			return w
 		}
 		w := &Value{Name: v.Name, Type: v.Type, Doc: v.Doc, Const: v.Const, Sparse: v.Sparse,
-			typeProto: v.typeProto, extra: v.extra, index: v.index}
+			typeProto: v.typeProto, typeExact: v.typeExact, listed: v.listed, extra: v.extra, index: v.index}
 		w.Type.Shape = v.Type.Shape.Clone()
 		m[v] = w
 		return w

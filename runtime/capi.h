@@ -1,0 +1,160 @@
+#ifndef GRAFT_CAPI_H
+#define GRAFT_CAPI_H
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <stdbool.h>
+
+// The functions of ONNX Runtime's C API that the Go binding does not reach (values of rank 0 and of every element type,
+// outputs chosen for each run, symbolic dimensions, the list of providers), by their position in the function table.
+// Positions never change once released; TestAPISlots compares these with the header that the binding carries.
+enum {
+	SlotGetErrorCode = 1,
+	SlotGetErrorMessage = 2,
+	SlotRun = 9,
+	SlotSessionGetInputCount = 30,
+	SlotSessionGetOutputCount = 31,
+	SlotSessionGetOverridableInitializerCount = 32,
+	SlotSessionGetInputTypeInfo = 33,
+	SlotSessionGetOutputTypeInfo = 34,
+	SlotSessionGetOverridableInitializerTypeInfo = 35,
+	SlotSessionGetInputName = 36,
+	SlotSessionGetOutputName = 37,
+	SlotSessionGetOverridableInitializerName = 38,
+	SlotCreateTensorAsOrtValue = 48,
+	SlotCreateTensorWithDataAsOrtValue = 49,
+	SlotGetTensorMutableData = 51,
+	SlotGetStringTensorDataLength = 53,
+	SlotGetStringTensorContent = 54,
+	SlotCastTypeInfoToTensorInfo = 55,
+	SlotGetOnnxTypeFromTypeInfo = 56,
+	SlotGetTensorElementType = 60,
+	SlotGetDimensionsCount = 61,
+	SlotGetDimensions = 62,
+	SlotGetSymbolicDimensions = 63,
+	SlotGetTensorTypeAndShape = 65,
+	SlotGetValueType = 67,
+	SlotCreateCpuMemoryInfo = 69,
+	SlotAllocatorFree = 76,
+	SlotGetAllocatorWithDefaultOptions = 78,
+	SlotReleaseStatus = 93,
+	SlotReleaseValue = 96,
+	SlotReleaseTypeInfo = 98,
+	SlotReleaseTensorTypeAndShapeInfo = 99,
+	SlotGetAvailableProviders = 125,
+	SlotReleaseAvailableProviders = 126,
+	SlotHasValue = 192,
+	SlotGetResizedStringTensorElementBuffer = 252,
+	SlotTensorTypeAndShape_HasShape = 390,
+};
+
+typedef const void *const *Table;
+typedef void *Status;
+typedef struct { void *value; Status status; } Result;
+typedef struct { const void *(*GetApi)(uint32_t); const char *(*GetVersionString)(void); } ApiBase;
+
+static inline const ApiBase *api_base(void *function) { return ((const ApiBase *(*)(void))function)(); }
+static inline const char *base_version(const ApiBase *b) { return b && b->GetVersionString ? b->GetVersionString() : NULL; }
+static inline Table base_table(const ApiBase *b, uint32_t version) { return b && b->GetApi ? (Table)b->GetApi(version) : NULL; }
+
+static inline int error_code(Table t, Status s) { return ((int (*)(Status))t[SlotGetErrorCode])(s); }
+static inline const char *error_message(Table t, Status s) { return ((const char *(*)(Status))t[SlotGetErrorMessage])(s); }
+static inline void release(Table t, int slot, void *p) { ((void (*)(void *))t[slot])(p); }
+
+static inline Result memory_info(Table t) { // OrtDeviceAllocator, OrtMemTypeDefault
+	Result r = {0};
+	r.status = ((Status (*)(int, int, void **))t[SlotCreateCpuMemoryInfo])(0, 0, &r.value);
+	return r;
+}
+static inline Result default_allocator(Table t) {
+	Result r = {0};
+	r.status = ((Status (*)(void **))t[SlotGetAllocatorWithDefaultOptions])(&r.value);
+	return r;
+}
+
+static inline Result tensor_over(Table t, void *memory, void *data, size_t bytes, const int64_t *dims, size_t rank, int type) {
+	Result r = {0};
+	static uint64_t empty[2];
+	r.status = ((Status (*)(void *, void *, size_t, const int64_t *, size_t, int, void **))t[SlotCreateTensorWithDataAsOrtValue])(
+		memory, data ? data : empty, bytes, dims, rank, type, &r.value);
+	return r;
+}
+static inline Result tensor_new(Table t, void *allocator, const int64_t *dims, size_t rank, int type) {
+	Result r = {0};
+	r.status = ((Status (*)(void *, const int64_t *, size_t, int, void **))t[SlotCreateTensorAsOrtValue])(
+		allocator, dims, rank, type, &r.value);
+	return r;
+}
+static inline Result string_buffer(Table t, void *tensor, size_t index, size_t bytes) {
+	Result r = {0};
+	r.status = ((Status (*)(void *, size_t, size_t, void **))t[SlotGetResizedStringTensorElementBuffer])(tensor, index, bytes, &r.value);
+	return r;
+}
+static inline Result mutable_data(Table t, void *tensor) {
+	Result r = {0};
+	r.status = ((Status (*)(void *, void **))t[SlotGetTensorMutableData])(tensor, &r.value);
+	return r;
+}
+static inline Status strings_length(Table t, void *tensor, size_t *bytes) {
+	return ((Status (*)(void *, size_t *))t[SlotGetStringTensorDataLength])(tensor, bytes);
+}
+static inline Status strings_content(Table t, void *tensor, void *to, size_t bytes, size_t *offsets, size_t count) {
+	return ((Status (*)(void *, void *, size_t, size_t *, size_t))t[SlotGetStringTensorContent])(tensor, to, bytes, offsets, count);
+}
+static inline Result type_and_shape(Table t, void *tensor) {
+	Result r = {0};
+	r.status = ((Status (*)(void *, void **))t[SlotGetTensorTypeAndShape])(tensor, &r.value);
+	return r;
+}
+static inline Status value_type(Table t, void *value, int *type) { return ((Status (*)(void *, int *))t[SlotGetValueType])(value, type); }
+static inline Status has_value(Table t, void *value, int *has) { return ((Status (*)(void *, int *))t[SlotHasValue])(value, has); }
+static inline Status element_type(Table t, const void *info, int *type) {
+	return ((Status (*)(const void *, int *))t[SlotGetTensorElementType])(info, type);
+}
+static inline Status rank_of(Table t, const void *info, size_t *rank) {
+	return ((Status (*)(const void *, size_t *))t[SlotGetDimensionsCount])(info, rank);
+}
+static inline Status dims_of(Table t, const void *info, int64_t *dims, size_t rank) {
+	return ((Status (*)(const void *, int64_t *, size_t))t[SlotGetDimensions])(info, dims, rank);
+}
+static inline Status symbols_of(Table t, const void *info, void *names, size_t rank) {
+	return ((Status (*)(const void *, void *, size_t))t[SlotGetSymbolicDimensions])(info, names, rank);
+}
+static inline bool has_shape(Table t, const void *info) { return ((bool (*)(const void *))t[SlotTensorTypeAndShape_HasShape])(info); }
+
+static inline Status port_count(Table t, int slot, void *session, size_t *count) {
+	return ((Status (*)(void *, size_t *))t[slot])(session, count);
+}
+static inline Result port_name(Table t, int slot, void *session, size_t i, void *allocator) {
+	Result r = {0};
+	r.status = ((Status (*)(void *, size_t, void *, void **))t[slot])(session, i, allocator, &r.value);
+	return r;
+}
+static inline Result port_type(Table t, int slot, void *session, size_t i) {
+	Result r = {0};
+	r.status = ((Status (*)(void *, size_t, void **))t[slot])(session, i, &r.value);
+	return r;
+}
+static inline Status onnx_type(Table t, void *info, int *type) { return ((Status (*)(void *, int *))t[SlotGetOnnxTypeFromTypeInfo])(info, type); }
+static inline Result tensor_info(Table t, void *info) { // owned by info
+	Result r = {0};
+	r.status = ((Status (*)(void *, void **))t[SlotCastTypeInfoToTensorInfo])(info, &r.value);
+	return r;
+}
+static inline Status allocator_free(Table t, void *allocator, void *p) { return ((Status (*)(void *, void *))t[SlotAllocatorFree])(allocator, p); }
+
+static inline Result providers(Table t, int *count) {
+	Result r = {0};
+	r.status = ((Status (*)(void **, int *))t[SlotGetAvailableProviders])(&r.value, count);
+	return r;
+}
+static inline Status release_providers(Table t, void *names, int count) {
+	return ((Status (*)(void *, int))t[SlotReleaseAvailableProviders])(names, count);
+}
+
+static inline Status run(Table t, void *session, void *options, void *input_names, void *inputs, size_t n,
+		void *output_names, size_t m, void *outputs) {
+	return ((Status (*)(void *, void *, void *, void *, size_t, void *, size_t, void *))t[SlotRun])(
+		session, options, input_names, inputs, n, output_names, m, outputs);
+}
+#endif

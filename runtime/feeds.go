@@ -1,0 +1,95 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"graft/onnx"
+)
+
+var errClosed = errors.New("the session is closed")
+
+// checkFeed says whether t fits an input.
+func checkFeed(p *Port, t *onnx.Tensor) error {
+	switch {
+	case t == nil:
+		return fmt.Errorf("%w: %q is fed no tensor", ErrFeed, p.Name)
+	case p.Type.DType == onnx.Undefined:
+		return fmt.Errorf("%w: %q is not a tensor", ErrFeed, p.Name)
+	case t.DType != p.Type.DType:
+		return fmt.Errorf("%w: %q wants %v, is fed %v", ErrFeed, p.Name, p.Type, t.Type())
+	}
+	if err := t.Check(); err != nil {
+		return fmt.Errorf("%w: %q: %w", ErrFeed, p.Name, err)
+	}
+	if !shapeFits(p.Type.Shape, t.Dims) {
+		return fmt.Errorf("%w: %q wants %v, is fed %v", ErrFeed, p.Name, p.Type, t.Type())
+	}
+	return nil
+}
+
+// shapeFits reports whether dims agree with what is known of s.
+func shapeFits(s onnx.Shape, dims []int64) bool {
+	if !s.Ranked() {
+		return true
+	}
+	if len(s) != len(dims) {
+		return false
+	}
+	for i, d := range s {
+		if d.Known() && d.Size != dims[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// unknownPort is the error for a name that the model does not have.
+func unknownPort(kind, name string, ports []Port) error {
+	if len(ports) == 0 {
+		return fmt.Errorf("%w: there is no %s %q, the model has none", ErrFeed, kind, name)
+	}
+	return fmt.Errorf("%w: there is no %s %q, nearest: %s", ErrFeed, kind, name, strings.Join(nearest(name, ports), ", "))
+}
+
+// nearest are the names of at most three ports, those with the smallest edit distance first.
+func nearest(name string, ports []Port) []string {
+	type candidate struct {
+		name     string
+		distance int
+	}
+	list := make([]candidate, len(ports))
+	for i, p := range ports {
+		list[i] = candidate{p.Name, editDistance(name, p.Name)}
+	}
+	slices.SortStableFunc(list, func(a, b candidate) int { return a.distance - b.distance })
+	names := []string{}
+	for _, c := range list[:min(3, len(list))] {
+		names = append(names, fmt.Sprintf("%q", oneLine(c.name)))
+	}
+	return names
+}
+
+// editDistance is Levenshtein's, on the first 64 bytes.
+func editDistance(a, b string) int {
+	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,36 @@
+package runtime
+
+import "graft/onnx"
+
+// Options say where and how a model runs. The zero value is the CPU with all threads and all optimizations.
+type Options struct {
+	Library      string            // ONNX Runtime's shared library; empty: looked up, see FindLibrary
+	Provider     string            // "cpu" (default), "cuda", ...: short or full name
+	DeviceID     int               // for providers of devices
+	Threads      int               // threads within an operator; 0: all
+	Optimization OptLevel          // graph optimizations before the first run
+	Config       map[string]string // ONNX Runtime's session configuration entries
+	CustomOps    []string          // libraries of custom operators, trusted as the program itself
+	Verbose      bool              // let ONNX Runtime write warnings to stderr
+	Log          func(string)      // told before something slow happens, such as fetching the library; may be nil
+}
+
+// OptLevel is how far ONNX Runtime rewrites a graph when it opens it.
+type OptLevel int
+
+// The levels, the default first.
+const (
+	OptimizeAll OptLevel = iota
+	OptimizeNone
+	OptimizeBasic
+	OptimizeExtended
+)
+
+// Port is an input or output of a session. Type.DType is Undefined for what is no tensor (a sequence, a map).
+type Port struct {
+	Name string
+	Type onnx.TensorType
+}
+
+// Link says that an output of one step is an input of the next.
+type Link struct{ Output, Input string }

@@ -1,0 +1,121 @@
+//go:build cgo
+
+package runtime
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// provider checks that the loaded library has the provider asked for.
+func (e *environment) provider(o Options) (string, error) {
+	name := ProviderName(o.Provider)
+	if slices.Contains(e.providers, name) {
+		return name, nil
+	}
+	return "", &MissingError{
+		What: fmt.Sprintf("open session: %s is not in ONNX Runtime %s at %s, which has %s",
+			oneLine(name), e.library.Version, e.library.Path, strings.Join(e.providers, ", ")),
+		Fix: "name a library that has it with --ort-lib FILE, or use --provider cpu",
+	}
+}
+
+// sessionOptions turns o into the binding's options. provider is a full name.
+func sessionOptions(o Options, provider string) (_ *ort.SessionOptions, err error) {
+	options, err := ort.NewSessionOptions()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrRuntime, oneLine(err.Error()))
+	}
+	defer func() {
+		if err != nil {
+			options.Destroy()
+		}
+	}()
+	level, ok := map[OptLevel]ort.GraphOptimizationLevel{
+		OptimizeAll:      ort.GraphOptimizationLevelEnableAll,
+		OptimizeNone:     ort.GraphOptimizationLevelDisableAll,
+		OptimizeBasic:    ort.GraphOptimizationLevelEnableBasic,
+		OptimizeExtended: ort.GraphOptimizationLevelEnableExtended,
+	}[o.Optimization]
+	if !ok || o.Threads < 0 {
+		return nil, fmt.Errorf("open session: no optimization level %d, or threads %d below 0", o.Optimization, o.Threads)
+	}
+	severity := ort.LoggingLevel(ort.LoggingLevelFatal)
+	if o.Verbose {
+		severity = ort.LoggingLevelWarning
+	}
+	steps := []func() error{
+		func() error { return options.SetGraphOptimizationLevel(level) },
+		func() error { return options.SetIntraOpNumThreads(o.Threads) },
+		func() error { return options.SetLogSeverityLevel(severity) },
+	}
+	for _, key := range slices.Sorted(maps.Keys(o.Config)) {
+		steps = append(steps, func() error { return options.AddSessionConfigEntry(key, o.Config[key]) })
+	}
+	for _, path := range o.CustomOps {
+		steps = append(steps, func() error { return options.RegisterCustomOpsLibrary(path) })
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("%w: set session options: %s", ErrRuntime, oneLine(err.Error()))
+		}
+	}
+	if err := appendProvider(options, provider, o.DeviceID); err != nil {
+		return nil, &MissingError{
+			What: fmt.Sprintf("open session: %s does not start: %s", provider, oneLine(err.Error())),
+			Fix:  "install what it needs, or use --provider cpu",
+		}
+	}
+	return options, nil
+}
+
+// appendProvider adds a provider by full name.
+func appendProvider(options *ort.SessionOptions, provider string, device int) error {
+	id := map[string]string{"device_id": strconv.Itoa(device)}
+	switch provider {
+	case CPU:
+		return nil
+	case "CUDAExecutionProvider":
+		cuda, err := ort.NewCUDAProviderOptions()
+		if err != nil {
+			return err
+		}
+		defer cuda.Destroy()
+		if err := cuda.Update(id); err != nil {
+			return err
+		}
+		return options.AppendExecutionProviderCUDA(cuda)
+	case "TensorrtExecutionProvider":
+		tensorrt, err := ort.NewTensorRTProviderOptions()
+		if err != nil {
+			return err
+		}
+		defer tensorrt.Destroy()
+		if err := tensorrt.Update(id); err != nil {
+			return err
+		}
+		return options.AppendExecutionProviderTensorRT(tensorrt)
+	case "CoreMLExecutionProvider":
+		return options.AppendExecutionProviderCoreMLV2(nil)
+	case "DmlExecutionProvider":
+		return options.AppendExecutionProviderDirectML(device)
+	case "OpenVINOExecutionProvider":
+		return options.AppendExecutionProviderOpenVINO(nil)
+	}
+	return options.AppendExecutionProvider(strings.TrimSuffix(provider, "ExecutionProvider"), nil)
+}
+
+// openError tells a device that does not work from a model that is refused.
+func openError(err error, provider string) error {
+	msg := oneLine(strings.TrimPrefix(err.Error(), "Error creating C session: "))
+	if provider != CPU && (strings.Contains(msg, "CUDA failure") || strings.Contains(msg, "CUDA error") ||
+		strings.Contains(msg, "Failed to create "+provider)) {
+		return &MissingError{What: fmt.Sprintf("open session: %s does not start: %s", provider, msg), Fix: "use --provider cpu"}
+	}
+	return fmt.Errorf("%w: %s", ErrModel, msg)
+}
