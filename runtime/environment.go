@@ -4,8 +4,6 @@ package runtime
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -88,14 +86,4 @@ func load(o Options) (*environment, error) {
 	}
 	loaded.env = env
 	return env, nil
-}
-
-// sameFile reports whether two paths lead to one file.
-func sameFile(a, b string) bool {
-	if filepath.Clean(a) == filepath.Clean(b) {
-		return true
-	}
-	x, err1 := os.Stat(a)
-	y, err2 := os.Stat(b)
-	return err1 == nil && err2 == nil && os.SameFile(x, y)
 }

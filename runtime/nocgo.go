@@ -16,6 +16,9 @@ func errNoCgo() error {
 	}
 }
 
+// probe cannot load a library in this build.
+func probe(string) (string, error) { return "", nil }
+
 // Session is a model ready to run; this build makes none.
 type Session struct{}
 
