@@ -21,6 +21,9 @@ var loaded struct {
 	env *environment
 }
 
+// Supported says whether this build can run models at all; a library it must still find.
+func Supported() error { return nil }
+
 // probe loads the library at path, reads its version, checks that it has the API that is needed, and unloads it.
 func probe(path string) (version string, err error) {
 	getAPIBase, unload, err := openLibrary(path)
@@ -48,7 +51,10 @@ func versionProblem(version string, hasAPI bool) error {
 
 // load brings ONNX Runtime into the process on the first call; later calls give the same, or an error when they name
 // another library.
-func load(o Options) (*environment, error) {
+func load(o Options) (*environment, error) { return loadWith(o, true) }
+
+// loadWith is load; without fetch nothing is downloaded.
+func loadWith(o Options, fetch bool) (*environment, error) {
 	loaded.Lock()
 	defer loaded.Unlock()
 	if env := loaded.env; env != nil {
@@ -60,7 +66,7 @@ func load(o Options) (*environment, error) {
 		}
 		return env, nil
 	}
-	library, err := FindLibrary(o)
+	library, err := newFinder(o, fetch).find(o)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ const fixMissing = "graft runtime install --from FILE, or --ort-lib FILE"
 // is not yet in the module cache. What the first two name must be usable. Elsewhere a library that is not, is passed over;
 // checking one loads it. The error is a *MissingError with every place that was tried.
 func FindLibrary(o Options) (*Library, error) {
-	return newFinder(o).find(o)
+	return newFinder(o, true).find(o)
 }
 
 // explicitLibrary is the library that the user names, and how.
@@ -41,7 +41,7 @@ type finder struct {
 	probe   func(path string) (version string, err error)
 }
 
-func newFinder(o Options) *finder {
+func newFinder(o Options, fetch bool) *finder {
 	f := &finder{probe: probeFile}
 	if exe, err := os.Executable(); err == nil {
 		if resolved, err := filepath.EvalSymlinks(exe); err == nil {
@@ -55,7 +55,7 @@ func newFinder(o Options) *finder {
 	for _, dir := range systemFolders() {
 		f.folders = append(f.folders, folder{dir, "system"})
 	}
-	f.module = func() (string, Place) { return moduleLibrary(true, o.Log) }
+	f.module = func() (string, Place) { return moduleLibrary(fetch, o.Log) }
 	return f
 }
 
