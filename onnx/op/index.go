@@ -12,6 +12,11 @@ func (b *Builder) Gather(x, indices *onnx.Value, axis int64) *onnx.Value {
 	return b.node("Gather", []*onnx.Value{x, indices}, onnx.Int("axis", axis))
 }
 
+// GatherElements picks, at each place of indices, the entry of x that the index names along axis.
+func (b *Builder) GatherElements(x, indices *onnx.Value, axis int64) *onnx.Value {
+	return b.node("GatherElements", []*onnx.Value{x, indices}, onnx.Int("axis", axis))
+}
+
 // ScatterElements writes updates into a copy of x at indices along axis; reduction is none or add.
 func (b *Builder) ScatterElements(x, indices, updates *onnx.Value, axis int64, reduction string) *onnx.Value {
 	attrs := []onnx.Attr{onnx.Int("axis", axis)}
@@ -33,6 +38,7 @@ func (b *Builder) ConstantOfShape(dims *onnx.Value, value *onnx.Tensor) *onnx.Va
 
 var index = []Schema{
 	{Name: "Gather", Since: 13, MinIn: 2, MaxIn: 2, Out: 1, Attributes: []string{"axis"}, Infer: inferGather},
+	{Name: "GatherElements", Since: 13, MinIn: 2, MaxIn: 2, Out: 1, Attributes: []string{"axis"}, Infer: inferGatherElements},
 	{Name: "ScatterElements", Since: 13, Lowest: scatterLowest, MinIn: 3, MaxIn: 3, Out: 1, Attributes: []string{"axis", "reduction"}, Infer: inferScatterElements},
 	{Name: "Range", Since: 11, MinIn: 3, MaxIn: 3, Out: 1, Infer: inferRange},
 	{Name: "ConstantOfShape", Since: 9, MinIn: 1, MaxIn: 1, Out: 1, Attributes: []string{"value"}, Infer: inferConstantOfShape},
@@ -66,6 +72,19 @@ func inferGather(n *onnx.Node) ([]onnx.TensorType, error) {
 		s = onnx.NewShape()
 	}
 	return one(d, s), nil
+}
+
+func inferGatherElements(n *onnx.Node) ([]onnx.TensorType, error) {
+	x, indices := shapeOf(n, 0), shapeOf(n, 1)
+	if x.Ranked() {
+		if _, err := axisOf(onnx.AttrOr(n, "axis", int64(0)), len(x)); err != nil {
+			return nil, err
+		}
+		if indices.Ranked() && len(indices) != len(x) {
+			return nil, fmt.Errorf("indices have rank %d, input has %d", len(indices), len(x))
+		}
+	}
+	return one(dtypeOf(n, 0), indices.Clone()), nil
 }
 
 func scatterLowest(n *onnx.Node) int64 {

@@ -8,6 +8,8 @@ var activation = []row{
 	{op: "Sigmoid", grad: of(gradSigmoid)},
 	{op: "Tanh", grad: of(gradTanh)},
 	{op: "Softplus", grad: of(gradSoftplus)},
+	{op: "Softmax", grad: of(gradSoftmax)},
+	{op: "LogSoftmax", grad: of(gradLogSoftmax)},
 }
 
 // y = max(x, 0): dx = dy where y > 0, else 0. sign y is 0 or 1.
@@ -37,4 +39,16 @@ func gradTanh(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 // y = log(1+exp x): dx = dy sigmoid x.
 func gradSoftplus(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	return b.Mul(dy, b.Sigmoid(n.Input(0)))
+}
+
+// y = exp x / sum exp x along an axis: dx = y (dy - sum dy y).
+func gradSoftmax(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	y, axis := n.Output(0), onnx.AttrOr(n, "axis", int64(-1))
+	weighted := b.Mul(dy, y)
+	return b.Sub(weighted, b.Mul(y, b.ReduceSum(weighted, true, axis)))
+}
+
+// y = x - log sum exp x along an axis: dx = dy - exp y sum dy.
+func gradLogSoftmax(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	return b.Sub(dy, b.Mul(b.Exp(n.Output(0)), b.ReduceSum(dy, true, onnx.AttrOr(n, "axis", int64(-1)))))
 }
