@@ -198,33 +198,37 @@ func axesOf(axes []int64, rank int) (map[int]bool, error) {
 	return set, nil
 }
 
-// product multiplies dimensions: unknown when one is, unless another is 0.
-func product(dims []onnx.Dim) (onnx.Dim, error) {
-	n, unknown := int64(1), onnx.Dim{Size: 1}
+// factors multiplies the known dimensions and lists the others. A zero among them leaves nothing else.
+func factors(dims []onnx.Dim) (n int64, rest []onnx.Dim, err error) {
+	n = 1
 	for _, d := range dims {
 		if d == size(0) {
-			return d, nil
+			return 0, nil, nil
 		}
 	}
 	for _, d := range dims {
 		if !d.Known() {
-			if unknown == size(1) {
-				unknown = d
-			} else {
-				unknown = onnx.UnknownDim
-			}
+			rest = append(rest, d)
 			continue
 		}
 		if n > math.MaxInt64/d.Size {
-			return size(0), fmt.Errorf("product of %v overflows", onnx.Shape(dims))
+			return 0, nil, fmt.Errorf("product of %v overflows", onnx.Shape(dims))
 		}
 		n *= d.Size
 	}
+	return n, rest, nil
+}
+
+// product multiplies dimensions: unknown when one is, unless another is 0 or the others are 1.
+func product(dims []onnx.Dim) (onnx.Dim, error) {
+	n, rest, err := factors(dims)
 	switch {
-	case unknown == size(1):
+	case err != nil:
+		return onnx.UnknownDim, err
+	case len(rest) == 0:
 		return size(n), nil
-	case n == 1:
-		return unknown, nil
+	case len(rest) == 1 && n == 1:
+		return rest[0], nil
 	}
 	return onnx.UnknownDim, nil
 }

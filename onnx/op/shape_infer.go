@@ -258,28 +258,22 @@ func remaining(x, out onnx.Shape, hole int) (onnx.Dim, error) {
 			den = append(den, d)
 		}
 	}
-	a, err := product(num)
+	a, restA, err := factors(num)
 	if err != nil {
-		return a, err
+		return onnx.UnknownDim, err
 	}
-	b, err := product(den)
-	if err != nil {
-		return b, err
-	}
+	b, restB, err := factors(den)
 	switch {
-	case a.Known() && b.Known():
-		if b.Size == 0 {
-			if a.Size != 0 {
-				return a, fmt.Errorf("not divisible")
-			}
-			return onnx.UnknownDim, nil
-		}
-		if a.Size%b.Size != 0 {
-			return a, fmt.Errorf("not divisible")
-		}
-		return size(a.Size / b.Size), nil
-	case b == size(1):
-		return a, nil
+	case err != nil:
+		return onnx.UnknownDim, err
+	case b == 0 && a != 0 && len(restA) == 0, b != 0 && a%b != 0 && len(restA)+len(restB) == 0:
+		return onnx.UnknownDim, fmt.Errorf("not divisible")
+	case b == 0 || a%b != 0 || len(restB) > 0 || len(restA) > 1:
+		return onnx.UnknownDim, nil
+	case len(restA) == 0:
+		return size(a / b), nil
+	case a == b:
+		return restA[0], nil
 	}
 	return onnx.UnknownDim, nil
 }
