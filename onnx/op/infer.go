@@ -262,14 +262,18 @@ func checkType(what string, t onnx.TensorType) error {
 	}
 	total := int64(1)
 	for _, d := range t.Shape {
+		if d.Symbol == "" && d.Size < -1 {
+			return fmt.Errorf("%s has a dimension of size %d", what, d.Size)
+		}
 		if !d.Known() {
 			continue
 		}
 		if d.Size > maxSize {
 			return fmt.Errorf("%s %v is too large", what, t.Shape)
 		}
-		if d.Size == 0 {
-			return nil
+		if total == 0 || d.Size == 0 {
+			total = 0
+			continue
 		}
 		if total > (math.MaxInt64/16)/d.Size {
 			return fmt.Errorf("%s %v is too large", what, t.Shape)
