@@ -35,10 +35,13 @@ func inferEinsum(n *onnx.Node) ([]onnx.TensorType, error) {
 		for _, l := range letters {
 			count[l]++
 			if _, ok := dims[l]; !ok {
-				dims[l] = onnx.UnknownDim
+				dims[l] = size(1)
 			}
 		}
 		if !x.Ranked() {
+			for _, l := range letters {
+				dims[l], _ = broadcastDim(dims[l], onnx.UnknownDim)
+			}
 			ranked = ranked && dots < 0
 			continue
 		}

@@ -85,7 +85,7 @@ var elementwise = []Schema{
 	unaryRow("Atanh", 9, floats22),
 	unaryRow("Identity", 7, narrow19),
 	row("Where", 9, 3, 3, accepted{{9, anything}, {16, bfloat}}, where).typedBy(1),
-	row("Clip", 11, 1, 3, extremum, clip, "min", "max"),
+	row("Clip", 11, 1, 3, extremum, clip, "min", "max").lowest(clipLowest),
 	row("Cast", 7, 1, 1, castable, cast, "to", "saturate", "round_mode").lowest(castLowest),
 	row("CastLike", 15, 2, 2, castable, castLike, "saturate", "round_mode").lowest(castLowest),
 }
@@ -101,6 +101,14 @@ func powLowest(n *onnx.Node) int64 {
 		return 15
 	}
 	return 12
+}
+
+// clipLowest: the bounds are inputs since 11.
+func clipLowest(n *onnx.Node) int64 {
+	if n.NumInputs() == 1 {
+		return 7
+	}
+	return 11
 }
 
 // castLowest: the type that is made counts as the one that is read; saturate came with the 8-bit floats.

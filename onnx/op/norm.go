@@ -19,8 +19,8 @@ func (b *Builder) BatchNormalization(x, scale, bias, mean, variance *onnx.Value,
 
 var norm = []Schema{
 	row("InstanceNormalization", 7, 3, 3, floats22, channelNorm, "epsilon"),
-	row("BatchNormalization", 9, 5, 5, accepted{{9, floats}, {14, bfloat}}, channelNorm, "epsilon", "momentum", "training_mode").
-		outs(3).lowest(batchNormLowest),
+	row("BatchNormalization", 9, 5, 5, accepted{{9, floats}, {14, bfloat}}, channelNorm, "epsilon", "momentum", "training_mode", "spatial").
+		outs(5).lowest(batchNormLowest),
 	row("LayerNormalization", 17, 2, 3, accepted{{17, floats | bfloat}}, layerNorm, "axis", "epsilon", "stash_type").outs(3),
 	row("GroupNormalization", 21, 3, 3, accepted{{21, floats | bfloat}}, channelNorm, "epsilon", "num_groups", "stash_type"),
 	row("LpNormalization", 7, 1, 1, floats22, alongAxis(-1), "axis", "p"),
@@ -33,7 +33,7 @@ func batchNormLowest(n *onnx.Node) int64 {
 	if _, err := sameTypes(n, 0, n.NumInputs()); err != nil {
 		return 15
 	}
-	if _, ok := n.Attr("training_mode"); ok || n.NumOutputs() > 1 {
+	if _, ok := n.Attr("training_mode"); ok || n.NumOutputs() > 1 && n.NumOutputs() < 4 {
 		return 14
 	}
 	return 9

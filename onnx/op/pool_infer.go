@@ -9,18 +9,18 @@ import (
 var poolAttributes = []string{"kernel_shape", "strides", "pads", "dilations", "auto_pad", "ceil_mode"}
 
 var pool = []Schema{
-	row("AveragePool", 11, 1, 1, floats22, inferPool, append([]string{"count_include_pad"}, poolAttributes...)...).lowest(poolLowest(11, 19)),
-	row("MaxPool", 11, 1, 1, accepted{{8, floats}, {12, bytes}, {22, bfloat}}, inferPool, append([]string{"storage_order"}, poolAttributes...)...).outs(2),
-	row("LpPool", 11, 1, 1, floats22, inferPool, append([]string{"p"}, poolAttributes...)...).lowest(poolLowest(18, 18)),
+	row("AveragePool", 7, 1, 1, floats22, inferPool, append([]string{"count_include_pad"}, poolAttributes...)...).lowest(poolLowest(7, 10, 19)),
+	row("MaxPool", 8, 1, 1, accepted{{8, floats}, {12, bytes}, {22, bfloat}}, inferPool, append([]string{"storage_order"}, poolAttributes...)...).outs(2).lowest(poolLowest(8, 10, 10)),
+	row("LpPool", 7, 1, 1, floats22, inferPool, append([]string{"p"}, poolAttributes...)...).lowest(poolLowest(7, 18, 18)),
 	row("GlobalAveragePool", 7, 1, 1, floats22, inferGlobalPool),
 	row("GlobalMaxPool", 7, 1, 1, floats22, inferGlobalPool),
 	row("GlobalLpPool", 7, 1, 1, floats22, inferGlobalPool, "p"),
 }
 
 // poolLowest: ceil_mode and dilations came later to some pools.
-func poolLowest(ceil, dilations int64) func(n *onnx.Node) int64 {
+func poolLowest(plain, ceil, dilations int64) func(n *onnx.Node) int64 {
 	return func(n *onnx.Node) int64 {
-		low := int64(11)
+		low := plain
 		if _, ok := n.Attr("ceil_mode"); ok {
 			low = max(low, ceil)
 		}

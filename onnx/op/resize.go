@@ -37,7 +37,7 @@ func (b *Builder) UpsampleLinear(x *onnx.Value, factor float32) *onnx.Value {
 }
 
 var resize = []Schema{
-	row("Resize", 13, 1, 4, anything13, inferResize, "mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a",
+	row("Resize", 11, 1, 4, anything13, inferResize, "mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a",
 		"exclude_outside", "extrapolation_value", "antialias", "axes", "keep_aspect_ratio_policy").lowest(resizeLowest),
 	row("Upsample", 9, 1, 2, anything13, inferUpsample, "mode", "scales").lowest(upsampleLowest),
 }
@@ -59,7 +59,12 @@ func resizeLowest(n *onnx.Node) int64 {
 			return 18
 		}
 	}
-	return 13
+	for i := range 3 {
+		if n.Input(i) == nil {
+			return 13 // roi and scales may be absent since then
+		}
+	}
+	return 11
 }
 
 // given reports whether input i is there and not the empty placeholder of older files.

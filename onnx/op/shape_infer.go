@@ -14,13 +14,13 @@ var shape = []Schema{
 	row("Shape", 7, 1, 1, narrow19, inferShape, "start", "end").lowest(shapeLowest),
 	row("Size", 7, 1, 1, narrow19, inferSize),
 	row("Expand", 8, 2, 2, anything13, inferExpand),
-	row("Squeeze", 13, 1, 2, narrow21, inferSqueeze, "axes").lowest(squeezeLowest),
-	row("Unsqueeze", 13, 1, 2, narrow21, inferUnsqueeze, "axes"),
+	row("Squeeze", 13, 1, 2, narrow21, inferSqueeze, "axes").lowest(axesLowest),
+	row("Unsqueeze", 13, 1, 2, narrow21, inferUnsqueeze, "axes").lowest(axesLowest),
 	row("Flatten", 11, 1, 1, narrow21, inferFlatten, "axis"),
 	row("Concat", 11, 1, -1, anything13, inferConcat, "axis"),
 	row("Split", 13, 1, 2, anything13, inferSplit, "axis", "split", "num_outputs").outs(-1).lowest(splitLowest),
 	row("Tile", 7, 2, 2, anything13, inferTile),
-	row("Slice", 11, 1, 5, anything13, inferSlice, "starts", "ends", "axes"),
+	row("Slice", 11, 1, 5, anything13, inferSlice, "starts", "ends", "axes").lowest(inputLowest(1, 11)),
 	row("Pad", 11, 1, 4, padTypes, inferPad, "mode", "pads", "value").lowest(padLowest),
 	row("DepthToSpace", 11, 1, 1, anything13, inferDepthToSpace, "blocksize", "mode"),
 	row("SpaceToDepth", 7, 1, 1, anything13, inferSpaceToDepth, "blocksize"),
@@ -60,19 +60,29 @@ func shapeLowest(n *onnx.Node) int64 {
 	return 7
 }
 
-// squeezeLowest: axes are an input since 13.
-func squeezeLowest(n *onnx.Node) int64 {
+// axesLowest: axes are an input since 13.
+func axesLowest(n *onnx.Node) int64 {
 	if n.Input(1) == nil {
 		return 7
 	}
 	return 13
 }
 
+// inputLowest: what input i holds was an attribute before since.
+func inputLowest(i int, since int64) func(n *onnx.Node) int64 {
+	return func(n *onnx.Node) int64 {
+		if n.Input(i) == nil {
+			return 7
+		}
+		return since
+	}
+}
+
 func splitLowest(n *onnx.Node) int64 {
 	if _, ok := n.Attr("num_outputs"); ok {
 		return 18
 	}
-	return 13
+	return inputLowest(1, 13)(n)
 }
 
 // padLowest: axes came with 18, wrap with 19.
@@ -83,7 +93,7 @@ func padLowest(n *onnx.Node) int64 {
 	case n.Input(3) != nil:
 		return 18
 	}
-	return 11
+	return inputLowest(1, 11)(n)
 }
 
 func inferConstant(n *onnx.Node) ([]onnx.TensorType, error) {
@@ -248,28 +258,22 @@ func remaining(x, out onnx.Shape, hole int) (onnx.Dim, error) {
 			den = append(den, d)
 		}
 	}
-	a, err := product(num)
+	a, restA, err := factors(num)
 	if err != nil {
-		return a, err
+		return onnx.UnknownDim, err
 	}
-	b, err := product(den)
-	if err != nil {
-		return b, err
-	}
+	b, restB, err := factors(den)
 	switch {
-	case a.Known() && b.Known():
-		if b.Size == 0 {
-			if a.Size != 0 {
-				return a, fmt.Errorf("not divisible")
-			}
-			return onnx.UnknownDim, nil
-		}
-		if a.Size%b.Size != 0 {
-			return a, fmt.Errorf("not divisible")
-		}
-		return size(a.Size / b.Size), nil
-	case b == size(1):
-		return a, nil
+	case err != nil:
+		return onnx.UnknownDim, err
+	case b == 0 && a != 0 && len(restA) == 0, b != 0 && a%b != 0 && len(restA)+len(restB) == 0:
+		return onnx.UnknownDim, fmt.Errorf("not divisible")
+	case b == 0 || a%b != 0 || len(restB) > 0 || len(restA) > 1:
+		return onnx.UnknownDim, nil
+	case len(restA) == 0:
+		return size(a / b), nil
+	case a == b:
+		return restA[0], nil
 	}
 	return onnx.UnknownDim, nil
 }
