@@ -1,8 +1,6 @@
 package onnx
 
 import (
-	"fmt"
-
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -66,12 +64,12 @@ func decode(data []byte, external func(*onnxpb.ModelProto) error) (*Model, error
 // decoder turns messages into the IR. It takes what it understands out of each message; what is left becomes an extra.
 type decoder struct {
 	problems []string
-	notes    []string // what was odd, but has one reading
+	notes    []Finding // what is odd, but has one reading
 }
 
 func (d *decoder) problem(format string, args ...any) {
 	if len(d.problems) < maxProblems {
-		d.problems = append(d.problems, printable(fmt.Sprintf(format, args...)))
+		d.problems = append(d.problems, message(format, args...))
 	}
 }
 
@@ -93,6 +91,7 @@ func (d *decoder) model(pb *onnxpb.ModelProto) *Model {
 		Metadata:        d.metadata(pb.MetadataProps, "model"),
 	}
 	m.Opsets = d.opsets(pb.OpsetImport)
+	d.versions(m)
 	m.Graph = d.graph(pb.Graph, "graph", nil)
 	if len(pb.Functions) <= maxFunctions {
 		for _, f := range pb.Functions {
@@ -107,6 +106,33 @@ func (d *decoder) model(pb *onnxpb.ModelProto) *Model {
 	pb.MetadataProps, pb.Functions, pb.OpsetImport, pb.Graph = nil, nil, nil, nil
 	m.extra = rest(pb)
 	return m
+}
+
+// versions refuses what cannot be a version.
+func (d *decoder) versions(m *Model) {
+	const absurd = 1 << 20
+	if m.IRVersion < 1 || m.IRVersion > absurd {
+		d.problem("ir_version is %d: versions are small numbers from 1 on", m.IRVersion)
+	}
+	if len(m.Opsets) == 0 && m.IRVersion >= 3 {
+		d.problem("no operator set is imported (opset_import)")
+	}
+	seen := map[string]int64{}
+	for _, o := range m.Opsets {
+		if o.Version < 1 || o.Version > absurd {
+			d.problem("opset of domain %q is %d: versions are small numbers from 1 on", o.Domain, o.Version)
+		}
+		if v, ok := seen[canonicalDomain(o.Domain)]; ok && v != o.Version {
+			d.problem("domain %q is imported twice, at versions %d and %d", o.Domain, v, o.Version)
+		}
+		seen[canonicalDomain(o.Domain)] = o.Version
+	}
+}
+
+func (d *decoder) note(where, rule, format string, args ...any) {
+	if len(d.notes) < maxProblems {
+		d.notes = append(d.notes, Finding{Warning, printable(where), rule, message(format, args...)})
+	}
 }
 
 func (d *decoder) opsets(list []*onnxpb.OperatorSetIdProto) []Opset {

@@ -11,6 +11,8 @@ type scope struct {
 	names map[string]definition
 	outer *scope
 	at    int // place of the node of the outer graph whose subgraph this is
+
+	unsorted bool // a node stands before one that it reads
 }
 
 // definition is a value and the place of the node that makes it; -1 for inputs and initializers.
@@ -117,9 +119,7 @@ func (d *decoder) lastConstants(nodes []*onnxpb.NodeProto, where string) []*onnx
 	var kept []*onnxpb.NodeProto
 	for i, n := range nodes {
 		if constant(n) && last[n.Output[0]] > i && n.Output[0] != "" {
-			if len(d.notes) < maxProblems {
-				d.notes = append(d.notes, printable(fmt.Sprintf("%s: two Constant nodes make %q, the last one counts", where, n.Output[0])))
-			}
+			d.note(where, "ssa", "two Constant nodes make %q, the last one counts", n.Output[0])
 			continue
 		}
 		kept = append(kept, n)
@@ -210,8 +210,12 @@ func (d *decoder) node(pb *onnxpb.NodeProto, n *Node, at int, where string, s *s
 			continue
 		}
 		n.SetInput(i, v)
+		if def, own := s.names[name]; own && def.at >= at && !s.unsorted {
+			s.unsorted = true
+			d.note(where, "order", "the nodes are not in topological order: %q is read before it is made", name)
+		}
 	}
-	seen := map[string]bool{}
+	seen := make(map[string]bool, len(pb.Attribute))
 	for _, a := range pb.Attribute {
 		if seen[a.GetName()] {
 			d.problem("%s: node %q has attribute %q twice", where, n, a.GetName())

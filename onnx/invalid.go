@@ -34,6 +34,20 @@ func (e *InvalidError) ExitCode() int { return limits.ExitRefused }
 
 func refuse(format string, args ...any) error { return limits.Refuse("", format, args...) }
 
+// message is fmt.Sprintf with long strings cut and the whole made printable: names come from the file.
+func message(format string, args ...any) string {
+	const longest = 120
+	for i, a := range args {
+		if n, ok := a.(*Node); ok {
+			a = n.String()
+		}
+		if s, ok := a.(string); ok && len(s) > longest {
+			args[i] = strings.ToValidUTF8(s[:longest], "") + "..."
+		}
+	}
+	return printable(fmt.Sprintf(format, args...))
+}
+
 // printable escapes what a terminal would act on, and cuts what is absurdly long: names come from the file.
 func printable(s string) string {
 	const longest = 400

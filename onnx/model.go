@@ -15,8 +15,8 @@ type Model struct {
 	Graph           *Graph
 
 	functions []*Function
-	extra     Opaque   // training_info and fields of the file that the IR does not know
-	notes     []string // what the reader found odd
+	extra     Opaque    // training_info and fields of the file that the IR does not know
+	notes     []Finding // what the reader found odd
 }
 
 // Opset is an operator set that a model imports. Domain "" is the standard's default domain.
