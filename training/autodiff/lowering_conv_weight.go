@@ -74,44 +74,45 @@ func fitsSeparable(w window) bool {
 //
 //	dW[o,c,i,j] = sum_y,t A_j[o,y,t] B_i[c,y,t],
 //
-// which is one product of all A_j with all B_i.
+// The A_j are stacked, so that it takes kh products of [kw O, P] and [P, C]; the B_i are slices of whole rows.
 func (b *Builder) weightBySeparable(x, dy *onnx.Value, channels int64, w window) *onnx.Value {
 	if len(w.kernel) == 1 {
 		x, dy = b.Unsqueeze(x, 2), b.Unsqueeze(dy, 2)
 		w.kernel, w.dilations = []int64{1, w.kernel[0]}, []int64{1, w.dilations[0]}
 		w.out = []int64{1, w.out[0]}
 	}
+	a := b.shiftedColumns(dy, w)
+	rows := w.out[0] * (w.out[1] + w.span(1) - 1) // one B_i
+	x = b.Reshape(x, 0, 0, -1)
 	kh, kw := w.kernel[0], w.kernel[1]
+	products := make([]*onnx.Value, kh)
+	for i := range kh {
+		part := x
+		if kh > 1 {
+			start := i * w.dilations[0] * rows / w.out[0]
+			part = b.Slice(x, op.SliceSpec{Axis: 2, Start: start, End: start + rows})
+		}
+		products[i] = b.Reshape(b.outer(a, part), 1, kw, channels, -1)
+	}
+	product := products[0]
+	if kh > 1 {
+		product = b.Concat(0, products...) // [kh,kw,O,C]
+	}
+	return b.Transpose(product, 2, 3, 0, 1)
+}
+
+// shiftedColumns stacks the A_j: [N, kw O, H, width of X].
+func (b *Builder) shiftedColumns(dy *onnx.Value, w window) *onnx.Value {
+	kw := w.kernel[1]
+	if kw == 1 {
+		return dy
+	}
 	shifted := make([]*onnx.Value, kw)
 	for j := range kw {
 		left := j * w.dilations[1]
 		shifted[j] = b.Pad(dy, "constant", 0, 0, 0, left, 0, 0, 0, w.span(1)-1-left)
 	}
-	a := shifted[0]
-	if kw > 1 {
-		a = b.Concat(1, shifted...)
-	} else {
-		a = dy
-	}
-	if kh > 1 {
-		rows := onnx.NewTensor(onnx.Int64, kh, w.out[0])
-		for i := range kh {
-			for y := range w.out[0] {
-				rows.Int64s()[i*w.out[0]+y] = y + i*w.dilations[0]
-			}
-		}
-		x = b.Gather(x, b.Const(rows), 2) // [N,C,kh,H,Wp]
-		if b.Err() != nil {
-			return nil
-		}
-		if c := x.Type.Shape[1]; c.Known() {
-			x = b.Reshape(x, 0, c.Size*kh, -1)
-		} else {
-			x = b.Reshape(x, 0, -1, w.out[0]*(w.out[1]+w.span(1)-1))
-		}
-	}
-	// [kw,O,C,kh] to [O,C,kh,kw]
-	return b.Transpose(b.Reshape(b.outer(a, x), kw, channels, -1, kh), 1, 2, 3, 0)
+	return b.Concat(1, shifted...)
 }
 
 // weightByTaps makes one product a tap: dW[:,:,i] = dY X_i', X_i the elements of X that the tap sees.
