@@ -1,0 +1,102 @@
+package graphs
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"graft/onnx"
+)
+
+// Network is a configuration that builds a model.
+type Network interface {
+	// Build makes the model, its parameters drawn from the seed.
+	Build(seed uint64) (*onnx.Model, error)
+}
+
+// Entry is a network that can be asked for by name.
+type Entry struct {
+	Name    string
+	Short   string             // one line for a list
+	Presets map[string]Network // "paper" is the published network
+}
+
+// Catalog lists the networks by name.
+var Catalog = []Entry{
+	{"hourglass", "Optimal Eye Surgeon's generator: encoder and decoder without skip connections", map[string]Network{
+		"paper": Hourglass{}.Defaults(), "quick": QuickHourglass}},
+	{"skip", "Deep Image Prior's encoder-decoder with narrow skip connections", map[string]Network{"paper": Skip{}.Defaults()}},
+	{"unet", "Deep Image Prior's U-Net", map[string]Network{"paper": UNet{}.Defaults()}},
+	{"deepdecoder", "Deep Decoder: 1x1 convolutions and bilinear upsampling, 100,224 parameters", map[string]Network{"paper": DeepDecoder{}.Defaults()}},
+}
+
+// QuickHourglass is the small hourglass that a two-core machine trains in minutes.
+var QuickHourglass = Hourglass{Channels: []int64{16, 32, 64, 64}, Height: 128, Width: 128}.Defaults()
+
+// Find looks a network up; the error lists the names there are.
+func Find(name string) (Entry, error) {
+	i := slices.IndexFunc(Catalog, func(e Entry) bool { return e.Name == name })
+	if i < 0 {
+		names := make([]string, len(Catalog))
+		for i, e := range Catalog {
+			names[i] = e.Name
+		}
+		return Entry{}, fmt.Errorf("unknown network %q: there are %s", name, strings.Join(names, ", "))
+	}
+	return Catalog[i], nil
+}
+
+// Set gives a copy of n with a field changed by its name in any case ("channels=16,32,64", "height=256"); lists are
+// separated by commas.
+func Set(n Network, key, value string) (Network, error) {
+	c := reflect.New(reflect.TypeOf(n)).Elem()
+	c.Set(reflect.ValueOf(n))
+	for i := range c.NumField() {
+		if !strings.EqualFold(c.Type().Field(i).Name, key) {
+			continue
+		}
+		if err := assign(c.Field(i), value); err != nil {
+			return nil, fmt.Errorf("set %s: %w", key, err)
+		}
+		return c.Interface().(Network), nil
+	}
+	return nil, fmt.Errorf("no setting %q: there are %s", key, strings.Join(Settings(n), ", "))
+}
+
+// Settings lists n's fields with their values: "height=512".
+func Settings(n Network) []string {
+	v := reflect.ValueOf(n)
+	var out []string
+	for i := range v.NumField() {
+		value := strings.ReplaceAll(strings.Trim(fmt.Sprint(v.Field(i).Interface()), "[]"), " ", ",")
+		out = append(out, strings.ToLower(v.Type().Field(i).Name)+"="+value)
+	}
+	return out
+}
+
+func assign(field reflect.Value, value string) error {
+	if field.Kind() != reflect.Slice {
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a whole number", value)
+		}
+		field.SetInt(n)
+		return nil
+	}
+	var list []int64
+	for part := range strings.SplitSeq(value, ",") {
+		n, err := strconv.ParseInt(strings.TrimSpace(part), 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a list of whole numbers", value)
+		}
+		list = append(list, n)
+	}
+	if len(list) > 16 {
+		return errors.New("at most 16 entries")
+	}
+	field.Set(reflect.ValueOf(list))
+	return nil
+}

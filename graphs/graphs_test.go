@@ -1,0 +1,127 @@
+package graphs
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"graft/onnx"
+)
+
+func count(m *onnx.Model) (n int64) {
+	for _, v := range m.Graph.Initializers() {
+		n += v.Const.Len()
+	}
+	return n
+}
+
+func TestPublishedParameterCounts(t *testing.T) {
+	for name, want := range map[string]int64{"hourglass": 3_008_867, "skip": 2_217_831, "deepdecoder": 100_224} {
+		e, err := Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := e.Presets["paper"].Build(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := count(m); got != want {
+			t.Errorf("%s: %d parameters, want %d", name, got, want)
+		}
+		out := m.Graph.Outputs()[0].Type
+		if want := onnx.TypeOf(onnx.Float, 1, 3, 512, 512); out.String() != want.String() {
+			t.Errorf("%s: output %v, want %v", name, out, want)
+		}
+	}
+}
+
+func TestHourglassModuleOrder(t *testing.T) {
+	m, err := Hourglass{Channels: []int64{4, 8}, In: 3, Height: 16, Width: 24}.Build(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range m.Graph.Initializers() {
+		got = append(got, v.Name)
+	}
+	var want []string
+	layer := func(conv, bn string) {
+		want = append(want, conv+".weight", conv+".bias", bn+".weight", bn+".bias")
+	}
+	layer("s0.down1.conv", "s0.down1.bn")
+	layer("s0.down2.conv", "s0.down2.bn")
+	layer("s1.down1.conv", "s1.down1.bn")
+	layer("s1.down2.conv", "s1.down2.bn")
+	want = append(want, "s1.merge.bn.weight", "s1.merge.bn.bias")
+	layer("s1.up.conv", "s1.up.bn")
+	want = append(want, "s0.merge.bn.weight", "s0.merge.bn.bias")
+	layer("s0.up.conv", "s0.up.bn")
+	want = append(want, "out.conv.weight", "out.conv.bias")
+	if !slices.Equal(got, want) {
+		t.Errorf("module order:\n got %s\nwant %s", strings.Join(got, " "), strings.Join(want, " "))
+	}
+}
+
+func TestSameSeedSameWeights(t *testing.T) {
+	build := func(seed uint64) []byte {
+		m, err := QuickHourglass.Build(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Graph.Initializers()[0].Const.Data
+	}
+	if !slices.Equal(build(5), build(5)) {
+		t.Error("one seed gave two networks")
+	}
+	if slices.Equal(build(5), build(6)) {
+		t.Error("two seeds gave one network")
+	}
+}
+
+func TestInitialWeightsAreInTheirBounds(t *testing.T) {
+	m, err := QuickHourglass.Build(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := m.Graph.Lookup("s0.down1.conv.weight").Const.Float32s()
+	bound := float32(0.0353554) // 1/sqrt(32*25)
+	lo, hi := slices.Min(w), slices.Max(w)
+	if lo < -bound || hi > bound || lo > -0.99*bound || hi < 0.99*bound {
+		t.Errorf("weights from %g to %g, want to fill (-%g, %g)", lo, hi, bound, bound)
+	}
+	if g := m.Graph.Lookup("s0.down1.bn.weight").Const.Float32s(); slices.Min(g) != 1 || slices.Max(g) != 1 {
+		t.Error("norm scales do not start at 1")
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for want, n := range map[string]Network{
+		"side 100: wants a multiple of 64":    Hourglass{Height: 100},
+		"too small to reflect":                Hourglass{Height: 64, Width: 64},
+		"kernel 4: wants an odd size":         Hourglass{DownKernel: 4},
+		"0 to 4096":                           Skip{Bypass: []int64{-1, 0, 0, 0, 0}},
+		"-3 channels":                         Hourglass{Channels: []int64{16, -3}},
+		"11 layers":                           DeepDecoder{Layers: 11},
+		"side 513: wants a multiple of 16 up": UNet{Height: 513},
+	} {
+		if _, err := n.Build(0); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: error %v, want %q", n, err, want)
+		}
+	}
+}
+
+func TestSet(t *testing.T) {
+	n, err := Set(Hourglass{}.Defaults(), "channels", "8, 16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := n.(Hourglass).Channels; !slices.Equal(got, []int64{8, 16}) {
+		t.Errorf("channels %v", got)
+	}
+	if got := (Hourglass{}).Defaults().Channels; len(got) != 6 {
+		t.Errorf("the published network changed: %v", got)
+	}
+	if _, err := Set(n, "hieght", "3"); err == nil || !strings.Contains(err.Error(), "height=512") {
+		t.Errorf("unknown setting: %v", err)
+	}
+}

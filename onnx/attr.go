@@ -1,0 +1,39 @@
+package onnx
+
+import "fmt"
+
+// Attr is an attribute of a node. Value is one of int64, float32, string, *Tensor, *Graph, TensorType, []int64,
+// []float32, []string, []*Tensor, []*Graph, or Opaque for what the IR carries along unread.
+type Attr struct {
+	Name  string
+	Value any
+	Ref   string // in a function body: the function's attribute that is passed on; Value then holds its zero value
+	Doc   string
+	kind  int32  // AttributeType of a Ref, whose Value cannot tell it
+	extra Opaque // fields of the file that the IR does not know
+}
+
+// Opaque is an encoded protobuf message that is written back as it was read.
+type Opaque []byte
+
+// Int, Ints and the others make attributes.
+func Int(name string, v int64) Attr           { return Attr{Name: name, Value: v} }
+func Ints(name string, v ...int64) Attr       { return Attr{Name: name, Value: v} }
+func Float32(name string, v float32) Attr     { return Attr{Name: name, Value: v} }
+func Float32s(name string, v ...float32) Attr { return Attr{Name: name, Value: v} }
+func Str(name, v string) Attr                 { return Attr{Name: name, Value: v} }
+func TensorAttr(name string, t *Tensor) Attr  { return Attr{Name: name, Value: t} }
+
+// AttrOr gives n's attribute of that name, or def when it is absent or has another type. A type error is the checker's
+// to report.
+func AttrOr[T int64 | float32 | string | []int64 | []float32 | []string | *Tensor | *Graph](n *Node, name string, def T) T {
+	if a, ok := n.Attr(name); ok {
+		if v, ok := a.Value.(T); ok {
+			return v
+		}
+	}
+	return def
+}
+
+// String is "axis = 1".
+func (a Attr) String() string { return fmt.Sprintf("%s = %v", a.Name, a.Value) }

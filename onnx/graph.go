@@ -1,0 +1,211 @@
+package onnx
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Graph is a network: inputs, initializers, nodes and outputs. A subgraph's nodes may also read the values of the graphs
+// around it.
+type Graph struct {
+	Name     string
+	Doc      string
+	Metadata Metadata
+
+	inputs       []*Value
+	outputs      []*Value
+	initializers []*Value
+	nodes        []*Node
+	extra        Opaque
+}
+
+// NewGraph is an empty graph.
+func NewGraph(name string) *Graph { return &Graph{Name: name} }
+
+// Inputs is a snapshot of the graph's inputs, in order.
+func (g *Graph) Inputs() []*Value { return slices.Clone(g.inputs) }
+
+// Outputs is a snapshot of the graph's outputs, in order.
+func (g *Graph) Outputs() []*Value { return slices.Clone(g.outputs) }
+
+// Initializers is a snapshot of the values that carry a tensor, in the file's order.
+func (g *Graph) Initializers() []*Value { return slices.Clone(g.initializers) }
+
+// AddInput appends a graph input.
+func (g *Graph) AddInput(name string, t TensorType) *Value {
+	v := &Value{Name: name, Type: t}
+	g.inputs = append(g.inputs, v)
+	return v
+}
+
+// AddInitializer appends a value that carries t.
+func (g *Graph) AddInitializer(name string, t *Tensor) *Value {
+	v := &Value{Name: name, Type: t.Type(), Const: t}
+	g.initializers = append(g.initializers, v)
+	return v
+}
+
+// AddSparseInitializer appends a value that carries s.
+func (g *Graph) AddSparseInitializer(name string, s *SparseTensor) *Value {
+	v := &Value{Name: name, Type: TypeOf(s.Values.DType, s.Dims...), Sparse: s}
+	g.initializers = append(g.initializers, v)
+	return v
+}
+
+// AddOutput makes v a graph output. When name is not empty v takes it.
+func (g *Graph) AddOutput(v *Value, name string) {
+	if name != "" {
+		v.Name = name
+	}
+	g.outputs = append(g.outputs, v)
+}
+
+// SetOutputs replaces the list of graph outputs.
+func (g *Graph) SetOutputs(vs ...*Value) { g.outputs = slices.Clone(vs) }
+
+// IsOutput reports whether v is one of the graph's outputs.
+func (g *Graph) IsOutput(v *Value) bool { return slices.Contains(g.outputs, v) }
+
+// IsInput reports whether v is one of the graph's inputs.
+func (g *Graph) IsInput(v *Value) bool { return slices.Contains(g.inputs, v) }
+
+// Add appends a node with the given number of outputs, of which nothing is known yet: package op infers their types.
+func (g *Graph) Add(opType string, in []*Value, outs int, attrs ...Attr) *Node {
+	n := &Node{Op: opType, Attrs: slices.Clone(attrs), graph: g}
+	for i, v := range in {
+		n.SetInput(i, v)
+	}
+	for i := range outs {
+		n.outputs = append(n.outputs, &Value{producer: n, index: i})
+	}
+	g.nodes = append(g.nodes, n)
+	return n
+}
+
+// Remove takes n out of the graph. Its outputs must have no uses and must not be graph outputs.
+func (g *Graph) Remove(n *Node) error {
+	if n.graph != g {
+		return fmt.Errorf("remove %v: not in graph %q", n, g.Name)
+	}
+	for _, o := range n.outputs {
+		if o != nil && (len(o.uses) > 0 || g.IsOutput(o)) {
+			return fmt.Errorf("remove %v: output %q is still used", n, o.Name)
+		}
+	}
+	n.detach()
+	g.nodes = slices.DeleteFunc(g.nodes, func(m *Node) bool { return m == n })
+	return nil
+}
+
+// RemoveUnused removes every node that nothing reads, directly or through others, and every initializer without a use.
+// It returns how many nodes and initializers went. Graph inputs stay: they are the graph's signature.
+func (g *Graph) RemoveUnused() (nodes, initializers int) {
+	outputs := map[*Value]bool{}
+	for _, o := range g.outputs {
+		outputs[o] = true
+	}
+	dead := map[*Node]bool{}
+	order := g.Nodes()
+	for _, n := range slices.Backward(order) {
+		if !slices.ContainsFunc(n.outputs, func(o *Value) bool { return o != nil && (len(o.uses) > 0 || outputs[o]) }) {
+			n.detach()
+			dead[n] = true
+		}
+	}
+	g.nodes = slices.DeleteFunc(g.nodes, func(n *Node) bool { return dead[n] })
+	before := len(g.initializers)
+	g.initializers = slices.DeleteFunc(g.initializers, func(v *Value) bool {
+		return len(v.uses) == 0 && !outputs[v] && !g.IsInput(v)
+	})
+	return len(dead), before - len(g.initializers)
+}
+
+// RemoveInput takes an unused input out of the signature.
+func (g *Graph) RemoveInput(v *Value) error {
+	if len(v.uses) > 0 || g.IsOutput(v) {
+		return fmt.Errorf("remove input %q: it is still used", v.Name)
+	}
+	g.inputs = slices.DeleteFunc(g.inputs, func(w *Value) bool { return w == v })
+	return nil
+}
+
+// ReplaceUses makes every reader of old read new. A graph output keeps its name: when old is one, new takes its name and
+// its place. The element types must agree, and the shapes as far as both are known.
+func (g *Graph) ReplaceUses(old, new *Value) error {
+	if old == new {
+		return nil
+	}
+	if err := compatible(old.Type, new.Type); err != nil {
+		return fmt.Errorf("replace %q by %q: %w", old.Name, new.Name, err)
+	}
+	if i := slices.Index(g.outputs, old); i >= 0 {
+		if g.IsInput(new) || new.IsInitializer() || g.IsOutput(new) {
+			copied := g.Add("Identity", []*Value{new}, 1).outputs[0]
+			copied.Type = new.Type
+			return g.ReplaceUses(old, copied)
+		}
+		new.Name, old.Name = old.Name, ""
+		for j, o := range g.outputs {
+			if o == old {
+				g.outputs[j] = new
+			}
+		}
+	}
+	for _, u := range old.Uses() {
+		u.Node.SetInput(u.Index, new)
+	}
+	return nil
+}
+
+func compatible(a, b TensorType) error {
+	if a.DType != Undefined && b.DType != Undefined && a.DType != b.DType {
+		return fmt.Errorf("element types differ: %v and %v", a.DType, b.DType)
+	}
+	if a.Shape.Ranked() && b.Shape.Ranked() {
+		ok := len(a.Shape) == len(b.Shape)
+		for i := 0; ok && i < len(a.Shape); i++ {
+			ok = !a.Shape[i].Known() || !b.Shape[i].Known() || a.Shape[i].Size == b.Shape[i].Size
+		}
+		if !ok {
+			return fmt.Errorf("shapes differ: %v and %v", a.Shape, b.Shape)
+		}
+	}
+	return nil
+}
+
+// detach cuts n from what it and its subgraphs read.
+func (n *Node) detach() {
+	for i := range n.inputs {
+		if n.inputs[i] != nil {
+			n.SetInput(i, nil)
+		}
+	}
+	for _, sub := range n.Subgraphs() {
+		for _, m := range sub.nodes {
+			m.detach()
+		}
+	}
+	n.graph = nil
+}
+
+// Lookup finds an input, an initializer or a node's output of this graph by name; nil when there is none.
+func (g *Graph) Lookup(name string) *Value {
+	if name == "" {
+		return nil
+	}
+	for _, list := range [][]*Value{g.inputs, g.initializers} {
+		for _, v := range list {
+			if v.Name == name {
+				return v
+			}
+		}
+	}
+	for _, n := range g.nodes {
+		for _, o := range n.outputs {
+			if o != nil && o.Name == name {
+				return o
+			}
+		}
+	}
+	return nil
+}

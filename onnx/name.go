@@ -1,0 +1,75 @@
+package onnx
+
+import "strconv"
+
+// AssignNames names every value and node that has none, in topological order, from its operator: "Conv_12". A name that is
+// there stays. Names are unique across the graph and its subgraphs.
+func (g *Graph) AssignNames() {
+	taken := map[string]bool{}
+	g.collectNames(taken)
+	g.assign(taken, map[string]int{})
+}
+
+func (g *Graph) collectNames(taken map[string]bool) {
+	for _, list := range [][]*Value{g.inputs, g.initializers, g.outputs} {
+		for _, v := range list {
+			taken[v.Name] = true
+		}
+	}
+	for _, n := range g.nodes {
+		taken[n.Name] = true
+		for _, o := range n.outputs {
+			if o != nil {
+				taken[o.Name] = true
+			}
+		}
+		for _, sub := range n.Subgraphs() {
+			sub.collectNames(taken)
+		}
+	}
+}
+
+func (g *Graph) assign(taken map[string]bool, next map[string]int) {
+	pick := func(stem string) string {
+		for {
+			name := stem + "_" + strconv.Itoa(next[stem])
+			next[stem]++
+			if !taken[name] {
+				taken[name] = true
+				return name
+			}
+		}
+	}
+	for _, v := range g.inputs {
+		if v.Name == "" {
+			v.Name = pick("input")
+		}
+	}
+	for _, v := range g.initializers {
+		if v.Name == "" {
+			v.Name = pick("constant")
+		}
+	}
+	for _, n := range g.Nodes() {
+		if n.Name == "" {
+			n.Name = pick(n.Op)
+		}
+		for i, o := range n.outputs {
+			if o == nil || o.Name != "" {
+				continue
+			}
+			name := n.Name + "_output"
+			if i > 0 {
+				name += strconv.Itoa(i)
+			}
+			if taken[name] {
+				name = pick(name)
+			}
+			taken[name] = true
+			o.Name = name
+		}
+		for _, sub := range n.Subgraphs() {
+			sub.assign(taken, next)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+// Package noise makes random numbers that are a pure function of (seed, stream, step, index), so that a run can be resumed
+// to the bit and a model can make the same numbers inside its file. Emit writes the generator as standard integer
+// operators; both forms give the same integers, and the same floats, everywhere.
+//
+//	key := noise.NewKey(7, "z", 0)
+//	z := make([]float32, 32*64*64)
+//	noise.Uniform(z, key) // in Go
+//	v := noise.Emit(b, key, 1, 32, 64, 64) // the same numbers inside a graph
+//
+// The generator is a permutation polynomial over the integers modulo the prime p = 2^31 - 1, applied to a counter:
+// x = i*c + a, then x <- x^5 + b, then x <- x^5 (5 is prime to p - 1, so each power is a permutation). It needs addition,
+// multiplication and remainder of numbers below 2^62 only, because those are what every runtime has for int64. It is not
+// for cryptography.
+package noise
+
+import "math"
+
+const (
+	prime   = 1<<31 - 1
+	spread  = 0x5851f42d // the counter's step, so that neighbours start far apart
+	dropped = 8          // low bits that a float32 inside (0, 1) has no room for
+	scale   = 1.0 / (1 << (31 - dropped))
+)
+
+// Key selects a sequence.
+type Key struct{ a, b uint32 }
+
+// NewKey derives the key of a sequence from a seed, the name of what it is for, and a step count.
+func NewKey(seed uint64, stream string, step uint64) Key {
+	h := uint64(2166136261) // FNV-1a of the name
+	for i := range len(stream) {
+		h = (h ^ uint64(stream[i])) * 16777619 & (1<<32 - 1)
+	}
+	k := Key{0x243f6a88, 0x05a308d3}
+	for _, w := range []uint64{seed & 0xffff, seed >> 16 & 0xffff, seed >> 32, h, step & 0xffff, step >> 16} {
+		k.a, k.b = bits(k, w%prime), bits(Key{k.b, k.a}, (w+0x3779b9)%prime)
+	}
+	return k
+}
+
+// bits is the number in [0, 2^31-1) at an index of the key's sequence.
+func bits(k Key, index uint64) uint32 {
+	x := power5(index*spread + uint64(k.a))
+	x = power5(x + uint64(k.b))
+	if x >= prime { // fold leaves p and a little more
+		x -= prime
+	}
+	return uint32(x)
+}
+
+// power5 is x^5 mod p, up to a multiple of p that leaves it below 2^31 + 8.
+func power5(x uint64) uint64 {
+	x = fold(x)
+	square := fold(x * x)
+	return fold(fold(square*square) * x)
+}
+
+// fold brings x below 2^31 + 8 without changing it mod p: 2^31 is 1 there.
+func fold(x uint64) uint64 {
+	x = x&prime + x>>31
+	return x&prime + x>>31
+}
+
+// Float is the number in (0, 1), ends excluded, at an index of the key's sequence: an odd multiple of 2^-24.
+func Float(k Key, index uint32) float32 {
+	return (float32(bits(k, uint64(index))>>dropped) + 0.5) * scale
+}
+
+// Uniform fills dst with the first len(dst) numbers of the key's sequence, uniform on (0, 1).
+func Uniform(dst []float32, k Key) { UniformAt(dst, k, 0) }
+
+// UniformAt fills dst with the numbers of the key's sequence from an index on. Parts may be filled concurrently.
+func UniformAt(dst []float32, k Key, from uint32) {
+	for i := range dst {
+		dst[i] = Float(k, from+uint32(i))
+	}
+}
+
+// Normal fills dst with standard normal numbers (Box and Muller 1958), two for each pair of uniforms. The last bits depend
+// on the platform's logarithm and cosine.
+func Normal(dst []float32, k Key) {
+	for i := range dst {
+		pair := uint32(i) &^ 1
+		r := math.Sqrt(-2 * math.Log(float64(Float(k, pair))))
+		sin, cos := math.Sincos(2 * math.Pi * float64(Float(k, pair+1)))
+		if i&1 == 0 {
+			dst[i] = float32(r * cos)
+		} else {
+			dst[i] = float32(r * sin)
+		}
+	}
+}

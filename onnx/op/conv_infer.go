@@ -1,0 +1,173 @@
+package op
+
+import (
+	"fmt"
+
+	"graft/onnx"
+)
+
+var convAttributes = []string{"kernel_shape", "strides", "pads", "dilations", "group", "auto_pad"}
+
+var conv = []Schema{
+	row("Conv", 11, 2, 3, floats22, inferConv, convAttributes...),
+	row("ConvTranspose", 11, 2, 3, floats22, inferConvTranspose, append([]string{"output_padding", "output_shape"}, convAttributes...)...),
+}
+
+// convOperands checks what both convolutions ask of x, the weight and the bias, and gives the window. outChannels is the
+// axis of the weight with the output channels of one group or of all. A nil window: a rank is unknown.
+func convOperands(n *onnx.Node) (d onnx.DataType, a ConvAttrs, w *window, err error) {
+	if d, err = sameTypes(n, 0, n.NumInputs()); err != nil {
+		return d, a, nil, err
+	}
+	x, k := shapeOf(n, 0), shapeOf(n, 1)
+	if x.Ranked() && len(x) < 3 {
+		return d, a, nil, fmt.Errorf("input has rank %d, wants 3 or more", len(x))
+	}
+	if x.Ranked() && k.Ranked() && len(x) != len(k) {
+		return d, a, nil, fmt.Errorf("weight has rank %d, input has rank %d", len(k), len(x))
+	}
+	if !x.Ranked() || !k.Ranked() {
+		return d, a, nil, nil
+	}
+	spatial := len(x) - 2
+	a = ConvAttrsOf(n, spatial)
+	if a.Group < 1 || a.Group > maxParam {
+		return d, a, nil, fmt.Errorf("group %d is not possible", a.Group)
+	}
+	w = &window{kernel: k[2:].Clone(), strides: a.Strides, pads: a.Pads, dilations: a.Dilations, autoPad: a.AutoPad}
+	if a.Kernel != nil {
+		if len(a.Kernel) != spatial {
+			return d, a, nil, fmt.Errorf("kernel_shape has %d entries, wants %d", len(a.Kernel), spatial)
+		}
+		for i, s := range a.Kernel {
+			if k[i+2].Known() && k[i+2].Size != s {
+				return d, a, nil, fmt.Errorf("kernel_shape %v contradicts the weight %v", a.Kernel, k)
+			}
+			if s < 1 {
+				return d, a, nil, fmt.Errorf("kernel size %d is not possible", s)
+			}
+			w.kernel[i] = size(s)
+		}
+	}
+	return d, a, w, w.check(spatial)
+}
+
+func inferConv(n *onnx.Node) ([]onnx.TensorType, error) {
+	d, a, w, err := convOperands(n)
+	if err != nil {
+		return nil, err
+	}
+	if w == nil {
+		return one(d, nil), nil
+	}
+	x, k := shapeOf(n, 0), shapeOf(n, 1)
+	if x[1].Known() && k[1].Known() {
+		if want, ok := mul(k[1].Size, a.Group); !ok || want != x[1].Size {
+			return nil, fmt.Errorf("weight wants %d input channels, input has %d", want, x[1].Size)
+		}
+	}
+	if k[0].Known() && k[0].Size%a.Group != 0 {
+		return nil, fmt.Errorf("%d output channels do not divide into %d groups", k[0].Size, a.Group)
+	}
+	if err := checkBias(n, k[0]); err != nil {
+		return nil, err
+	}
+	spatial, err := w.slideAll(x[2:])
+	return one(d, append(onnx.Shape{x[0], k[0]}, spatial...)), err
+}
+
+func checkBias(n *onnx.Node, channels onnx.Dim) error {
+	b := shapeOf(n, 2)
+	if !b.Ranked() {
+		return nil
+	}
+	if len(b) != 1 {
+		return fmt.Errorf("bias has rank %d, wants 1", len(b))
+	}
+	if _, ok := mergeDim(b[0], channels); !ok {
+		return fmt.Errorf("bias has %v entries, wants %v", b[0], channels)
+	}
+	return nil
+}
+
+func inferConvTranspose(n *onnx.Node) ([]onnx.TensorType, error) {
+	d, a, w, err := convOperands(n)
+	if err != nil {
+		return nil, err
+	}
+	if w == nil {
+		return one(d, nil), nil
+	}
+	x, k := shapeOf(n, 0), shapeOf(n, 1)
+	if _, ok := mergeDim(x[1], k[0]); !ok {
+		return nil, fmt.Errorf("weight wants %v input channels, input has %v", k[0], x[1])
+	}
+	if k[0].Known() && k[0].Size%a.Group != 0 {
+		return nil, fmt.Errorf("%d input channels do not divide into %d groups", k[0].Size, a.Group)
+	}
+	channels := k[1]
+	if channels.Known() {
+		m, ok := mul(channels.Size, a.Group)
+		if !ok {
+			return nil, fmt.Errorf("%d channels in %d groups overflow", channels.Size, a.Group)
+		}
+		channels = size(m)
+	} else if a.Group != 1 {
+		channels = onnx.UnknownDim
+	}
+	if err := checkBias(n, channels); err != nil {
+		return nil, err
+	}
+	spatial, err := w.spread(x[2:], a)
+	return one(d, append(onnx.Shape{x[0], channels}, spatial...)), err
+}
+
+// spread gives the output's spatial axes of the transposed convolution.
+func (w *window) spread(in []onnx.Dim, a ConvAttrs) ([]onnx.Dim, error) {
+	out := make([]onnx.Dim, len(in))
+	if err := checkList("output_padding", a.OutputPadding, len(in), 0); err != nil {
+		return nil, err
+	}
+	if a.OutputShape != nil {
+		shape := a.OutputShape
+		if len(shape) == len(in)+2 { // batch and channels may be listed too
+			shape = shape[2:]
+		}
+		if err := checkList("output_shape", shape, len(in), 1); err != nil {
+			return nil, err
+		}
+		for i, s := range shape {
+			out[i] = size(s)
+		}
+		return out, nil
+	}
+	for i, d := range in {
+		switch {
+		case d == size(0):
+			return nil, fmt.Errorf("axis %d is empty", i+2)
+		case !d.Known() || !w.kernel[i].Known():
+			out[i] = onnx.UnknownDim
+			continue
+		}
+		same := w.autoPad == "SAME_UPPER" || w.autoPad == "SAME_LOWER"
+		steps, n := d.Size-1, int64(0)
+		if same {
+			steps = d.Size
+		}
+		n, ok := mul(w.strides[i], steps)
+		if !ok || n > maxSize {
+			return nil, fmt.Errorf("axis %d of size %d with stride %d overflows", i+2, d.Size, w.strides[i])
+		}
+		if !same {
+			n += w.dilations[i]*(w.kernel[i].Size-1) + 1 + a.OutputPadding[i]
+			if w.autoPad != "VALID" {
+				n -= w.pads[i] + w.pads[i+len(in)]
+			}
+		}
+		if n < 1 {
+			return nil, fmt.Errorf("axis %d would have size %d", i+2, n)
+		}
+		out[i] = size(n)
+	}
+	return out, nil
+}

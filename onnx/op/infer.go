@@ -1,0 +1,276 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	"graft/onnx"
+)
+
+// A rule gives the types of a node's outputs. Rules see ranks of at most maxRank and sizes of at most maxSize: Infer
+// refuses nodes beyond that, and outputs as well.
+type rule = func(n *onnx.Node) ([]onnx.TensorType, error)
+
+const (
+	maxRank  = 1024
+	maxSize  = int64(1) << 48 // of one dimension
+	maxParam = int64(1) << 31 // of one stride, pad, dilation or kernel size
+)
+
+// typeOf is the type of the i-th input, unknown when it is absent.
+func typeOf(n *onnx.Node, i int) onnx.TensorType {
+	if v := n.Input(i); v != nil {
+		return v.Type
+	}
+	return onnx.TensorType{}
+}
+
+func dtypeOf(n *onnx.Node, i int) onnx.DataType { return typeOf(n, i).DType }
+func shapeOf(n *onnx.Node, i int) onnx.Shape    { return typeOf(n, i).Shape }
+
+// one is the result of an operator with one output.
+func one(d onnx.DataType, s onnx.Shape) []onnx.TensorType {
+	return []onnx.TensorType{{DType: d, Shape: s}}
+}
+
+func unknownShape(rank int) onnx.Shape {
+	s := make(onnx.Shape, rank)
+	for i := range s {
+		s[i] = onnx.UnknownDim
+	}
+	return s
+}
+
+func size(n int64) onnx.Dim { return onnx.Dim{Size: n} }
+
+// sameAsInput: one output with the type of the first input.
+func sameAsInput(n *onnx.Node) ([]onnx.TensorType, error) {
+	return one(dtypeOf(n, 0), shapeOf(n, 0).Clone()), nil
+}
+
+// broadcast: the common shape of all inputs, which have one element type.
+func broadcast(n *onnx.Node) ([]onnx.TensorType, error) {
+	d, err := sameTypes(n, 0, n.NumInputs())
+	if err != nil {
+		return nil, err
+	}
+	s, err := broadcastInputs(n, 0)
+	return one(d, s), err
+}
+
+// compare: as broadcast, with Boolean output.
+func compare(n *onnx.Node) ([]onnx.TensorType, error) {
+	if _, err := sameTypes(n, 0, n.NumInputs()); err != nil {
+		return nil, err
+	}
+	s, err := broadcastInputs(n, 0)
+	return one(onnx.Bool, s), err
+}
+
+// sameTypes is the element type that the inputs from lo up to hi have in common.
+func sameTypes(n *onnx.Node, lo, hi int) (onnx.DataType, error) {
+	d := onnx.Undefined
+	for i := lo; i < hi; i++ {
+		switch e := dtypeOf(n, i); {
+		case e == onnx.Undefined || e == d:
+		case d == onnx.Undefined:
+			d = e
+		default:
+			return d, fmt.Errorf("element types differ: %v and %v", d, e)
+		}
+	}
+	return d, nil
+}
+
+// broadcastInputs is the common shape of the inputs from lo on.
+func broadcastInputs(n *onnx.Node, lo int) (onnx.Shape, error) {
+	shapes := make([]onnx.Shape, 0, n.NumInputs())
+	for i := lo; i < n.NumInputs(); i++ {
+		if n.Input(i) == nil {
+			return nil, fmt.Errorf("input %d is absent", i)
+		}
+		shapes = append(shapes, shapeOf(n, i))
+	}
+	return broadcastShapes(shapes...)
+}
+
+func broadcastShapes(shapes ...onnx.Shape) (onnx.Shape, error) {
+	out := onnx.NewShape()
+	for i, s := range shapes {
+		if !s.Ranked() {
+			return nil, nil
+		}
+		if i == 0 {
+			out = s.Clone()
+			continue
+		}
+		a, b := out, s
+		if len(a) < len(b) {
+			a, b = b, a
+		}
+		wide := a.Clone()
+		off := len(a) - len(b)
+		for j := range b {
+			d, ok := broadcastDim(a[off+j], b[j])
+			if !ok {
+				return nil, fmt.Errorf("shapes do not broadcast: %v and %v", out, s)
+			}
+			wide[off+j] = d
+		}
+		out = wide
+	}
+	return out, nil
+}
+
+// broadcastsTo says whether s broadcasts to the shape to without making it larger.
+func broadcastsTo(s, to onnx.Shape) error {
+	wide, err := broadcastShapes(to, s)
+	ok := err == nil && len(wide) == len(to)
+	for i := 0; ok && i < len(to); i++ {
+		ok = !to[i].Known() || wide[i] == to[i]
+	}
+	if !ok {
+		return fmt.Errorf("%v does not broadcast to %v", s, to)
+	}
+	return nil
+}
+
+func broadcastDim(a, b onnx.Dim) (onnx.Dim, bool) {
+	switch {
+	case a == b:
+		return a, true
+	case a == size(1):
+		return b, true
+	case b == size(1):
+		return a, true
+	case a.Known() && b.Known():
+		return a, false
+	case a.Known():
+		return a, true
+	case b.Known():
+		return b, true
+	}
+	return onnx.UnknownDim, true
+}
+
+// mergeDim joins two statements about one dimension.
+func mergeDim(a, b onnx.Dim) (onnx.Dim, bool) {
+	switch {
+	case a.Known() && b.Known():
+		return a, a.Size == b.Size
+	case a.Known():
+		return a, true
+	case b.Known():
+		return b, true
+	case a.Symbol != "":
+		return a, true
+	}
+	return b, true
+}
+
+// axisOf puts an axis that may count from the end into 0..rank-1.
+func axisOf(axis int64, rank int) (int, error) {
+	if axis < -int64(rank) || axis >= int64(rank) {
+		return 0, fmt.Errorf("axis %d is outside rank %d", axis, rank)
+	}
+	if axis < 0 {
+		axis += int64(rank)
+	}
+	return int(axis), nil
+}
+
+// axesOf is axisOf for a list without repetition, as a set.
+func axesOf(axes []int64, rank int) (map[int]bool, error) {
+	set := map[int]bool{}
+	if len(axes) > rank {
+		return nil, fmt.Errorf("%d axes for rank %d", len(axes), rank)
+	}
+	for _, a := range axes {
+		i, err := axisOf(a, rank)
+		if err != nil {
+			return nil, err
+		}
+		if set[i] {
+			return nil, fmt.Errorf("axis %d is listed twice", a)
+		}
+		set[i] = true
+	}
+	return set, nil
+}
+
+// product multiplies dimensions: unknown when one is, unless another is 0.
+func product(dims []onnx.Dim) (onnx.Dim, error) {
+	n, unknown := int64(1), onnx.Dim{Size: 1}
+	for _, d := range dims {
+		if d == size(0) {
+			return d, nil
+		}
+	}
+	for _, d := range dims {
+		if !d.Known() {
+			if unknown == size(1) {
+				unknown = d
+			} else {
+				unknown = onnx.UnknownDim
+			}
+			continue
+		}
+		if n > math.MaxInt64/d.Size {
+			return size(0), fmt.Errorf("product of %v overflows", onnx.Shape(dims))
+		}
+		n *= d.Size
+	}
+	switch {
+	case unknown == size(1):
+		return size(n), nil
+	case n == 1:
+		return unknown, nil
+	}
+	return onnx.UnknownDim, nil
+}
+
+// mul is a*b for numbers that are not negative.
+func mul(a, b int64) (int64, bool) {
+	if a < 0 || b < 0 || (b != 0 && a > math.MaxInt64/b) {
+		return 0, false
+	}
+	return a * b, true
+}
+
+// intsOf reads a list of integers that is input i of n, or the attribute name in older forms. given says whether either
+// is there, known whether its elements are known.
+func intsOf(n *onnx.Node, i int, name string) (v []int64, given, known bool) {
+	if in := n.Input(i); in != nil {
+		v, known = ConstantInts(in)
+		return v, true, known
+	}
+	if a, ok := n.Attr(name); ok {
+		v, known = a.Value.([]int64)
+		return v, true, known
+	}
+	return nil, false, true
+}
+
+// checkType refuses what rules are not made for.
+func checkType(what string, t onnx.TensorType) error {
+	if len(t.Shape) > maxRank {
+		return fmt.Errorf("%s has rank %d, at most %d is possible", what, len(t.Shape), maxRank)
+	}
+	total := int64(1)
+	for _, d := range t.Shape {
+		if !d.Known() {
+			continue
+		}
+		if d.Size > maxSize {
+			return fmt.Errorf("%s %v is too large", what, t.Shape)
+		}
+		if d.Size == 0 {
+			return nil
+		}
+		if total > (math.MaxInt64/16)/d.Size {
+			return fmt.Errorf("%s %v is too large", what, t.Shape)
+		}
+		total *= d.Size
+	}
+	return nil
+}

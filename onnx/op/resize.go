@@ -1,0 +1,174 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	"graft/onnx"
+)
+
+// ResizeAttrs are the attributes of Resize that graft writes.
+type ResizeAttrs struct {
+	Mode        string // nearest, linear
+	Coordinates string // asymmetric, half_pixel, align_corners, pytorch_half_pixel
+	NearestMode string // floor, round_prefer_floor
+}
+
+// Resize scales every axis of x by a constant factor.
+func (b *Builder) Resize(x *onnx.Value, a ResizeAttrs, scales ...float32) *onnx.Value {
+	var attrs []onnx.Attr
+	for _, s := range []struct{ name, v string }{{"mode", a.Mode}, {"coordinate_transformation_mode", a.Coordinates}, {"nearest_mode", a.NearestMode}} {
+		if s.v != "" {
+			attrs = append(attrs, onnx.Str(s.name, s.v))
+		}
+	}
+	return b.node("Resize", []*onnx.Value{x, nil, b.Const(onnx.FromSlice(scales))}, attrs...)
+}
+
+// UpsampleNearest doubles, or multiplies, the height and width of x [N,C,H,W].
+func (b *Builder) UpsampleNearest(x *onnx.Value, factor float32) *onnx.Value {
+	return b.Resize(x, ResizeAttrs{Mode: "nearest", Coordinates: "asymmetric", NearestMode: "floor"}, 1, 1, factor, factor)
+}
+
+// UpsampleLinear doubles, or multiplies, the height and width of x [N,C,H,W] with bilinear interpolation at half-pixel
+// centres, as PyTorch does with align_corners=False.
+func (b *Builder) UpsampleLinear(x *onnx.Value, factor float32) *onnx.Value {
+	return b.Resize(x, ResizeAttrs{Mode: "linear", Coordinates: "half_pixel"}, 1, 1, factor, factor)
+}
+
+var resize = []Schema{
+	row("Resize", 13, 1, 4, anything13, inferResize, "mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a",
+		"exclude_outside", "extrapolation_value", "antialias", "axes", "keep_aspect_ratio_policy").lowest(resizeLowest),
+	row("Upsample", 9, 1, 2, anything13, inferUpsample, "mode", "scales").lowest(upsampleLowest),
+}
+
+// upsampleLowest: scales are an input in 9, the operator's last version, and were an attribute before.
+func upsampleLowest(n *onnx.Node) int64 {
+	if n.Input(1) == nil {
+		return 7
+	}
+	return 9
+}
+
+func resizeLowest(n *onnx.Node) int64 {
+	if onnx.AttrOr(n, "coordinate_transformation_mode", "half_pixel") == "half_pixel_symmetric" {
+		return 19
+	}
+	for _, name := range []string{"antialias", "axes", "keep_aspect_ratio_policy"} {
+		if _, ok := n.Attr(name); ok {
+			return 18
+		}
+	}
+	return 13
+}
+
+// given reports whether input i is there and not the empty placeholder of older files.
+func givenInput(n *onnx.Node, i int) bool {
+	v := n.Input(i)
+	return v != nil && !(len(v.Type.Shape) == 1 && v.Type.Shape[0] == size(0))
+}
+
+func inferResize(n *onnx.Node) ([]onnx.TensorType, error) {
+	d, x := dtypeOf(n, 0), shapeOf(n, 0)
+	if givenInput(n, 2) == givenInput(n, 3) {
+		return nil, fmt.Errorf("wants either scales or sizes")
+	}
+	if !x.Ranked() {
+		return one(d, nil), nil
+	}
+	axes := onnx.AttrOr[[]int64](n, "axes", nil)
+	if axes == nil {
+		axes = make([]int64, len(x))
+		for i := range axes {
+			axes[i] = int64(i)
+		}
+	}
+	if _, err := axesOf(axes, len(x)); err != nil {
+		return nil, err
+	}
+	s := x.Clone()
+	if givenInput(n, 3) {
+		to, ok := elementsOf(n.Input(3))
+		if !ok || onnx.AttrOr(n, "keep_aspect_ratio_policy", "stretch") != "stretch" {
+			return one(d, unknownAt(s, axes)), nil
+		}
+		if len(to) != len(axes) {
+			return nil, fmt.Errorf("%d sizes for %d axes", len(to), len(axes))
+		}
+		for i, a := range axes {
+			if to[i].known && (to[i].i < 0 || to[i].i > maxSize) {
+				return nil, fmt.Errorf("size %d is not possible", to[i].i)
+			}
+			axis, _ := axisOf(a, len(x))
+			s[axis] = to[i].dim()
+		}
+		return one(d, s), nil
+	}
+	scales, ok := floatsOf(n.Input(2))
+	if !ok {
+		return one(d, unknownAt(s, axes)), nil
+	}
+	if len(scales) != len(axes) {
+		return nil, fmt.Errorf("%d scales for %d axes", len(scales), len(axes))
+	}
+	for i, a := range axes {
+		axis, _ := axisOf(a, len(x))
+		v, err := scaledDim(x[axis], scales[i])
+		if err != nil {
+			return nil, err
+		}
+		s[axis] = v
+	}
+	return one(d, s), nil
+}
+
+func unknownAt(s onnx.Shape, axes []int64) onnx.Shape {
+	for _, a := range axes {
+		if i, err := axisOf(a, len(s)); err == nil {
+			s[i] = onnx.UnknownDim
+		}
+	}
+	return s
+}
+
+func scaledDim(d onnx.Dim, scale float32) (onnx.Dim, error) {
+	switch {
+	case !(scale > 0) || math.IsInf(float64(scale), 0):
+		return d, fmt.Errorf("scale %v is not possible", scale)
+	case scale == 1:
+		return d, nil
+	case !d.Known():
+		return onnx.UnknownDim, nil
+	}
+	v := math.Floor(float64(d.Size) * float64(scale))
+	if v > float64(maxSize) {
+		return d, fmt.Errorf("size %d times %v is too large", d.Size, scale)
+	}
+	return size(int64(v)), nil
+}
+
+// inferUpsample: scales are the second input, or an attribute in files before opset 9.
+func inferUpsample(n *onnx.Node) ([]onnx.TensorType, error) {
+	d, x := dtypeOf(n, 0), shapeOf(n, 0)
+	scales, ok := onnx.AttrOr[[]float32](n, "scales", nil), true
+	if n.Input(1) != nil {
+		scales, ok = floatsOf(n.Input(1))
+	}
+	switch {
+	case !x.Ranked():
+		return one(d, nil), nil
+	case !ok:
+		return one(d, unknownShape(len(x))), nil
+	case len(scales) != len(x):
+		return nil, fmt.Errorf("%d scales for rank %d", len(scales), len(x))
+	}
+	s := x.Clone()
+	for i := range s {
+		v, err := scaledDim(x[i], scales[i])
+		if err != nil {
+			return nil, err
+		}
+		s[i] = v
+	}
+	return one(d, s), nil
+}
