@@ -83,6 +83,28 @@ func TestModuleLookup(t *testing.T) {
 	})
 }
 
+// TestInstallModule installs what the module cache has.
+func TestInstallModule(t *testing.T) {
+	path, tried := moduleLibrary(false, nil)
+	if path == "" {
+		if os.Getenv("ORT_REQUIRED") == "1" {
+			t.Fatalf("%+v", tried)
+		}
+		t.Skipf("%+v", tried)
+	}
+	cache := t.TempDir()
+	l, err := installInto(cache, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if Supported() == nil && l.Version != moduleORT {
+		t.Errorf("the module has ONNX Runtime %s, moduleORT says %s", l.Version, moduleORT)
+	}
+	if got, err := (&finder{folders: []folder{{filepath.Dir(l.Path), "cache"}}, probe: probeFile}).find(Options{}); err != nil || got.Path != l.Path {
+		t.Error(got, err)
+	}
+}
+
 func BenchmarkModuleLookup(b *testing.B) {
 	if path, tried := moduleLibrary(false, nil); path == "" {
 		b.Skip(tried.Reason)

@@ -105,6 +105,9 @@ func appendProvider(options *ort.SessionOptions, provider string, device int) er
 	case "CoreMLExecutionProvider":
 		return options.AppendExecutionProviderCoreMLV2(nil)
 	case "DmlExecutionProvider":
+		if err := options.SetMemPattern(false); err != nil { // DirectML asks for it
+			return err
+		}
 		return options.AppendExecutionProviderDirectML(device)
 	case "OpenVINOExecutionProvider":
 		return options.AppendExecutionProviderOpenVINO(nil)
