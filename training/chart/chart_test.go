@@ -197,3 +197,21 @@ func TestThin(t *testing.T) {
 		t.Errorf("low %v, high %v, last %v", low, high, last)
 	}
 }
+
+func TestLinearTicks(t *testing.T) {
+	for _, c := range []struct {
+		low, high float64
+		want      string
+	}{
+		{0, 5000, "0 1000 2000 3000 4000 5000"}, {11.2, 29.9, "12 14 16 18 20 22 24 26 28"}, {0, 1, "0 0.2 0.4 0.6 0.8 1.0"},
+		{-0.5, 0.5, "-0.4 -0.2 0 0.2 0.4"}, {0.0111, 0.0182, "0.012 0.013 0.014 0.015 0.016 0.017 0.018"}, {2.5, 3.5, "2.6 2.8 3.0 3.2 3.4"}, {0, 4e8, "0 1e+08 2e+08 3e+08 4e+08"},
+	} {
+		var got []string
+		for _, tick := range (linearTicks{}).Ticks(c.low, c.high) {
+			got = append(got, tick.Label)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%v to %v: %v, want %v", c.low, c.high, got, c.want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"slices"
 
+	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
@@ -90,7 +91,7 @@ func (f Figure) layout() ([]entry, vg.Length, error) {
 func (f Figure) draw(c draw.Canvas, entries []entry) error {
 	c = draw.Crop(c, margin, -margin, margin, -margin)
 	title := style(12, draw.XLeft, draw.YTop)
-	title.Font.Weight = 2 // bold
+	title.Font.Weight = xfont.WeightBold
 	c.FillText(title, vg.Point{X: c.Min.X, Y: c.Max.Y}, plain(f.Title, 80))
 	top := c.Max.Y - headHeight
 	for _, row := range legendRows(entries) {
@@ -124,6 +125,7 @@ func (p Panel) plot(entries []entry) (*plot.Plot, error) {
 		a.LineStyle = draw.LineStyle{Color: ink, Width: 0.75}
 		a.Tick.LineStyle = a.LineStyle
 		a.Padding = 2
+		a.Tick.Marker = linearTicks{}
 	}
 	if p.Log {
 		d.Y.Scale, d.Y.Tick.Marker = plot.LogScale{}, logTicks{}

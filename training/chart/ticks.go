@@ -7,6 +7,34 @@ import (
 	"gonum.org/v1/plot"
 )
 
+// linearTicks marks four to nine multiples of 1, 2 or 5 times a power of ten.
+type linearTicks struct{}
+
+// Ticks implements plot.Ticker for finite low < high.
+func (linearTicks) Ticks(low, high float64) []plot.Tick {
+	step := math.Pow(10, math.Floor(math.Log10((high-low)/4)))
+	for _, m := range []float64{5, 2} {
+		if (high-low)/(m*step) >= 4 {
+			step *= m
+			break
+		}
+	}
+	places := int(max(0, math.Ceil(-math.Log10(step)-1e-9)))
+	var ticks []plot.Tick
+	for i := math.Ceil(low/step - 1e-9); i*step <= high+1e-9*step && len(ticks) < 12; i++ {
+		v := i * step
+		label := strconv.FormatFloat(v, 'f', places, 64)
+		if math.Abs(v) >= 1e7 || places > 6 {
+			label = strconv.FormatFloat(v, 'g', 4, 64)
+		}
+		if i == 0 {
+			label = "0"
+		}
+		ticks = append(ticks, plot.Tick{Value: v, Label: label})
+	}
+	return ticks
+}
+
 // logTicks marks decades, and their halves and fifths when few decades are shown.
 type logTicks struct{}
 
@@ -32,7 +60,7 @@ func (logTicks) Ticks(low, high float64) []plot.Tick {
 		}
 	}
 	if labels < 2 {
-		return plot.DefaultTicks{}.Ticks(low, high)
+		return linearTicks{}.Ticks(low, high)
 	}
 	return ticks
 }
