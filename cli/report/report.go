@@ -18,8 +18,8 @@ type Picture struct {
 	PNG     []byte
 }
 
-// Table is rows of cells under a head, each row as long as the head. The first column is the row's name; cells that hold
-// a number are set to the right.
+// Table is rows of cells under a head, each row as long as the head. The first column is the row's name; the others hold
+// numbers and are set to the right.
 type Table struct {
 	Head []string
 	Rows [][]string
@@ -55,7 +55,7 @@ type Denoise struct {
 var denoiseHTML string
 
 var denoisePage = template.Must(template.New("denoise").Funcs(template.FuncMap{
-	"data": dataURI, "numeric": numeric, "line": oneLine, "text": printable,
+	"data": dataURI, "line": oneLine, "text": printable,
 }).Parse(denoiseHTML))
 
 // Write writes the page. A picture that is no PNG, a table with rows of odd length, and an SVG with anything but drawing
@@ -95,12 +95,6 @@ func (d Denoise) Write(w io.Writer) error {
 // dataURI is a PNG as an address; Write has looked that it is one.
 func dataURI(data []byte) template.URL {
 	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(data))
-}
-
-// numeric reports whether a cell is set to the right: it begins with a digit, a sign or a comparison.
-func numeric(s string) bool {
-	s = strings.TrimLeft(s, "+-−<>~ ")
-	return s != "" && unicode.IsDigit(rune(s[0]))
 }
 
 // oneLine is s with every character that does not print as a space.

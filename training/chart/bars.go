@@ -72,7 +72,7 @@ func (b Bar) fraction() float64 {
 func (b Bar) label(most int) string {
 	s := percent(b.fraction())
 	if b.Note != "" {
-		s += "  " + plain(b.Note, most)
+		s += " · " + plain(b.Note, most)
 	}
 	return s
 }
