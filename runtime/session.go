@@ -33,7 +33,8 @@ type Session struct {
 }
 
 // Open loads ONNX Runtime if this process has not yet, and makes a session of a serialized model. Errors: *MissingError for
-// a library or provider that is not there, ErrModel for a model that ONNX Runtime does not accept.
+// a library or provider that is not there, ErrModel for a model that ONNX Runtime does not accept. The model must be one that
+// was read and checked first, with no external data left in it.
 func Open(model []byte, o Options) (*Session, error) {
 	if len(model) == 0 {
 		return nil, fmt.Errorf("%w: it is empty", ErrModel)

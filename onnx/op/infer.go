@@ -12,7 +12,7 @@ import (
 type rule = func(n *onnx.Node) ([]onnx.TensorType, error)
 
 const (
-	maxRank  = 64
+	maxRank  = 1024
 	maxSize  = int64(1) << 48 // of one dimension
 	maxParam = int64(1) << 31 // of one stride, pad, dilation or kernel size
 )
@@ -46,11 +46,6 @@ func size(n int64) onnx.Dim { return onnx.Dim{Size: n} }
 // sameAsInput: one output with the type of the first input.
 func sameAsInput(n *onnx.Node) ([]onnx.TensorType, error) {
 	return one(dtypeOf(n, 0), shapeOf(n, 0).Clone()), nil
-}
-
-// sameShapeAs: one output with the shape of the first input and a fixed element type.
-func sameShapeAs(d onnx.DataType) rule {
-	return func(n *onnx.Node) ([]onnx.TensorType, error) { return one(d, shapeOf(n, 0).Clone()), nil }
 }
 
 // broadcast: the common shape of all inputs, which have one element type.
@@ -125,6 +120,19 @@ func broadcastShapes(shapes ...onnx.Shape) (onnx.Shape, error) {
 		out = wide
 	}
 	return out, nil
+}
+
+// broadcastsTo says whether s broadcasts to the shape to without making it larger.
+func broadcastsTo(s, to onnx.Shape) error {
+	wide, err := broadcastShapes(to, s)
+	ok := err == nil && len(wide) == len(to)
+	for i := 0; ok && i < len(to); i++ {
+		ok = !to[i].Known() || wide[i] == to[i]
+	}
+	if !ok {
+		return fmt.Errorf("%v does not broadcast to %v", s, to)
+	}
+	return nil
 }
 
 func broadcastDim(a, b onnx.Dim) (onnx.Dim, bool) {
