@@ -343,3 +343,24 @@ func FuzzNpy(f *testing.F) {
 		}
 	})
 }
+
+// NumPy wrote the two archives.
+func TestNumPyArchives(t *testing.T) {
+	want := map[string]*onnx.Tensor{
+		"zeros": onnx.NewTensor(onnx.Float, 100, 100), "fortran": onnx.FromSlice([]int64{0, 1, 2, 3, 4, 5}, 2, 3), "big": onnx.FromSlice([]int32{0, 1, 2}),
+		"scalar": onnx.Scalar(2.5), "empty": onnx.NewTensor(onnx.Uint8, 0, 3), "folder/bool": onnx.FromSlice([]bool{true, false}),
+		"complex": {DType: onnx.Complex64, Dims: []int64{1}, Data: onnx.FromSlice([]float32{1, 2}).Data},
+	}
+	for _, name := range []string{"numpy.npz", "numpy_compressed.npz"} {
+		list, err := ReadTensors(filepath.Join("testdata", name))
+		if err != nil || len(list) != len(want) {
+			t.Errorf("%s: %d arrays, %v", name, len(list), err)
+			continue
+		}
+		for _, x := range list {
+			if y := want[x.Name]; y == nil || !sameTensor(x, y) {
+				t.Errorf("%s: %s is %v %v %x", name, x.Name, x.DType, x.Dims, x.Data[:min(len(x.Data), 32)])
+			}
+		}
+	}
+}
