@@ -126,7 +126,8 @@ func TestBudgetAndDepth(t *testing.T) {
 		t.Error("a negative amount")
 	}
 	d := NewDepth(2)
-	if d.Enter("x") != nil || d.Enter("x") != nil || d.Enter("x") == nil {
+	first, second, third := d.Enter("x"), d.Enter("x"), d.Enter("x")
+	if first != nil || second != nil || third == nil {
 		t.Error("depth is not its limit")
 	}
 	if d.Leave(); d.Enter("x") != nil {
