@@ -9,6 +9,8 @@ type Attr struct {
 	Value any
 	Ref   string // in a function body: the function's attribute that is passed on; Value then holds its zero value
 	Doc   string
+	kind  int32  // AttributeType of a Ref, whose Value cannot tell it
+	extra Opaque // fields of the file that the IR does not know
 }
 
 // Opaque is an encoded protobuf message that is written back as it was read.

@@ -9,6 +9,10 @@ func (m *Model) Clone() *Model {
 	c.Opsets = slices.Clone(m.Opsets)
 	c.Metadata = slices.Clone(m.Metadata)
 	c.Graph, _ = m.Graph.Clone()
+	c.functions = nil
+	for _, f := range m.functions {
+		c.functions = append(c.functions, f.clone())
+	}
 	return &c
 }
 
@@ -35,7 +39,7 @@ func (g *Graph) cloneInto(m map[*Value]*Value) *Graph {
 			return w
 		}
 		w := &Value{Name: v.Name, Type: v.Type, Doc: v.Doc, Const: v.Const, Sparse: v.Sparse,
-			typeProto: v.typeProto, extra: v.extra, index: v.index}
+			typeProto: v.typeProto, typeExact: v.typeExact, listed: v.listed, extra: v.extra, index: v.index}
 		w.Type.Shape = v.Type.Shape.Clone()
 		m[v] = w
 		return w

@@ -14,14 +14,16 @@ type Model struct {
 	Metadata        Metadata
 	Graph           *Graph
 
-	functions []Opaque // model-local functions, carried along unread
-	extra     Opaque
+	functions []*Function
+	extra     Opaque    // training_info and fields of the file that the IR does not know
+	notes     []Finding // what the reader found odd
 }
 
 // Opset is an operator set that a model imports. Domain "" is the standard's default domain.
 type Opset struct {
 	Domain  string
 	Version int64
+	extra   string // fields of the file that the IR does not know, encoded
 }
 
 // Opset gives the imported version of a domain, 0 when it is not imported. "ai.onnx" is another name of "".
@@ -42,7 +44,7 @@ func (m *Model) SetOpset(domain string, version int64) {
 			return
 		}
 	}
-	m.Opsets = append(m.Opsets, Opset{domain, version})
+	m.Opsets = append(m.Opsets, Opset{Domain: domain, Version: version})
 }
 
 func canonicalDomain(d string) string {
@@ -53,7 +55,10 @@ func canonicalDomain(d string) string {
 }
 
 // KeyValue is one entry of a Metadata.
-type KeyValue struct{ Key, Value string }
+type KeyValue struct {
+	Key, Value string
+	extra      string // fields of the file that the IR does not know, encoded
+}
 
 // Metadata is metadata_props: key and value pairs in the file's order.
 type Metadata []KeyValue
@@ -74,5 +79,5 @@ func (m *Metadata) Set(key, value string) {
 		(*m)[i].Value = value
 		return
 	}
-	*m = append(*m, KeyValue{key, value})
+	*m = append(*m, KeyValue{Key: key, Value: value})
 }

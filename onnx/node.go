@@ -93,7 +93,9 @@ func (n *Node) Subgraphs() []*Graph {
 	for _, a := range n.Attrs {
 		switch v := a.Value.(type) {
 		case *Graph:
-			out = append(out, v)
+			if v != nil {
+				out = append(out, v)
+			}
 		case []*Graph:
 			out = append(out, v...)
 		}

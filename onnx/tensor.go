@@ -16,6 +16,7 @@ type Tensor struct {
 	Data    []byte
 	Strings []string
 	Doc     string
+	extra   Opaque // fields of the file that the IR does not know
 }
 
 // Element is a Go type that has an ONNX element type of the same layout.

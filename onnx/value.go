@@ -13,6 +13,8 @@ type Value struct {
 	Sparse *SparseTensor
 
 	typeProto Opaque // the type as read, when it is not a tensor's
+	typeExact Opaque // a tensor's type as read, when it says more than Type can (denotations)
+	listed    bool   // the file repeats the type in value_info
 	extra     Opaque // fields of the file that the IR does not know
 	producer  *Node
 	index     int
@@ -24,6 +26,7 @@ type SparseTensor struct {
 	Values  *Tensor
 	Indices *Tensor
 	Dims    []int64
+	extra   Opaque
 }
 
 // Use is one place where a value is read: input Index of Node.

@@ -9,9 +9,8 @@ import (
 var convAttributes = []string{"kernel_shape", "strides", "pads", "dilations", "group", "auto_pad"}
 
 var conv = []Schema{
-	{Name: "Conv", Since: 11, MinIn: 2, MaxIn: 3, Out: 1, Attributes: convAttributes, Infer: inferConv},
-	{Name: "ConvTranspose", Since: 11, MinIn: 2, MaxIn: 3, Out: 1,
-		Attributes: append([]string{"output_padding", "output_shape"}, convAttributes...), Infer: inferConvTranspose},
+	row("Conv", 7, 2, 3, floats22, inferConv, convAttributes...),
+	row("ConvTranspose", 7, 2, 3, floats22, inferConvTranspose, append([]string{"output_padding", "output_shape"}, convAttributes...)...),
 }
 
 // convOperands checks what both convolutions ask of x, the weight and the bias, and gives the window. outChannels is the

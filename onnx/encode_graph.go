@@ -1,0 +1,185 @@
+package onnx
+
+import (
+	"maps"
+
+	"google.golang.org/protobuf/proto"
+
+	"graft/onnx/internal/onnxpb"
+)
+
+func (e *encoder) graph(g *Graph) *onnxpb.GraphProto {
+	pb := &onnxpb.GraphProto{Name: text(g.Name), DocString: text(g.Doc), MetadataProps: e.metadata(g.Metadata)}
+	signature := map[*Value]bool{}
+	for _, v := range g.inputs {
+		pb.Input = append(pb.Input, e.valueInfo(v))
+		signature[v] = true
+	}
+	inputs := maps.Clone(signature)
+	for _, v := range g.outputs {
+		pb.Output = append(pb.Output, e.valueInfo(v))
+		signature[v] = true
+	}
+	for _, v := range g.inputs {
+		if v.listed {
+			pb.ValueInfo = append(pb.ValueInfo, e.valueInfo(v))
+		}
+	}
+	for _, v := range g.initializers {
+		if v.Sparse != nil {
+			pb.SparseInitializer = append(pb.SparseInitializer, e.sparse(v.Sparse, v.Name))
+		} else {
+			pb.Initializer = append(pb.Initializer, e.tensor(v.Const, v.Name))
+		}
+		if v.listed && !inputs[v] {
+			pb.ValueInfo = append(pb.ValueInfo, e.valueInfo(v))
+		}
+	}
+	for _, n := range g.Nodes() {
+		pb.Node = append(pb.Node, e.node(n))
+		for _, v := range n.outputs {
+			if v != nil && (v.listed || (!signature[v] && v.typed())) {
+				pb.ValueInfo = append(pb.ValueInfo, e.valueInfo(v))
+			}
+		}
+	}
+	e.merge(pb, g.extra)
+	return pb
+}
+
+// typed reports whether anything is known of v's type.
+func (v *Value) typed() bool {
+	return v.Type.DType != Undefined || v.Type.Shape != nil || v.typeProto != nil || v.typeExact != nil
+}
+
+func (e *encoder) valueInfo(v *Value) *onnxpb.ValueInfoProto {
+	pb := &onnxpb.ValueInfoProto{Name: text(v.Name), Type: e.valueType(v), DocString: text(v.Doc)}
+	e.merge(pb, v.extra)
+	return pb
+}
+
+// valueType is the type as read where the IR cannot say it, as long as nobody changed it since.
+func (e *encoder) valueType(v *Value) *onnxpb.TypeProto {
+	if v.typeProto != nil {
+		pb := &onnxpb.TypeProto{}
+		e.merge(pb, v.typeProto)
+		return pb
+	}
+	if v.typeExact != nil {
+		pb := &onnxpb.TypeProto{}
+		e.merge(pb, v.typeExact)
+		if t, _ := tensorType(pb); t.DType == v.Type.DType && t.Shape.Equal(v.Type.Shape) {
+			return pb
+		}
+	}
+	return typeMessage(v.Type)
+}
+
+// typeMessage is nil when nothing is known.
+func typeMessage(t TensorType) *onnxpb.TypeProto {
+	if t.DType == Undefined && t.Shape == nil {
+		return nil
+	}
+	pt := &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(t.DType))}
+	if t.Shape != nil {
+		pt.Shape = &onnxpb.TensorShapeProto{}
+		for _, d := range t.Shape {
+			dim := &onnxpb.TensorShapeProto_Dimension{}
+			switch {
+			case d.Symbol != "":
+				dim.Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: d.Symbol}
+			case d.Size >= 0:
+				dim.Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: d.Size}
+			}
+			pt.Shape.Dim = append(pt.Shape.Dim, dim)
+		}
+	}
+	return &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: pt}}
+}
+
+func (e *encoder) node(n *Node) *onnxpb.NodeProto {
+	pb := &onnxpb.NodeProto{Name: text(n.Name), OpType: text(n.Op), Domain: text(n.Domain), Overload: text(n.Overload),
+		DocString: text(n.Doc), MetadataProps: e.metadata(n.Metadata)}
+	for _, v := range n.inputs {
+		name := ""
+		if v != nil {
+			if name = v.Name; name == "" {
+				e.fail("%v reads a value that is not in the graph", n)
+			}
+		}
+		pb.Input = append(pb.Input, name)
+	}
+	for _, v := range n.outputs {
+		name := ""
+		if v != nil {
+			name = v.Name
+		}
+		pb.Output = append(pb.Output, name)
+	}
+	for _, a := range n.Attrs {
+		pb.Attribute = append(pb.Attribute, e.attr(a, n))
+	}
+	e.merge(pb, n.extra)
+	return pb
+}
+
+func (e *encoder) attr(a Attr, n *Node) *onnxpb.AttributeProto {
+	pb := &onnxpb.AttributeProto{}
+	kind := onnxpb.AttributeProto_UNDEFINED
+	switch v := a.Value.(type) {
+	case float32:
+		kind, pb.F = onnxpb.AttributeProto_FLOAT, &v
+	case int64:
+		kind, pb.I = onnxpb.AttributeProto_INT, &v
+	case string:
+		kind, pb.S = onnxpb.AttributeProto_STRING, []byte(v)
+	case []float32:
+		kind, pb.Floats = onnxpb.AttributeProto_FLOATS, v
+	case []int64:
+		kind, pb.Ints = onnxpb.AttributeProto_INTS, v
+	case []string:
+		kind = onnxpb.AttributeProto_STRINGS
+		for _, s := range v {
+			pb.Strings = append(pb.Strings, []byte(s))
+		}
+	case *Tensor:
+		kind = onnxpb.AttributeProto_TENSOR
+		if v != nil {
+			pb.T = e.tensor(v, v.Name)
+		}
+	case []*Tensor:
+		kind = onnxpb.AttributeProto_TENSORS
+		for _, t := range v {
+			pb.Tensors = append(pb.Tensors, e.tensor(t, t.Name))
+		}
+	case *Graph:
+		kind = onnxpb.AttributeProto_GRAPH
+		if v != nil {
+			pb.G = e.graph(v)
+		}
+	case []*Graph:
+		kind = onnxpb.AttributeProto_GRAPHS
+		for _, g := range v {
+			pb.Graphs = append(pb.Graphs, e.graph(g))
+		}
+	case TensorType:
+		kind, pb.Tp = onnxpb.AttributeProto_TYPE_PROTO, typeMessage(v)
+	case Opaque:
+		e.merge(pb, v)
+		kind = pb.GetType()
+	default:
+		e.fail("%v: attribute %q: a value of type %T cannot be written", n, a.Name, a.Value)
+	}
+	if a.Ref != "" { // the value is the caller's to give
+		pb.F, pb.I, pb.S = nil, nil, nil
+		if a.kind != 0 {
+			kind = onnxpb.AttributeProto_AttributeType(a.kind)
+		}
+	}
+	if kind != onnxpb.AttributeProto_UNDEFINED {
+		pb.Type = kind.Enum()
+	}
+	pb.Name, pb.RefAttrName, pb.DocString = text(a.Name), text(a.Ref), text(a.Doc)
+	e.merge(pb, a.extra)
+	return pb
+}
