@@ -148,6 +148,9 @@ func TestInputError(t *testing.T) {
 	if err := InFile("größe.onnx", io.ErrClosedPipe); err.Error() != "größe.onnx: io: read/write on closed pipe" || !errors.Is(err, io.ErrClosedPipe) {
 		t.Error(err)
 	}
+	if err := InFile("x", fmt.Errorf("read node: %w", Refuse("dims", "negative"))); err.Error() != "x: read node: dims: negative" || !errors.As(err, &in) {
+		t.Error(err)
+	}
 	if InFile("x", nil) != nil {
 		t.Error("no error has become one")
 	}
