@@ -29,7 +29,9 @@ func (normRule) needs(c *compactor, n *onnx.Node) {
 	}
 }
 
-func (normRule) tie(c *compactor, n *onnx.Node) bool { return same(c.of(n.Input(0)), c.of(n.Output(0))) }
+func (normRule) tie(c *compactor, n *onnx.Node) bool {
+	return same(c.of(n.Input(0)), c.of(n.Output(0)))
+}
 
 func (normRule) apply(c *compactor, n *onnx.Node) error {
 	y := c.of(n.Output(0))

@@ -137,7 +137,9 @@ func (r channelwise) needs(c *compactor, n *onnx.Node) {
 	}
 }
 
-func (r channelwise) tie(c *compactor, n *onnx.Node) bool { return same(c.of(n.Input(0)), c.of(n.Output(0))) }
+func (r channelwise) tie(c *compactor, n *onnx.Node) bool {
+	return same(c.of(n.Input(0)), c.of(n.Output(0)))
+}
 
 func (channelwise) apply(*compactor, *onnx.Node) error { return nil }
 

@@ -12,6 +12,11 @@ func (b *Builder) Gather(x, indices *onnx.Value, axis int64) *onnx.Value {
 	return b.node("Gather", []*onnx.Value{x, indices}, onnx.Int("axis", axis))
 }
 
+// GatherElements picks along axis the element that indices names, one for each element of indices.
+func (b *Builder) GatherElements(x, indices *onnx.Value, axis int64) *onnx.Value {
+	return b.node("GatherElements", []*onnx.Value{x, indices}, onnx.Int("axis", axis))
+}
+
 // ScatterElements writes updates into a copy of x at indices along axis; reduction is none or add.
 func (b *Builder) ScatterElements(x, indices, updates *onnx.Value, axis int64, reduction string) *onnx.Value {
 	attrs := []onnx.Attr{onnx.Int("axis", axis)}

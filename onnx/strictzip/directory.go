@@ -147,7 +147,7 @@ func (e *Entry) readCentral(r *limits.Reader) error {
 
 // CheckName wants a relative slash-separated path of plain components.
 func CheckName(name string) error {
-	bad := name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsAny(name, "\\:") || strings.ContainsFunc(name, unicode.IsControl)
+	bad := name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.Contains(name, "\\") || strings.ContainsFunc(name, unicode.IsControl)
 	for part := range strings.SplitSeq(name, "/") {
 		bad = bad || part == "" || part == "." || part == ".."
 	}

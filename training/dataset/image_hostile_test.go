@@ -135,7 +135,7 @@ func oneLine(t *testing.T, err error, path, want string) {
 		t.Fatal("no error")
 	}
 	text := err.Error()
-	if strings.Count(text, filepath.Base(path)) != 1 || !strings.Contains(text, want) || strings.ContainsAny(text, "\n\r\x1b") || len(text) > 400 {
+	if strings.Count(text, path) != 1 || !strings.Contains(text, want) || strings.ContainsAny(text, "\n\r\x1b") || len(text) > 400 {
 		t.Errorf("error %q, want one line with %q", text, want)
 	}
 	if e, ok := errors.AsType[*limits.InputError](err); ok && e.File != path {

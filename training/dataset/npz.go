@@ -58,7 +58,8 @@ func within(part string, err error) error {
 	return err
 }
 
-// WriteNpz writes tensors under their names, stored, in order. The same tensors give the same bytes.
+// WriteNpz writes tensors under their names, stored, in order. The same tensors give the same bytes. A name must be a plain
+// relative path, as strictzip.CheckName says.
 func WriteNpz(w io.Writer, tensors []*onnx.Tensor) error {
 	z := zip.NewWriter(w)
 	seen := make(map[string]bool, len(tensors))
