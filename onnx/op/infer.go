@@ -104,20 +104,21 @@ func broadcastShapes(shapes ...onnx.Shape) (onnx.Shape, error) {
 			out = s.Clone()
 			continue
 		}
-		a, b := out, s
-		if len(a) < len(b) {
-			a, b = b, a
+		was := out
+		if len(s) > len(out) {
+			was, out = out, s.Clone()
+			s = was
+		} else if i == 1 {
+			was = shapes[0]
 		}
-		wide := a.Clone()
-		off := len(a) - len(b)
-		for j := range b {
-			d, ok := broadcastDim(a[off+j], b[j])
+		off := len(out) - len(s)
+		for j := range s {
+			d, ok := broadcastDim(out[off+j], s[j])
 			if !ok {
-				return nil, fmt.Errorf("shapes do not broadcast: %v and %v", out, s)
+				return nil, fmt.Errorf("shapes do not broadcast: %v and %v", was, shapes[i])
 			}
-			wide[off+j] = d
+			out[off+j] = d
 		}
-		out = wide
 	}
 	return out, nil
 }
