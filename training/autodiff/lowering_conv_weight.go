@@ -98,7 +98,8 @@ func (b *Builder) weightBySeparable(x, dy *onnx.Value, channels int64, w window)
 	if kh > 1 {
 		product = b.Concat(0, products...) // [kh,kw,O,C]
 	}
-	return b.Transpose(product, 2, 3, 0, 1)
+	// As a matrix: runtimes move blocks, where a permutation of four dimensions goes element by element.
+	return b.Transpose(b.Reshape(product, kh*kw, -1), 1, 0)
 }
 
 // shiftedColumns stacks the A_j: [N, kw O, H, width of X].
