@@ -115,7 +115,18 @@ func zipped(d onnx.DataType, x, y *array, f func(p, q element) element) *array {
 	if out == nil {
 		return nil
 	}
-	out.each(func(k int, at []int64) { out.elems[k] = f(x.at(at), y.at(at)) })
+	switch {
+	case len(x.elems) == len(out.elems) && len(y.elems) == len(out.elems):
+		for k := range out.elems {
+			out.elems[k] = f(x.elems[k], y.elems[k])
+		}
+	case len(x.elems) == len(out.elems) && len(y.elems) == 1:
+		for k := range out.elems {
+			out.elems[k] = f(x.elems[k], y.elems[0])
+		}
+	default:
+		out.each(func(k int, at []int64) { out.elems[k] = f(x.at(at), y.at(at)) })
+	}
 	return out
 }
 

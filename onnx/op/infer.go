@@ -13,6 +13,7 @@ type rule = func(n *onnx.Node) ([]onnx.TensorType, error)
 
 const (
 	maxRank  = 1024
+	maxDims  = 1 << 20        // of all inputs together
 	maxSize  = int64(1) << 48 // of one dimension
 	maxParam = int64(1) << 31 // of one stride, pad, dilation or kernel size
 )
