@@ -13,9 +13,6 @@ import (
 	"unsafe"
 )
 
-// apiVersion is the version of the C API that the binding is compiled against: a library older than this is refused.
-const apiVersion = 28
-
 // capi is ONNX Runtime's table of functions, with the two objects that every call needs. It lives as long as the process.
 type capi struct {
 	table     C.Table

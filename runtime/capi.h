@@ -45,6 +45,9 @@ enum {
 	SlotReleaseAvailableProviders = 126,
 	SlotHasValue = 192,
 	SlotGetResizedStringTensorElementBuffer = 252,
+	SlotHardwareDevice_Type = 307,
+	SlotHardwareDevice_Vendor = 309,
+	SlotEpDevice_Device = 316,
 	SlotTensorTypeAndShape_HasShape = 390,
 };
 
@@ -150,6 +153,12 @@ static inline Result providers(Table t, int *count) {
 }
 static inline Status release_providers(Table t, void *names, int count) {
 	return ((Status (*)(void *, int))t[SlotReleaseAvailableProviders])(names, count);
+}
+
+static inline void *ep_hardware(Table t, void *device) { return ((void *(*)(void *))t[SlotEpDevice_Device])(device); }
+static inline int hardware_type(Table t, void *hardware) { return ((int (*)(void *))t[SlotHardwareDevice_Type])(hardware); }
+static inline const char *hardware_vendor(Table t, void *hardware) {
+	return ((const char *(*)(void *))t[SlotHardwareDevice_Vendor])(hardware);
 }
 
 static inline Status run(Table t, void *session, void *options, void *input_names, void *inputs, size_t n,

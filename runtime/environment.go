@@ -4,8 +4,6 @@ package runtime
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -22,6 +20,9 @@ var loaded struct {
 	sync.Mutex
 	env *environment
 }
+
+// Supported says whether this build can run models at all; a library it must still find.
+func Supported() error { return nil }
 
 // probe loads the library at path, reads its version, checks that it has the API that is needed, and unloads it.
 func probe(path string) (version string, err error) {
@@ -50,7 +51,10 @@ func versionProblem(version string, hasAPI bool) error {
 
 // load brings ONNX Runtime into the process on the first call; later calls give the same, or an error when they name
 // another library.
-func load(o Options) (*environment, error) {
+func load(o Options) (*environment, error) { return loadWith(o, true) }
+
+// loadWith is load; without fetch nothing is downloaded.
+func loadWith(o Options, fetch bool) (*environment, error) {
 	loaded.Lock()
 	defer loaded.Unlock()
 	if env := loaded.env; env != nil {
@@ -62,14 +66,14 @@ func load(o Options) (*environment, error) {
 		}
 		return env, nil
 	}
-	library, err := FindLibrary(o)
+	library, err := newFinder(o, fetch).find(o)
 	if err != nil {
 		return nil, err
 	}
 	env := &environment{library: *library}
 	getAPIBase, _, err := openLibrary(library.Path) // stays loaded
 	if err != nil {
-		return nil, &MissingError{What: fmt.Sprintf("load ONNX Runtime from %s: %v", library.Path, err)}
+		return nil, &MissingError{What: fmt.Sprintf("load ONNX Runtime from %s: %v", library.Path, err), Fix: fixMissing}
 	}
 	_, env.table = baseVersion(getAPIBase)
 	level := ort.WithLogLevelFatal() // every failure comes back as an error
@@ -78,8 +82,9 @@ func load(o Options) (*environment, error) {
 	}
 	ort.SetSharedLibraryPath(library.Path)
 	if err := ort.InitializeEnvironment(level); err != nil {
-		return nil, &MissingError{What: fmt.Sprintf("start ONNX Runtime from %s: %s", library.Path, oneLine(err.Error()))}
+		return nil, &MissingError{What: fmt.Sprintf("start ONNX Runtime from %s: %s", library.Path, oneLine(err.Error())), Fix: fixMissing}
 	}
+	_ = ort.DisableTelemetry() // some builds for Windows have it; others refuse
 	if err := env.init(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRuntime, err)
 	}
@@ -88,14 +93,4 @@ func load(o Options) (*environment, error) {
 	}
 	loaded.env = env
 	return env, nil
-}
-
-// sameFile reports whether two paths lead to one file.
-func sameFile(a, b string) bool {
-	if filepath.Clean(a) == filepath.Clean(b) {
-		return true
-	}
-	x, err1 := os.Stat(a)
-	y, err2 := os.Stat(b)
-	return err1 == nil && err2 == nil && os.SameFile(x, y)
 }

@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// apiVersion is the version of the C API that the binding is compiled against: a library older than this is refused.
+const apiVersion = 28
+
 // Library is a library of ONNX Runtime that has been checked.
 type Library struct {
 	Path    string

@@ -28,7 +28,7 @@ func num(field protowire.Number, v int64) []byte {
 }
 
 // node is a NodeProto inside a GraphProto.
-func node(op string, in, out []string, attributes ...[]byte) []byte {
+func node(op string, in, out []string) []byte {
 	var b []byte
 	for _, s := range in {
 		b = append(b, str(1, s)...)
@@ -37,15 +37,7 @@ func node(op string, in, out []string, attributes ...[]byte) []byte {
 		b = append(b, str(2, s)...)
 	}
 	b = append(b, str(4, op)...)
-	for _, a := range attributes {
-		b = append(b, sub(5, a)...)
-	}
 	return sub(1, b)
-}
-
-// intAttribute is an AttributeProto of type INT.
-func intAttribute(name string, v int64) []byte {
-	return message(str(1, name), num(3, v), num(20, 2))
 }
 
 // value is a ValueInfoProto: field 11 for inputs, 12 for outputs of a GraphProto. A nil shape is left out.
@@ -92,7 +84,7 @@ func model(graph ...[]byte) []byte {
 	return message(num(1, 10), sub(7, str(2, "g"), message(graph...)), sub(8, num(2, 21)))
 }
 
-// addModel gives y = x + x·0 + one for float vectors of n elements.
+// addOne gives y = x + 1 for float vectors of n elements.
 func addOne(n int64) []byte {
 	return model(
 		node("Add", []string{"x", "one"}, []string{"y"}),

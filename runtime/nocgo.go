@@ -16,6 +16,19 @@ func errNoCgo() error {
 	}
 }
 
+// probe cannot load a library in this build.
+func probe(string) (string, error) { return "", nil }
+
+// Supported says why this build cannot run models.
+func Supported() error { return errNoCgo() }
+
+func describe(info *Information, o Options) error {
+	if library, err := newFinder(o, false).find(o); err == nil {
+		info.setLibrary(*library)
+	}
+	return errNoCgo()
+}
+
 // Session is a model ready to run; this build makes none.
 type Session struct{}
 

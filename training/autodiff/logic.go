@@ -1,0 +1,13 @@
+package autodiff
+
+// Comparisons and Boolean operators give Booleans: nothing flows back through them.
+var logic = []row{
+	{op: "Equal", zero: true},
+	{op: "Greater", zero: true},
+	{op: "GreaterOrEqual", zero: true},
+	{op: "Less", zero: true},
+	{op: "LessOrEqual", zero: true},
+	{op: "And", zero: true},
+	{op: "Or", zero: true},
+	{op: "Not", zero: true},
+}

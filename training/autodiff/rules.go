@@ -1,0 +1,47 @@
+package autodiff
+
+import (
+	"graft/onnx"
+	"graft/onnx/op"
+)
+
+// Grad is the reverse rule of an operator: from the cotangents dy of n's outputs (nil where nothing flows back) to those of
+// its inputs. A cotangent may have the shape that the input was broadcast to: the walker sums it back. An entry may be nil
+// for an input without a gradient, and need not be made for an input that b does not want.
+type Grad func(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value
+
+// Builder is what a rule adds nodes with.
+type Builder struct {
+	*op.Builder
+	wants []bool
+}
+
+// Wants reports whether the cotangent of input i is asked for.
+func (b *Builder) Wants(i int) bool { return i < len(b.wants) && b.wants[i] }
+
+// row is what is known of one operator: a rule; or that its gradient is zero wherever it exists; or why there is none.
+type row struct {
+	op   string
+	grad Grad
+	zero bool
+	none string
+}
+
+var families = [][]row{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize}
+
+var rules = func() map[string]row {
+	t := map[string]row{}
+	for _, f := range families {
+		for _, r := range f {
+			t[r.op] = r
+		}
+	}
+	return t
+}()
+
+// of wraps the rule of an operator with one differentiable input and one output.
+func of(f func(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value) Grad {
+	return func(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
+		return []*onnx.Value{f(b, n, dy[0])}
+	}
+}

@@ -1,0 +1,148 @@
+package autodiff
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"graft/onnx"
+)
+
+// trace is what lies between xs and ys.
+type trace struct {
+	graph  *onnx.Graph
+	order  []*onnx.Node
+	active map[*onnx.Value]bool        // values that an x flows into
+	from   map[*onnx.Value]*onnx.Value // the active input that made a value active
+	needed map[*onnx.Node]bool         // nodes that a y depends on
+}
+
+func newTrace(g *onnx.Graph, ys, xs []*onnx.Value) *trace {
+	t := &trace{graph: g, order: g.Nodes(), active: map[*onnx.Value]bool{}, from: map[*onnx.Value]*onnx.Value{},
+		needed: map[*onnx.Node]bool{}}
+	for _, x := range xs {
+		t.active[x] = true
+	}
+	for _, n := range t.order {
+		in := t.activeInput(n)
+		if in == nil || rules[n.Op].zero {
+			continue
+		}
+		for _, o := range n.Outputs() {
+			// A value of unknown type may be a float; integers and Booleans end the path.
+			if o != nil && !t.active[o] && (o.Type.DType.IsFloat() || o.Type.DType == onnx.Undefined) {
+				t.active[o], t.from[o] = true, in
+			}
+		}
+	}
+	for _, y := range ys {
+		if p := y.Producer(); p != nil {
+			t.needed[p] = true
+		}
+	}
+	for _, n := range slices.Backward(t.order) {
+		if !t.needed[n] {
+			continue
+		}
+		for _, v := range reads(n) {
+			if p := v.Producer(); p != nil {
+				t.needed[p] = true
+			}
+		}
+	}
+	return t
+}
+
+// visits reports whether n is on a path from an x to a y.
+func (t *trace) visits(n *onnx.Node) bool {
+	return t.needed[n] && t.activeInput(n) != nil &&
+		slices.ContainsFunc(n.Outputs(), func(o *onnx.Value) bool { return o != nil && t.active[o] })
+}
+
+func (t *trace) activeInput(n *onnx.Node) *onnx.Value {
+	for _, v := range reads(n) {
+		if t.active[v] {
+			return v
+		}
+	}
+	return nil
+}
+
+// reads lists the values that n and its subgraphs read.
+func reads(n *onnx.Node) []*onnx.Value {
+	var out []*onnx.Value
+	for _, v := range n.Inputs() {
+		if v != nil {
+			out = append(out, v)
+		}
+	}
+	for _, sub := range n.Subgraphs() {
+		for _, m := range sub.Nodes() {
+			out = append(out, reads(m)...)
+		}
+		out = append(out, sub.Outputs()...)
+	}
+	return out
+}
+
+// missing names every operator on the way that has no rule, with one node and the path that leads to it.
+func (t *trace) missing() error {
+	seen := map[string]bool{}
+	var lines []string
+	for _, n := range t.order {
+		known := (n.Domain == "" || n.Domain == "ai.onnx") && rules[n.Op].grad != nil
+		name := n.Op
+		if n.Domain != "" {
+			name = n.Domain + "." + n.Op
+		}
+		if known || seen[name] || !t.visits(n) {
+			continue
+		}
+		seen[name] = true
+		why := rules[n.Op].none
+		if why == "" {
+			why = "no gradient rule"
+		}
+		lines = append(lines, fmt.Sprintf("%s at %s: %s (path %s)", name, n, why, t.path(n)))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return fmt.Errorf("differentiate: %s", strings.Join(lines, "; "))
+}
+
+// path shows how an x reaches n: "w -> Conv_1 -> Relu_2".
+func (t *trace) path(n *onnx.Node) string {
+	parts := []string{n.String()}
+	v := t.activeInput(n)
+	for ; t.from[v] != nil; v = t.from[v] {
+		parts = append(parts, v.Producer().String())
+	}
+	if v.Name != "" {
+		parts = append(parts, v.Name)
+	}
+	slices.Reverse(parts)
+	if len(parts) > 8 {
+		parts = slices.Concat(parts[:3], []string{"..."}, parts[len(parts)-4:])
+	}
+	return strings.Join(parts, " -> ")
+}
+
+// sweep removes what was added since the trace was made and leads to no result.
+func (t *trace) sweep(results []*onnx.Value) error {
+	old := map[*onnx.Node]bool{}
+	for _, n := range t.order {
+		old[n] = true
+	}
+	for _, n := range slices.Backward(t.graph.Nodes()) {
+		used := old[n] || slices.ContainsFunc(n.Outputs(), func(o *onnx.Value) bool {
+			return o != nil && (o.NumUses() > 0 || slices.Contains(results, o))
+		})
+		if !used {
+			if err := t.graph.Remove(n); err != nil {
+				return fmt.Errorf("differentiate: %w", err)
+			}
+		}
+	}
+	return nil
+}

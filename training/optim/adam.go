@@ -1,0 +1,54 @@
+package optim
+
+import (
+	"graft/onnx"
+	"graft/onnx/op"
+)
+
+// AdamConfig are the settings of Adam and AdamW. Zero Beta1, Beta2 and Epsilon mean 0.9, 0.999 and 1e-8.
+type AdamConfig struct {
+	Beta1, Beta2, Epsilon float64
+	WeightDecay           float64
+}
+
+// Adam is Kingma and Ba's optimizer (2015, algorithm 1) as PyTorch has it: at step t, with weight decay w,
+//
+//	g' = g + w p,  m' = b1 m + (1-b1) g',  v' = b2 v + (1-b2) g'^2,
+//	p' = p - lr m'/(1-b1^t) / (sqrt(v'/(1-b2^t)) + epsilon).
+func Adam(c AdamConfig) Optimizer { return adam("adam", c, false) }
+
+// AdamW is Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2): p is first multiplied by 1 - lr w, and
+// the gradient is left alone.
+func AdamW(c AdamConfig) Optimizer { return adam("adamw", c, true) }
+
+func adam(name string, c AdamConfig, decoupled bool) Optimizer {
+	for _, d := range []struct {
+		v   *float64
+		def float64
+	}{{&c.Beta1, 0.9}, {&c.Beta2, 0.999}, {&c.Epsilon, 1e-8}} {
+		if *d.v == 0 {
+			*d.v = d.def
+		}
+	}
+	update := func(b *op.Builder, p, g *onnx.Value, slots []*onnx.Value, lr, step *onnx.Value) (*onnx.Value, []*onnx.Value) {
+		if c.WeightDecay != 0 && !decoupled {
+			g = b.Add(g, times(b, p, c.WeightDecay))
+		}
+		m := b.Add(times(b, slots[0], c.Beta1), times(b, g, 1-c.Beta1))
+		v := b.Add(times(b, slots[1], c.Beta2), times(b, b.Mul(g, g), 1-c.Beta2))
+		// Multiplying numerator and denominator by root = sqrt(1-b2^t) leaves one pass over v less. The scalars are worked
+		// out in float64: 1-b2^t loses four digits in float32 at the first steps.
+		rate := b.Cast(lr, onnx.Double)
+		t := b.Cast(step, onnx.Double)
+		one := b.Scalar(rate, 1)
+		root := b.Sqrt(b.Sub(one, b.Pow(b.Scalar(rate, c.Beta2), t)))
+		size := b.Div(b.Mul(rate, root), b.Sub(one, b.Pow(b.Scalar(rate, c.Beta1), t)))
+		epsilon := like(b, b.Mul(root, b.Scalar(rate, c.Epsilon)), p)
+		if c.WeightDecay != 0 && decoupled {
+			p = b.Mul(p, like(b, b.Sub(one, b.Mul(rate, b.Scalar(rate, c.WeightDecay))), p))
+		}
+		move := b.Mul(b.Div(m, b.Add(b.Sqrt(v), epsilon)), like(b, size, p))
+		return b.Sub(p, move), []*onnx.Value{m, v}
+	}
+	return Optimizer{Name: name, Slots: []string{"momentum0", "momentum1"}, LearningRate: 1e-3, Update: update}
+}
