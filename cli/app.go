@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -123,7 +124,9 @@ func (a *App) perform(c *call) error {
 	var answer no
 	isNo := errors.As(err, &answer)
 	if err != nil && !isNo {
-		if c.ctx.Err() != nil && !errors.Is(err, context.Canceled) {
+		if c.ctx.Err() != nil && codeOf(err) != exitEnvironment {
+			// A run that was told to stop fails in its own words; trouble with
+			// the disk while saving is still worth telling.
 			return &Error{Err: err, Code: exitInterrupted}
 		}
 		return err
@@ -132,7 +135,7 @@ func (a *App) perform(c *call) error {
 		if c.doc == nil {
 			c.doc = struct{}{}
 		}
-		if e := writeJSON(c.out, c.doc); e != nil {
+		if e := writeJSON(&copied, c.doc); e != nil {
 			return failed(e, "")
 		}
 	} else if isNo && answer != "" {
@@ -141,6 +144,11 @@ func (a *App) perform(c *call) error {
 	if keep {
 		if e := writeCopy(c.Common.Out, copied.Bytes()); e != nil {
 			return e
+		}
+	}
+	if c.Common.JSON {
+		if _, e := a.Stdout.Write(copied.Bytes()); e != nil {
+			return environment(fmt.Errorf("write stdout: %w", e), "")
 		}
 	}
 	return err

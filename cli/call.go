@@ -38,6 +38,16 @@ func (c *call) Arg(i int) string {
 // Out is the value of --out, "" when not given.
 func (c *call) Out() string { return c.Common.Out }
 
+// OutFile returns --out for a verb that writes one file there: it must be
+// given, and free, or a regular file under --force. A verb calls it before any
+// work, so that a refusal costs nothing.
+func (c *call) OutFile() (string, error) {
+	if c.Common.Out == "" {
+		return "", misuse("flag --out is missing")
+	}
+	return c.Common.Out, mayWrite(c.Common.Out, c.Common.Force)
+}
+
 // Stdin is what graft reads for "-".
 func (c *call) Stdin() io.Reader { return c.app.Stdin }
 

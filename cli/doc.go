@@ -25,7 +25,8 @@
 // The frame does the rest: flags in any order, ranges of numbers, help,
 // completion, --json, --quiet, --isolate, Ctrl-C, exit codes. The kinds of
 // flags are toggle, text, list, repeated, choice, number, fraction and integer;
-// call.Bool, Text, List, Float and Int read them. Errors of lower packages are
+// call.Bool, Text, List, Float and Int read them. A verb that writes asks
+// call.OutFile before any work. Errors of lower packages are
 // classified by their ExitCode, Hint and File methods, context.Canceled is an
 // interruption (130), and permission, space and other trouble of the system is
 // the environment (4); everything else is a refused input (3).

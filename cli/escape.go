@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,14 +11,8 @@ import (
 // control characters, escape sequences, line breaks, direction overrides and
 // invalid UTF-8 are written as \x1b, \n or \u202e.
 func clean(s string) string {
-	safe := true
-	for _, r := range s {
-		if r == utf8.RuneError || !printable(r) {
-			safe = false
-			break
-		}
-	}
-	if safe {
+	strange := func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
+	if !strings.ContainsFunc(s, strange) {
 		return s
 	}
 	var b strings.Builder
@@ -28,7 +21,7 @@ func clean(s string) string {
 		switch {
 		case r == utf8.RuneError && n == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[0])
-		case printable(r):
+		case unicode.IsPrint(r):
 			b.WriteRune(r)
 		case r == '\n':
 			b.WriteString(`\n`)
@@ -46,8 +39,6 @@ func clean(s string) string {
 	return b.String()
 }
 
-func printable(r rune) bool { return unicode.IsPrint(r) }
-
 // quote puts cleaned text in quotes and shortens what is absurdly long.
 func quote(s string) string {
 	const longest = 200
@@ -56,5 +47,3 @@ func quote(s string) string {
 	}
 	return `"` + clean(s) + `"`
 }
-
-func sortStrings(s []string) { sort.Strings(s) }

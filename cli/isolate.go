@@ -49,8 +49,8 @@ func (a *App) runIsolated(ctx context.Context, path string, args []string, verbo
 		return nil
 	case end.signal == "" && (code == exitInterrupted || code > 0 && code <= exitRuntime):
 		return childCode(code)
-	case ctx.Err() != nil:
-		return ctx.Err()
+	case ctx.Err() != nil || end.stopped:
+		return context.Canceled
 	}
 	how := fmt.Sprintf("exit code %d", end.code)
 	if end.signal != "" {
@@ -66,6 +66,7 @@ func (a *App) runIsolated(ctx context.Context, path string, args []string, verbo
 // childEnd is how an isolated run ended.
 type childEnd struct {
 	code      int
+	stopped   bool   // a signal was passed on to it
 	signal    string // name of the signal that killed it
 	lastWords string // first line of what the Go runtime or a C library printed
 }

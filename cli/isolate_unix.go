@@ -47,11 +47,11 @@ func (a *App) startChild(ctx context.Context, exe string, args []string, verbose
 	crashW.Close()
 	report := make(chan string, 1)
 	go func() { report <- readReport(crash) }()
-	ended := make(chan error, 1)
-	done := make(chan struct{})
+	done, passed := make(chan struct{}), make(chan int, 1)
 	go func() {
-		cancelled := ctx.Done()
-		for n := 0; ; {
+		n := 0
+		defer func() { passed <- n }()
+		for cancelled := ctx.Done(); ; {
 			select {
 			case <-done:
 				return
@@ -66,12 +66,12 @@ func (a *App) startChild(ctx context.Context, exe string, args []string, verbose
 			}
 		}
 	}()
-	ended <- cmd.Wait()
+	err = cmd.Wait()
 	close(done)
 
-	end := childEnd{lastWords: telling(<-report)}
+	end := childEnd{lastWords: telling(<-report), stopped: <-passed > 0}
 	var exit *exec.ExitError
-	if err := <-ended; err != nil && !errors.As(err, &exit) {
+	if err != nil && !errors.As(err, &exit) {
 		return childEnd{}, err
 	}
 	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)

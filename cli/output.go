@@ -14,6 +14,13 @@ func mayWrite(path string, force bool) error {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		folder, err := os.Stat(filepath.Dir(path))
+		if err == nil && !folder.IsDir() {
+			err = &fs.PathError{Op: "write", Path: path, Err: errors.New("its folder is a file")}
+		}
+		if err != nil {
+			return &Error{File: path, Err: err, Hint: "make the folder first", Code: exitEnvironment}
+		}
 		return nil
 	case err != nil:
 		return &Error{File: path, Err: err, Code: exitEnvironment}

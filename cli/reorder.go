@@ -2,6 +2,7 @@ package cli
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -83,7 +84,10 @@ func reorder(table []verb, words []string) (*line, error) {
 	}
 	v := l.verb()
 	if v == nil {
-		l.help = l.help || len(words) == 0
+		if len(words) > 0 && !l.help {
+			return l, l.refuse("no verb given", "")
+		}
+		l.help = true
 		return l, nil
 	}
 	if v.run == nil {
@@ -200,13 +204,12 @@ func (l *line) findVerb(root *verb, words []string) ([]string, error) {
 		at = next
 		l.path = append(l.path, at)
 	}
-	if at == root && len(rest) > 0 && !l.help {
+	if at == root && !l.help {
 		for _, w := range rest {
 			if isFlag(w, everywhere) && !knownFlag(w, everywhere) {
 				return nil, l.unknownFlag(w, everywhere)
 			}
 		}
-		return nil, l.refuse("no verb given", "")
 	}
 	return rest, nil
 }
@@ -242,7 +245,7 @@ func (l *line) unknownFlag(w string, known map[string]spec) error {
 			names = append(names, n)
 		}
 	}
-	sortStrings(names)
+	slices.Sort(names)
 	of := ""
 	if l.name() != "" {
 		of = " of " + l.name()

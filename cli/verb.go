@@ -24,7 +24,7 @@ const (
 //
 // args is the signature of the arguments as the help shows it, and the only
 // place that states their number: "FILE" is one, "A B" two, "[FILE]" at most
-// one, "FILE ..." one or more.
+// one, "FILE ..." one or more, "[FILE ...]" any number.
 type verb struct {
 	name     string
 	args     string
@@ -41,19 +41,14 @@ type verb struct {
 func (v *verb) arity() (least, most int) {
 	for word := range strings.FieldsSeq(v.args) {
 		switch {
-		case word == "...":
+		case word == "..." || word == "...]":
 			most = -1
-		case strings.HasPrefix(word, "["):
-			if strings.HasSuffix(word, "...]") || strings.HasSuffix(word, "...") {
-				most = -1
-			} else if most >= 0 {
-				most++
-			}
-		default:
+			continue
+		case !strings.HasPrefix(word, "["):
 			least++
-			if most >= 0 {
-				most++
-			}
+		}
+		if most >= 0 {
+			most++
 		}
 	}
 	return least, most

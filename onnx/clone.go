@@ -9,6 +9,10 @@ func (m *Model) Clone() *Model {
 	c.Opsets = slices.Clone(m.Opsets)
 	c.Metadata = slices.Clone(m.Metadata)
 	c.Graph, _ = m.Graph.Clone()
+	c.functions = nil
+	for _, f := range m.functions {
+		c.functions = append(c.functions, f.clone())
+	}
 	return &c
 }
 

@@ -1,8 +1,6 @@
 package onnx
 
 import (
-	"fmt"
-
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -13,7 +11,7 @@ import (
 // weights in other files is refused, since bytes have no folder to look in: Load reads those. What the IR does not know
 // (functions, training information, fields of newer standards) is carried along and written back by Encode.
 //
-// The error is an *InputError that names what is wrong and where.
+// The error is a *limits.InputError for bytes that are no ONNX file, an *InvalidError for a model that contradicts itself.
 func Decode(data []byte) (*Model, error) { return decode(data, nil) }
 
 // DecodeTensor reads a tensor from the bytes of a TensorProto, as in the .pb files of ONNX's test data.
@@ -66,17 +64,18 @@ func decode(data []byte, external func(*onnxpb.ModelProto) error) (*Model, error
 // decoder turns messages into the IR. It takes what it understands out of each message; what is left becomes an extra.
 type decoder struct {
 	problems []string
+	notes    []Finding // what is odd, but has one reading
 }
 
 func (d *decoder) problem(format string, args ...any) {
 	if len(d.problems) < maxProblems {
-		d.problems = append(d.problems, fmt.Sprintf(format, args...))
+		d.problems = append(d.problems, message(format, args...))
 	}
 }
 
 func (d *decoder) err() error {
 	if len(d.problems) > 0 {
-		return &InputError{Problems: d.problems}
+		return &InvalidError{Problems: d.problems}
 	}
 	return nil
 }
@@ -90,20 +89,61 @@ func (d *decoder) model(pb *onnxpb.ModelProto) *Model {
 		Version:         pb.GetModelVersion(),
 		Doc:             pb.GetDocString(),
 		Metadata:        d.metadata(pb.MetadataProps, "model"),
-		functions:       pb.Functions,
 	}
-	for _, o := range pb.OpsetImport {
-		k := Opset{Domain: o.GetDomain(), Version: o.GetVersion()}
-		o.Domain, o.Version = nil, nil
-		k.extra = string(rest(o))
-		m.Opsets = append(m.Opsets, k)
-	}
-	d.functions(pb.Functions)
+	m.Opsets = d.opsets(pb.OpsetImport)
+	d.versions(m)
 	m.Graph = d.graph(pb.Graph, "graph", nil)
+	if len(pb.Functions) <= maxFunctions {
+		for _, f := range pb.Functions {
+			m.functions = append(m.functions, d.function(f))
+		}
+		m.calls(d.problem)
+	} else {
+		d.problem("%d functions, at most %d are read", len(pb.Functions), maxFunctions)
+	}
+	m.notes = d.notes
 	pb.IrVersion, pb.ProducerName, pb.ProducerVersion, pb.Domain, pb.ModelVersion, pb.DocString = nil, nil, nil, nil, nil, nil
 	pb.MetadataProps, pb.Functions, pb.OpsetImport, pb.Graph = nil, nil, nil, nil
 	m.extra = rest(pb)
 	return m
+}
+
+// versions refuses what cannot be a version.
+func (d *decoder) versions(m *Model) {
+	const absurd = 1 << 20
+	if m.IRVersion < 1 || m.IRVersion > absurd {
+		d.problem("ir_version is %d: versions are small numbers from 1 on", m.IRVersion)
+	}
+	if len(m.Opsets) == 0 && m.IRVersion >= 3 {
+		d.problem("no operator set is imported (opset_import)")
+	}
+	seen := map[string]int64{}
+	for _, o := range m.Opsets {
+		if o.Version < 1 || o.Version > absurd {
+			d.problem("opset of domain %q is %d: versions are small numbers from 1 on", o.Domain, o.Version)
+		}
+		if v, ok := seen[canonicalDomain(o.Domain)]; ok && v != o.Version {
+			d.problem("domain %q is imported twice, at versions %d and %d", o.Domain, v, o.Version)
+		}
+		seen[canonicalDomain(o.Domain)] = o.Version
+	}
+}
+
+func (d *decoder) note(where, rule, format string, args ...any) {
+	if len(d.notes) < maxProblems {
+		d.notes = append(d.notes, Finding{Warning, printable(where), rule, message(format, args...)})
+	}
+}
+
+func (d *decoder) opsets(list []*onnxpb.OperatorSetIdProto) []Opset {
+	var out []Opset
+	for _, o := range list {
+		k := Opset{Domain: o.GetDomain(), Version: o.GetVersion()}
+		o.Domain, o.Version = nil, nil
+		k.extra = string(rest(o))
+		out = append(out, k)
+	}
+	return out
 }
 
 func (d *decoder) metadata(props []*onnxpb.StringStringEntryProto, where string) Metadata {

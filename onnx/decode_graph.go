@@ -11,6 +11,8 @@ type scope struct {
 	names map[string]definition
 	outer *scope
 	at    int // place of the node of the outer graph whose subgraph this is
+
+	unsorted bool // a node stands before one that it reads
 }
 
 // definition is a value and the place of the node that makes it; -1 for inputs and initializers.
@@ -64,6 +66,7 @@ func (d *decoder) graph(pb *onnxpb.GraphProto, where string, s *scope) *Graph {
 		g.inputs = append(g.inputs, v)
 	}
 	d.initializers(pb, g, s, where, define)
+	pb.Node = d.lastConstants(pb.Node, where)
 	for i, n := range pb.Node {
 		node := &Node{graph: g}
 		g.nodes = append(g.nodes, node)
@@ -99,6 +102,29 @@ func (d *decoder) graph(pb *onnxpb.GraphProto, where string, s *scope) *Graph {
 	pb.ValueInfo = infos
 	g.extra = rest(pb)
 	return g
+}
+
+// lastConstants drops each Constant node whose output a later Constant makes again: ONNX Runtime reads the last one, and
+// its own tools write such files. Any other second definition is refused.
+func (d *decoder) lastConstants(nodes []*onnxpb.NodeProto, where string) []*onnxpb.NodeProto {
+	constant := func(n *onnxpb.NodeProto) bool {
+		return n.GetOpType() == "Constant" && canonicalDomain(n.GetDomain()) == "" && len(n.Input) == 0 && len(n.Output) == 1
+	}
+	last := map[string]int{}
+	for i, n := range nodes {
+		if constant(n) {
+			last[n.Output[0]] = i
+		}
+	}
+	var kept []*onnxpb.NodeProto
+	for i, n := range nodes {
+		if constant(n) && last[n.Output[0]] > i && n.Output[0] != "" {
+			d.note(where, "ssa", "two Constant nodes make %q, the last one counts", n.Output[0])
+			continue
+		}
+		kept = append(kept, n)
+	}
+	return kept
 }
 
 // initializers reads the dense and the sparse ones. Up to IR version 3 each is an input as well: then it is one value in
@@ -184,8 +210,12 @@ func (d *decoder) node(pb *onnxpb.NodeProto, n *Node, at int, where string, s *s
 			continue
 		}
 		n.SetInput(i, v)
+		if def, own := s.names[name]; own && def.at >= at && !s.unsorted {
+			s.unsorted = true
+			d.note(where, "order", "the nodes are not in topological order: %q is read before it is made", name)
+		}
 	}
-	seen := map[string]bool{}
+	seen := make(map[string]bool, len(pb.Attribute))
 	for _, a := range pb.Attribute {
 		if seen[a.GetName()] {
 			d.problem("%s: node %q has attribute %q twice", where, n, a.GetName())

@@ -58,15 +58,15 @@ func (d *decoder) elements(pb *onnxpb.TensorProto, t *Tensor, where string) {
 		t.Data = pb.RawData // a later standard's type: carried along, typed fields in extra
 		return
 	}
-	bits := int64(t.DType.Bits())
+	size, fits := dataBytes(n, t.DType)
 	switch want := fieldOf(t.DType); {
 	case t.DType == String && len(pb.RawData) > 0:
 		bad("strings in raw_data")
-	case t.DType != String && n > (1<<62)/bits:
-		bad("dims %v overflow", t.Dims)
+	case t.DType != String && !fits:
+		bad("dims %s overflow", dimsText(t.Dims))
 	case len(pb.RawData) > 0:
-		if size := (n*bits + 7) / 8; int64(len(pb.RawData)) != size {
-			bad("%d bytes of data, %v %v asks for %d", len(pb.RawData), t.DType, t.Dims, size)
+		if int64(len(pb.RawData)) != size {
+			bad("%d bytes of data, %v %s asks for %d", len(pb.RawData), t.DType, dimsText(t.Dims), size)
 			return
 		}
 		t.Data = aligned(pb.RawData)
@@ -76,11 +76,11 @@ func (d *decoder) elements(pb *onnxpb.TensorProto, t *Tensor, where string) {
 			t.Data = nil
 		}
 	case field == "":
-		bad("no data, %v %v asks for %d elements", t.DType, t.Dims, n)
+		bad("no data, %v %s asks for %d elements", t.DType, dimsText(t.Dims), n)
 	case field != want:
 		bad("%v elements in %s, they belong in %s", t.DType, field, want)
 	case int64(count) != perField(t.DType, n):
-		bad("%d elements in %s, %v %v asks for %d", count, field, t.DType, t.Dims, perField(t.DType, n))
+		bad("%d elements in %s, %v %s asks for %d", count, field, t.DType, dimsText(t.Dims), perField(t.DType, n))
 	case !typedData(pb, t):
 		bad("an element of int32_data does not fit %v", t.DType)
 	}
@@ -130,11 +130,11 @@ func fieldOf(t DataType) string {
 // perField is the number of entries that n elements take in their typed field: complex numbers take two, narrow ones share
 // a byte.
 func perField(t DataType, n int64) int64 {
-	switch bits := int64(t.Bits()); {
+	switch {
 	case t == Complex64 || t == Complex128:
 		return 2 * n
-	case t != String && bits < 8:
-		return (n*bits + 7) / 8
+	case t != String && t.Bits() < 8:
+		n, _ = dataBytes(n, t)
 	}
 	return n
 }

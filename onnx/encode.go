@@ -54,13 +54,12 @@ func (m *Model) message() (*onnxpb.ModelProto, error) {
 		pb.ModelVersion = proto.Int64(m.Version)
 	}
 	var e encoder
-	for _, o := range m.Opsets {
-		k := &onnxpb.OperatorSetIdProto{Domain: text(o.Domain), Version: proto.Int64(o.Version)}
-		e.merge(k, Opaque(o.extra))
-		pb.OpsetImport = append(pb.OpsetImport, k)
-	}
+	pb.OpsetImport = e.opsets(m.Opsets)
 	pb.MetadataProps = e.metadata(m.Metadata)
-	pb.Functions = m.functions
+	for _, f := range m.functions {
+		f.Body.AssignNames()
+		pb.Functions = append(pb.Functions, e.function(f))
+	}
 	pb.Graph = e.graph(m.Graph)
 	e.merge(pb, m.extra)
 	return pb, e.err
@@ -85,6 +84,16 @@ func (e *encoder) merge(pb proto.Message, extra Opaque) {
 	if err := (proto.UnmarshalOptions{Merge: true, RecursionLimit: maxMessageDepth + 2}).Unmarshal(extra, pb); err != nil {
 		e.fail("fields carried along: %w", err)
 	}
+}
+
+func (e *encoder) opsets(list []Opset) []*onnxpb.OperatorSetIdProto {
+	var out []*onnxpb.OperatorSetIdProto
+	for _, o := range list {
+		k := &onnxpb.OperatorSetIdProto{Domain: proto.String(o.Domain), Version: proto.Int64(o.Version)}
+		e.merge(k, Opaque(o.extra))
+		out = append(out, k)
+	}
+	return out
 }
 
 func (e *encoder) metadata(m Metadata) []*onnxpb.StringStringEntryProto {

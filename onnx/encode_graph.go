@@ -1,6 +1,8 @@
 package onnx
 
 import (
+	"maps"
+
 	"google.golang.org/protobuf/proto"
 
 	"graft/onnx/internal/onnxpb"
@@ -13,6 +15,7 @@ func (e *encoder) graph(g *Graph) *onnxpb.GraphProto {
 		pb.Input = append(pb.Input, e.valueInfo(v))
 		signature[v] = true
 	}
+	inputs := maps.Clone(signature)
 	for _, v := range g.outputs {
 		pb.Output = append(pb.Output, e.valueInfo(v))
 		signature[v] = true
@@ -28,7 +31,7 @@ func (e *encoder) graph(g *Graph) *onnxpb.GraphProto {
 		} else {
 			pb.Initializer = append(pb.Initializer, e.tensor(v.Const, v.Name))
 		}
-		if v.listed && !g.IsInput(v) {
+		if v.listed && !inputs[v] {
 			pb.ValueInfo = append(pb.ValueInfo, e.valueInfo(v))
 		}
 	}

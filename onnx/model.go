@@ -1,10 +1,6 @@
 package onnx
 
-import (
-	"slices"
-
-	"graft/onnx/internal/onnxpb"
-)
+import "slices"
 
 // Model is an ONNX file: a graph, the operator sets it is written in, and what the file says of itself.
 type Model struct {
@@ -18,8 +14,9 @@ type Model struct {
 	Metadata        Metadata
 	Graph           *Graph
 
-	functions []*onnxpb.FunctionProto // model-local functions, carried along; never changed in place
-	extra     Opaque                  // training_info and fields of the file that the IR does not know
+	functions []*Function
+	extra     Opaque    // training_info and fields of the file that the IR does not know
+	notes     []Finding // what the reader found odd
 }
 
 // Opset is an operator set that a model imports. Domain "" is the standard's default domain.

@@ -73,7 +73,7 @@ func loadWith(o Options, fetch bool) (*environment, error) {
 	env := &environment{library: *library}
 	getAPIBase, _, err := openLibrary(library.Path) // stays loaded
 	if err != nil {
-		return nil, &MissingError{What: fmt.Sprintf("load ONNX Runtime from %s: %v", library.Path, err)}
+		return nil, &MissingError{What: fmt.Sprintf("load ONNX Runtime from %s: %v", library.Path, err), Fix: fixMissing}
 	}
 	_, env.table = baseVersion(getAPIBase)
 	level := ort.WithLogLevelFatal() // every failure comes back as an error
@@ -82,8 +82,9 @@ func loadWith(o Options, fetch bool) (*environment, error) {
 	}
 	ort.SetSharedLibraryPath(library.Path)
 	if err := ort.InitializeEnvironment(level); err != nil {
-		return nil, &MissingError{What: fmt.Sprintf("start ONNX Runtime from %s: %s", library.Path, oneLine(err.Error()))}
+		return nil, &MissingError{What: fmt.Sprintf("start ONNX Runtime from %s: %s", library.Path, oneLine(err.Error())), Fix: fixMissing}
 	}
+	_ = ort.DisableTelemetry() // some builds for Windows have it; others refuse
 	if err := env.init(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRuntime, err)
 	}

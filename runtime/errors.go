@@ -35,7 +35,7 @@ func (e *MissingError) Error() string {
 			if i > 0 {
 				b.WriteString("; ")
 			}
-			fmt.Fprintf(&b, "%s (%s)", p.Path, p.Reason)
+			fmt.Fprintf(&b, "%s (%s)", oneLine(p.Path), oneLine(p.Reason))
 		}
 	}
 	if e.Fix != "" {

@@ -1,8 +1,11 @@
+//go:build cgo
+
 package runtime
 
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,6 +13,37 @@ import (
 )
 
 var errClosed = errors.New("the session is closed")
+
+// checkFeeds says whether feeds are the model's inputs, all of them, and fit.
+func (s *Session) checkFeeds(feeds map[string]*onnx.Tensor) error {
+	for _, name := range slices.Sorted(maps.Keys(feeds)) {
+		p := s.byName[name]
+		if p == nil {
+			return unknownPort("input", name, append(slices.Clone(s.inputs), s.overridable...))
+		}
+		if err := checkFeed(p, feeds[name]); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.inputs {
+		if feeds[p.Name] == nil {
+			return fmt.Errorf("%w: input %q (%v) is not fed", ErrFeed, p.Name, p.Type)
+		}
+	}
+	return nil
+}
+
+func (s *Session) checkOutputs(names []string) error {
+	for i, name := range names {
+		if s.outputPort[name] == nil {
+			return unknownPort("output", name, s.outputs)
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("%w: output %q is asked for twice", ErrFeed, name)
+		}
+	}
+	return nil
+}
 
 // checkFeed says whether t fits an input.
 func checkFeed(p *Port, t *onnx.Tensor) error {

@@ -1,10 +1,5 @@
 package runtime
 
-import (
-	"fmt"
-	"path/filepath"
-)
-
 // Information is what there is to know of ONNX Runtime on this machine.
 type Information struct {
 	Library   string   `json:"library"` // path; empty when there is none
@@ -39,18 +34,5 @@ func (info *Information) setLibrary(l Library) {
 	info.Library, info.Source, info.Version = l.Path, l.Source, l.Version
 	if api, ok := apiOf(l.Version); ok {
 		info.API = api
-	}
-}
-
-// lackingProviders names providers that the library was built for but whose own file does not lie beside it.
-func (info *Information) lackingProviders() {
-	for _, p := range info.Providers {
-		switch p {
-		case "CUDAExecutionProvider", "TensorrtExecutionProvider", "ROCMExecutionProvider", "MIGraphXExecutionProvider",
-			"OpenVINOExecutionProvider":
-			if dir := filepath.Dir(info.Library); providerLibrary(dir, p) == "" {
-				info.Missing = append(info.Missing, fmt.Sprintf("%s: its library is not in %s", p, dir))
-			}
-		}
 	}
 }

@@ -9,6 +9,7 @@ import "C"
 
 import (
 	"fmt"
+	"path/filepath"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
@@ -53,4 +54,17 @@ func (c *capi) hardware(device handle) (kind, vendor string) {
 		vendor = oneLine(C.GoString(s))
 	}
 	return kind, vendor
+}
+
+// lackingProviders names providers that the library was built for but whose own file does not lie beside it.
+func (info *Information) lackingProviders() {
+	for _, p := range info.Providers {
+		switch p {
+		case "CUDAExecutionProvider", "TensorrtExecutionProvider", "ROCMExecutionProvider", "MIGraphXExecutionProvider",
+			"OpenVINOExecutionProvider":
+			if dir := filepath.Dir(info.Library); providerLibrary(dir, p) == "" {
+				info.Missing = append(info.Missing, fmt.Sprintf("%s: its library is not in %s", p, dir))
+			}
+		}
+	}
 }

@@ -17,7 +17,11 @@ import (
 // library come along. The library is checked, which loads it, before it takes its place; what was installed of the same
 // version is replaced as a whole. log may be nil.
 func Install(from string, log func(string)) (*Library, error) {
-	return installInto(cacheFolder(), from, log)
+	cache := cacheFolder()
+	if cache == "" {
+		return nil, &MissingError{What: "install ONNX Runtime: there is no cache folder", Fix: "set HOME or XDG_CACHE_HOME"}
+	}
+	return installInto(cache, from, log)
 }
 
 // found is a file with the name of a library or provider. dir says which files lay together; it never becomes a path.

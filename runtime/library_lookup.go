@@ -49,8 +49,10 @@ func newFinder(o Options, fetch bool) *finder {
 		}
 		f.folders = append(f.folders, folder{filepath.Dir(exe), "beside the binary"})
 	}
-	for _, dir := range cachedVersions(cacheFolder(), ProviderName(o.Provider)) {
-		f.folders = append(f.folders, folder{dir, "cache"})
+	if cache := cacheFolder(); cache != "" {
+		for _, dir := range cachedVersions(cache, ProviderName(o.Provider)) {
+			f.folders = append(f.folders, folder{dir, "cache"})
+		}
 	}
 	for _, dir := range systemFolders() {
 		f.folders = append(f.folders, folder{dir, "system"})
@@ -124,8 +126,14 @@ func libraryFiles(dir string) []string {
 	return files
 }
 
-// cacheFolder holds a folder for each installed version.
-func cacheFolder() string { return filepath.Join(xdg.CacheHome, "graft", "ort") }
+// cacheFolder holds a folder for each installed version; empty where there is no home for a cache, lest a library be loaded
+// from wherever the program happens to run.
+func cacheFolder() string {
+	if !filepath.IsAbs(xdg.CacheHome) {
+		return ""
+	}
+	return filepath.Join(xdg.CacheHome, "graft", "ort")
+}
 
 // cachedVersions are the folders of installed versions: those with the provider's own library first, then the newest.
 func cachedVersions(cache, provider string) []string {

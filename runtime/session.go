@@ -3,17 +3,12 @@
 package runtime
 
 import (
-	"context"
 	"fmt"
-	"maps"
 	"reflect"
-	goruntime "runtime"
 	"slices"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
-
-	"graft/onnx"
 )
 
 // Session is a model ready to run. It is safe for concurrent use.
@@ -33,7 +28,8 @@ type Session struct {
 }
 
 // Open loads ONNX Runtime if this process has not yet, and makes a session of a serialized model. Errors: *MissingError for
-// a library or provider that is not there, ErrModel for a model that ONNX Runtime does not accept.
+// a library or provider that is not there, ErrModel for a model that ONNX Runtime does not accept. The model must be one that
+// was read and checked first, with no external data left in it.
 func Open(model []byte, o Options) (*Session, error) {
 	if len(model) == 0 {
 		return nil, fmt.Errorf("%w: it is empty", ErrModel)
@@ -124,64 +120,6 @@ func (s *Session) Close() error {
 	return err
 }
 
-// Run feeds the model and gives the outputs named, or all. Feeds are not copied and must not change meanwhile; the outputs
-// are the caller's. When ctx ends the run is stopped and the error is ctx's cause.
-func (s *Session) Run(ctx context.Context, feeds map[string]*onnx.Tensor, outputs ...string) (map[string]*onnx.Tensor, error) {
-	if err := s.checkFeeds(feeds); err != nil {
-		return nil, err
-	}
-	if len(outputs) == 0 {
-		for _, p := range s.outputs {
-			outputs = append(outputs, p.Name)
-		}
-	}
-	if err := s.checkOutputs(outputs); err != nil {
-		return nil, err
-	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.ptr == nil {
-		return nil, errClosed
-	}
-
-	var pin goruntime.Pinner
-	defer pin.Unpin()
-	inputs := make([]handle, 0, len(feeds))
-	defer func() { s.release(inputs) }()
-	inputNames := make([]handle, 0, len(feeds))
-	for _, name := range slices.Sorted(maps.Keys(feeds)) {
-		v, err := s.env.wrap(feeds[name], &pin)
-		if err != nil {
-			return nil, fmt.Errorf("feed %q: %w", name, err)
-		}
-		inputNames, inputs = append(inputNames, s.cNames[name]), append(inputs, v)
-	}
-	results, outputNames := make([]handle, len(outputs)), make([]handle, len(outputs))
-	for i, name := range outputs {
-		outputNames[i] = s.cNames[name]
-	}
-	defer func() { s.release(results) }()
-	if err := s.call(ctx, nil, inputNames, inputs, outputNames, results); err != nil {
-		return nil, err
-	}
-	tensors := make(map[string]*onnx.Tensor, len(outputs))
-	for i, name := range outputs {
-		t, err := s.env.unwrap(results[i])
-		if err != nil {
-			return nil, fmt.Errorf("%w: read output %q: %w", ErrRuntime, name, err)
-		}
-		t.Name = name
-		tensors[name] = t
-	}
-	return tensors, nil
-}
-
-func (s *Session) release(values []handle) {
-	for _, v := range values {
-		s.env.releaseValue(v)
-	}
-}
-
 // pointerIn follows fields of a struct of the binding to the pointer of ONNX Runtime's object; nil when there is no such
 // field.
 func pointerIn(object any, fields ...string) handle {
@@ -201,35 +139,4 @@ func pointerIn(object any, fields ...string) handle {
 		return nil
 	}
 	return v.UnsafePointer()
-}
-
-// checkFeeds says whether feeds are the model's inputs, all of them, and fit.
-func (s *Session) checkFeeds(feeds map[string]*onnx.Tensor) error {
-	for _, name := range slices.Sorted(maps.Keys(feeds)) {
-		p := s.byName[name]
-		if p == nil {
-			return unknownPort("input", name, append(slices.Clone(s.inputs), s.overridable...))
-		}
-		if err := checkFeed(p, feeds[name]); err != nil {
-			return err
-		}
-	}
-	for _, p := range s.inputs {
-		if feeds[p.Name] == nil {
-			return fmt.Errorf("%w: input %q (%v) is not fed", ErrFeed, p.Name, p.Type)
-		}
-	}
-	return nil
-}
-
-func (s *Session) checkOutputs(names []string) error {
-	for i, name := range names {
-		if s.outputPort[name] == nil {
-			return unknownPort("output", name, s.outputs)
-		}
-		if slices.Contains(names[:i], name) {
-			return fmt.Errorf("%w: output %q is asked for twice", ErrFeed, name)
-		}
-	}
-	return nil
 }

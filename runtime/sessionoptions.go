@@ -57,12 +57,14 @@ func sessionOptions(o Options, provider string) (_ *ort.SessionOptions, err erro
 	for _, key := range slices.Sorted(maps.Keys(o.Config)) {
 		steps = append(steps, func() error { return options.AddSessionConfigEntry(key, o.Config[key]) })
 	}
-	for _, path := range o.CustomOps {
-		steps = append(steps, func() error { return options.RegisterCustomOpsLibrary(path) })
-	}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("%w: set session options: %s", ErrRuntime, oneLine(err.Error()))
+		}
+	}
+	for _, path := range o.CustomOps {
+		if err := options.RegisterCustomOpsLibrary(path); err != nil {
+			return nil, &MissingError{What: fmt.Sprintf("load custom operators from %s: %s", oneLine(path), oneLine(err.Error()))}
 		}
 	}
 	if err := appendProvider(options, provider, o.DeviceID); err != nil {
@@ -103,6 +105,9 @@ func appendProvider(options *ort.SessionOptions, provider string, device int) er
 	case "CoreMLExecutionProvider":
 		return options.AppendExecutionProviderCoreMLV2(nil)
 	case "DmlExecutionProvider":
+		if err := options.SetMemPattern(false); err != nil { // DirectML asks for it
+			return err
+		}
 		return options.AppendExecutionProviderDirectML(device)
 	case "OpenVINOExecutionProvider":
 		return options.AppendExecutionProviderOpenVINO(nil)

@@ -74,7 +74,8 @@ func inferSplit(n *onnx.Node) ([]onnx.TensorType, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, err := splitSizes(n, x[axis])
+	list, given, known := intsOf(n, 1, "split")
+	parts, err := splitSizes(n, x[axis], list, given, known)
 	if err != nil {
 		return nil, err
 	}
@@ -85,9 +86,8 @@ func inferSplit(n *onnx.Node) ([]onnx.TensorType, error) {
 	return types, nil
 }
 
-// splitSizes gives the size of each part of a dimension that is split.
-func splitSizes(n *onnx.Node, whole onnx.Dim) (func(i int) onnx.Dim, error) {
-	parts, given, known := intsOf(n, 1, "split")
+// splitSizes gives the size of each part of a dimension that is split, evenly where no sizes are given.
+func splitSizes(n *onnx.Node, whole onnx.Dim, parts []int64, given, known bool) (func(i int) onnx.Dim, error) {
 	count := int64(n.NumOutputs())
 	switch {
 	case given && !known:
@@ -133,7 +133,7 @@ func inferTile(n *onnx.Node) ([]onnx.TensorType, error) {
 	if !x.Ranked() {
 		return one(d, nil), nil
 	}
-	repeats, ok := ConstantInts(n.Input(1))
+	repeats, ok := elementsOf(n.Input(1))
 	if !ok {
 		return one(d, unknownShape(len(x))), nil
 	}
@@ -143,17 +143,19 @@ func inferTile(n *onnx.Node) ([]onnx.TensorType, error) {
 	s := x.Clone()
 	for i, r := range repeats {
 		switch {
-		case r < 0:
-			return nil, fmt.Errorf("repeats %v: %d is not possible", repeats, r)
-		case r == 1:
-		case r == 0:
+		case r.known && r.i < 0:
+			return nil, fmt.Errorf("%d repeats of axis %d are not possible", r.i, i)
+		case r.known && r.i == 0:
 			s[i] = size(0)
-		case !s[i].Known():
+		case r.known && r.i == 1, x[i] == size(0):
+		case x[i] == size(1):
+			s[i] = r.dim()
+		case !r.known || !x[i].Known():
 			s[i] = onnx.UnknownDim
 		default:
-			v, ok := mul(s[i].Size, r)
+			v, ok := mul(x[i].Size, r.i)
 			if !ok {
-				return nil, fmt.Errorf("axis %d of %v times %d overflows", i, x, r)
+				return nil, fmt.Errorf("axis %d of %v times %d overflows", i, x, r.i)
 			}
 			s[i] = size(v)
 		}

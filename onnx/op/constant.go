@@ -55,17 +55,36 @@ func ConstantOf(v *onnx.Value) *onnx.Tensor {
 		return nil
 	case v.Const != nil:
 		return v.Const
-	case v.Producer() != nil && v.Producer().Is("Constant"):
-		return onnx.AttrOr[*onnx.Tensor](v.Producer(), "value", nil)
+	case v.Producer() == nil || !v.Producer().Is("Constant") || len(v.Producer().Attrs) != 1:
+		return nil
+	}
+	switch a := v.Producer().Attrs[0].Value.(type) {
+	case *onnx.Tensor:
+		return a
+	case int64:
+		return onnx.Scalar(a)
+	case float32:
+		return onnx.Scalar(a)
+	case []int64:
+		return onnx.FromSlice(a)
+	case []float32:
+		return onnx.FromSlice(a)
 	}
 	return nil
 }
 
-// ConstantInts gives the elements of a known int64 or int32 tensor.
+// ConstantInts gives the elements of an int64 or int32 tensor that is known before the graph runs: a constant, or a small
+// array computed from constants and static shapes.
 func ConstantInts(v *onnx.Value) ([]int64, bool) {
 	t := ConstantOf(v)
 	switch {
 	case t == nil:
+		a := evaluate(v)
+		if a == nil || (a.dtype != onnx.Int64 && a.dtype != onnx.Int32) {
+			return nil, false
+		}
+		return a.ints()
+	case t.Check() != nil:
 		return nil, false
 	case t.DType == onnx.Int64:
 		return t.Int64s(), true

@@ -51,32 +51,81 @@ func (b *Builder) Cast(x *onnx.Value, to onnx.DataType) *onnx.Value {
 }
 
 var elementwise = []Schema{
-	{Name: "Add", Since: 14, MinIn: 2, MaxIn: 2, Out: 1, Infer: broadcast},
-	{Name: "Sub", Since: 14, MinIn: 2, MaxIn: 2, Out: 1, Infer: broadcast},
-	{Name: "Mul", Since: 14, MinIn: 2, MaxIn: 2, Out: 1, Infer: broadcast},
-	{Name: "Div", Since: 14, MinIn: 2, MaxIn: 2, Out: 1, Infer: broadcast},
-	{Name: "Pow", Since: 15, MinIn: 2, MaxIn: 2, Out: 1, Infer: pow},
-	{Name: "Mod", Since: 13, MinIn: 2, MaxIn: 2, Out: 1, Attributes: []string{"fmod"}, Infer: broadcast},
-	{Name: "Min", Since: 13, MinIn: 1, MaxIn: -1, Out: 1, Infer: broadcast},
-	{Name: "Max", Since: 13, MinIn: 1, MaxIn: -1, Out: 1, Infer: broadcast},
-	{Name: "Sum", Since: 13, MinIn: 1, MaxIn: -1, Out: 1, Infer: broadcast},
-	{Name: "Neg", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Abs", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Sign", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Sqrt", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Exp", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Log", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Reciprocal", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Floor", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Ceil", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Round", Since: 11, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Erf", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Sin", Since: 7, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Cos", Since: 7, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Identity", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Infer: sameAsInput},
-	{Name: "Where", Since: 9, MinIn: 3, MaxIn: 3, Out: 1, Infer: where},
-	{Name: "Clip", Since: 13, MinIn: 1, MaxIn: 3, Out: 1, Attributes: []string{"min", "max"}, Infer: sameAsInput},
-	{Name: "Cast", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Attributes: []string{"to", "saturate"}, Infer: cast},
+	binaryRow("Add", 7, arithmetic, broadcast),
+	binaryRow("Sub", 7, arithmetic, broadcast),
+	binaryRow("Mul", 7, arithmetic, broadcast),
+	binaryRow("Div", 7, arithmetic, broadcast),
+	binaryRow("Pow", 7, accepted{{7, floats}, {12, integers & signed & wide}, {13, bfloat}}, pow).lowest(powLowest),
+	binaryRow("Mod", 10, numbers13, broadcast, "fmod"),
+	row("Min", 8, 1, -1, extremum, broadcast),
+	row("Max", 8, 1, -1, extremum, broadcast),
+	row("Sum", 8, 1, -1, floats13, broadcast),
+	row("Mean", 8, 1, -1, floats13, broadcast),
+	unaryRow("Neg", 7, accepted{{7, floats | signed}, {13, bfloat}}),
+	unaryRow("Abs", 7, numbers13),
+	unaryRow("Sign", 9, numbers13),
+	unaryRow("Sqrt", 7, floats13),
+	unaryRow("Exp", 7, floats13),
+	unaryRow("Log", 7, floats13),
+	unaryRow("Reciprocal", 7, floats13),
+	unaryRow("Floor", 7, floats13),
+	unaryRow("Ceil", 7, floats13),
+	unaryRow("Round", 11, floats22),
+	unaryRow("Erf", 9, floats13),
+	unaryRow("Sin", 7, floats22),
+	unaryRow("Cos", 7, floats22),
+	unaryRow("Tan", 7, floats22),
+	unaryRow("Asin", 7, floats22),
+	unaryRow("Acos", 7, floats22),
+	unaryRow("Atan", 7, floats22),
+	unaryRow("Sinh", 9, floats22),
+	unaryRow("Cosh", 9, floats22),
+	unaryRow("Asinh", 9, floats22),
+	unaryRow("Acosh", 9, floats22),
+	unaryRow("Atanh", 9, floats22),
+	unaryRow("Identity", 7, narrow19),
+	row("Where", 9, 3, 3, accepted{{9, anything}, {16, bfloat}}, where).typedBy(1),
+	row("Clip", 11, 1, 3, extremum, clip, "min", "max").lowest(clipLowest),
+	row("Cast", 7, 1, 1, castable, cast, "to", "saturate", "round_mode").lowest(castLowest),
+	row("CastLike", 15, 2, 2, castable, castLike, "saturate", "round_mode").lowest(castLowest),
+}
+
+var castable = accepted{{7, floats | integers | boolean}, {9, text}, {13, bfloat}, {19, float8}, {21, int4}, {23, float4}, {24, exponent}, {25, int2}}
+
+// powLowest: base and exponent have one type up to opset 11.
+func powLowest(n *onnx.Node) int64 {
+	switch x, y := dtypeOf(n, 0), dtypeOf(n, 1); {
+	case x == y:
+		return 7
+	case y == onnx.BFloat16:
+		return 15
+	}
+	return 12
+}
+
+// clipLowest: the bounds are inputs since 11.
+func clipLowest(n *onnx.Node) int64 {
+	if n.NumInputs() == 1 {
+		return 7
+	}
+	return 11
+}
+
+// castLowest: the type that is made counts as the one that is read; saturate came with the 8-bit floats.
+func castLowest(n *onnx.Node) int64 {
+	low := int64(7)
+	if _, ok := n.Attr("saturate"); ok {
+		low = 19
+	}
+	if _, ok := n.Attr("round_mode"); ok {
+		low = 24
+	}
+	to := dtypeOf(n, 1)
+	if n.Is("Cast") {
+		to = onnx.DataType(onnx.AttrOr(n, "to", int64(0)))
+	}
+	since, _ := castable.since(to)
+	return max(low, since)
 }
 
 // pow: the base's element type; the exponent may have another.
@@ -103,4 +152,21 @@ func cast(n *onnx.Node) ([]onnx.TensorType, error) {
 		return nil, fmt.Errorf("to = %d is not an element type", to)
 	}
 	return one(onnx.DataType(to), shapeOf(n, 0).Clone()), nil
+}
+
+func castLike(n *onnx.Node) ([]onnx.TensorType, error) {
+	return one(dtypeOf(n, 1), shapeOf(n, 0).Clone()), nil
+}
+
+// clip: the bounds are scalars of x's element type.
+func clip(n *onnx.Node) ([]onnx.TensorType, error) {
+	if _, err := sameTypes(n, 0, n.NumInputs()); err != nil {
+		return nil, err
+	}
+	for i := 1; i < n.NumInputs(); i++ {
+		if b := shapeOf(n, i); len(b) > 1 || (len(b) == 1 && b[0].Known() && b[0].Size != 1) {
+			return nil, fmt.Errorf("bound has shape %v, wants a scalar", b)
+		}
+	}
+	return sameAsInput(n)
 }

@@ -12,7 +12,7 @@ func (b *Builder) Gather(x, indices *onnx.Value, axis int64) *onnx.Value {
 	return b.node("Gather", []*onnx.Value{x, indices}, onnx.Int("axis", axis))
 }
 
-// GatherElements picks, at each place of indices, the entry of x that the index names along axis.
+// GatherElements picks along axis the element that indices names, one for each element of indices.
 func (b *Builder) GatherElements(x, indices *onnx.Value, axis int64) *onnx.Value {
 	return b.node("GatherElements", []*onnx.Value{x, indices}, onnx.Int("axis", axis))
 }
@@ -37,11 +37,20 @@ func (b *Builder) ConstantOfShape(dims *onnx.Value, value *onnx.Tensor) *onnx.Va
 }
 
 var index = []Schema{
-	{Name: "Gather", Since: 13, MinIn: 2, MaxIn: 2, Out: 1, Attributes: []string{"axis"}, Infer: inferGather},
-	{Name: "GatherElements", Since: 13, MinIn: 2, MaxIn: 2, Out: 1, Attributes: []string{"axis"}, Infer: inferGatherElements},
-	{Name: "ScatterElements", Since: 13, Lowest: scatterLowest, MinIn: 3, MaxIn: 3, Out: 1, Attributes: []string{"axis", "reduction"}, Infer: inferScatterElements},
-	{Name: "Range", Since: 11, MinIn: 3, MaxIn: 3, Out: 1, Infer: inferRange},
-	{Name: "ConstantOfShape", Since: 9, MinIn: 1, MaxIn: 1, Out: 1, Attributes: []string{"value"}, Infer: inferConstantOfShape},
+	row("Gather", 11, 2, 2, anything13, inferGather, "axis"),
+	row("GatherElements", 11, 2, 2, anything13, inferGatherElements, "axis"),
+	row("GatherND", 11, 2, 2, anything13, inferGatherND, "batch_dims").lowest(gatherNDLowest),
+	row("ScatterElements", 11, 3, 3, anything13, inferScatterElements, "axis", "reduction").lowest(scatterLowest),
+	row("Scatter", 9, 3, 3, anything13, inferScatterElements, "axis"),
+	row("ScatterND", 11, 3, 3, anything13, inferScatterND, "reduction").lowest(scatterLowest),
+	row("Range", 11, 3, 3, accepted{{11, setOf(onnx.Float, onnx.Double, onnx.Int16, onnx.Int32, onnx.Int64)}, {27, setOf(onnx.Float16) | bfloat}},
+		inferRange, "stash_type"),
+	row("ConstantOfShape", 9, 1, 1, accepted{{9, floats | integers | boolean}, {20, bfloat | float8}, {21, int4}, {23, float4}, {24, exponent}, {25, int2}},
+		inferConstantOfShape, "value").typedBy(-1),
+	row("EyeLike", 9, 1, 1, accepted{{9, floats | integers | boolean}, {22, bfloat}}, inferEyeLike, "dtype", "k").typedBy(-1),
+	row("TopK", 11, 2, 2, accepted{{10, floats}, {11, integers}, {24, bfloat}}, inferTopK, "axis", "largest", "sorted").outs(2),
+	row("NonZero", 9, 1, 1, anything13, inferNonZero),
+	row("OneHot", 11, 3, 3, accepted{{9, anything}, {28, bfloat}}, inferOneHot, "axis").typedBy(2),
 }
 
 func inferGather(n *onnx.Node) ([]onnx.TensorType, error) {
@@ -74,23 +83,10 @@ func inferGather(n *onnx.Node) ([]onnx.TensorType, error) {
 	return one(d, s), nil
 }
 
-func inferGatherElements(n *onnx.Node) ([]onnx.TensorType, error) {
-	x, indices := shapeOf(n, 0), shapeOf(n, 1)
-	if x.Ranked() {
-		if _, err := axisOf(onnx.AttrOr(n, "axis", int64(0)), len(x)); err != nil {
-			return nil, err
-		}
-		if indices.Ranked() && len(indices) != len(x) {
-			return nil, fmt.Errorf("indices have rank %d, input has %d", len(indices), len(x))
-		}
-	}
-	return one(dtypeOf(n, 0), indices.Clone()), nil
-}
-
 func scatterLowest(n *onnx.Node) int64 {
 	switch onnx.AttrOr(n, "reduction", "none") {
 	case "none":
-		return 13
+		return 11
 	case "add", "mul":
 		return 16
 	}
@@ -125,45 +121,33 @@ func inferRange(n *onnx.Node) ([]onnx.TensorType, error) {
 		return nil, err
 	}
 	var v [3]float64
+	var elems [3]element
 	for i := range v {
-		t := ConstantOf(n.Input(i))
-		f, ok := scalarValue(t)
-		if !ok {
+		var ok bool
+		if elems[i], v[i], ok = scalarElement(n.Input(i)); !ok {
 			return one(d, onnx.Shape{onnx.UnknownDim}), nil
 		}
-		v[i] = f
 	}
-	if v[2] == 0 {
-		return nil, fmt.Errorf("delta is 0")
+	if elems[0].known && v[0] == 0 && !elems[1].known && elems[2].known && v[2] == 1 {
+		return one(d, onnx.Shape{elems[1].dim()}), nil
 	}
-	count := math.Ceil((v[1] - v[0]) / v[2])
-	switch {
-	case math.IsNaN(count) || count > float64(maxSize):
-		return nil, fmt.Errorf("%v to %v by %v is not possible", v[0], v[1], v[2])
-	case count < 0:
-		count = 0
+	if !elems[0].known || !elems[1].known || !elems[2].known {
+		return one(d, onnx.Shape{onnx.UnknownDim}), nil
 	}
-	return one(d, onnx.NewShape(int64(count))), nil
+	count, err := rangeLen(v[0], v[1], v[2])
+	return one(d, onnx.NewShape(count)), err
 }
 
-// scalarValue is the only element of a numeric tensor.
-func scalarValue(t *onnx.Tensor) (float64, bool) {
-	if t == nil || t.Check() != nil || t.Len() != 1 {
-		return 0, false
+// rangeLen counts start, start+delta, ... before limit.
+func rangeLen(start, limit, delta float64) (int64, error) {
+	if delta == 0 {
+		return 0, fmt.Errorf("delta is 0")
 	}
-	switch t.DType {
-	case onnx.Float:
-		return float64(t.Float32s()[0]), true
-	case onnx.Double:
-		return onnx.View[float64](t)[0], true
-	case onnx.Int64:
-		return float64(t.Int64s()[0]), true
-	case onnx.Int32:
-		return float64(onnx.View[int32](t)[0]), true
-	case onnx.Int16:
-		return float64(onnx.View[int16](t)[0]), true
+	count := math.Ceil((limit - start) / delta)
+	if math.IsNaN(count) || count > float64(maxSize) {
+		return 0, fmt.Errorf("%v to %v by %v is not possible", start, limit, delta)
 	}
-	return 0, false
+	return int64(max(count, 0)), nil
 }
 
 func inferConstantOfShape(n *onnx.Node) ([]onnx.TensorType, error) {
@@ -175,7 +159,7 @@ func inferConstantOfShape(n *onnx.Node) ([]onnx.TensorType, error) {
 		}
 		d = t.DType
 	}
-	dims, ok := ConstantInts(n.Input(0))
+	dims, ok := elementsOf(n.Input(0))
 	if !ok {
 		rank, err := lengthOf(n, 0)
 		if err != nil || rank < 0 {

@@ -12,7 +12,7 @@ import (
 type rule = func(n *onnx.Node) ([]onnx.TensorType, error)
 
 const (
-	maxRank  = 64
+	maxRank  = 1024
 	maxSize  = int64(1) << 48 // of one dimension
 	maxParam = int64(1) << 31 // of one stride, pad, dilation or kernel size
 )
@@ -46,11 +46,6 @@ func size(n int64) onnx.Dim { return onnx.Dim{Size: n} }
 // sameAsInput: one output with the type of the first input.
 func sameAsInput(n *onnx.Node) ([]onnx.TensorType, error) {
 	return one(dtypeOf(n, 0), shapeOf(n, 0).Clone()), nil
-}
-
-// sameShapeAs: one output with the shape of the first input and a fixed element type.
-func sameShapeAs(d onnx.DataType) rule {
-	return func(n *onnx.Node) ([]onnx.TensorType, error) { return one(d, shapeOf(n, 0).Clone()), nil }
 }
 
 // broadcast: the common shape of all inputs, which have one element type.
@@ -109,22 +104,36 @@ func broadcastShapes(shapes ...onnx.Shape) (onnx.Shape, error) {
 			out = s.Clone()
 			continue
 		}
-		a, b := out, s
-		if len(a) < len(b) {
-			a, b = b, a
+		was := out
+		if len(s) > len(out) {
+			was, out = out, s.Clone()
+			s = was
+		} else if i == 1 {
+			was = shapes[0]
 		}
-		wide := a.Clone()
-		off := len(a) - len(b)
-		for j := range b {
-			d, ok := broadcastDim(a[off+j], b[j])
+		off := len(out) - len(s)
+		for j := range s {
+			d, ok := broadcastDim(out[off+j], s[j])
 			if !ok {
-				return nil, fmt.Errorf("shapes do not broadcast: %v and %v", out, s)
+				return nil, fmt.Errorf("shapes do not broadcast: %v and %v", was, shapes[i])
 			}
-			wide[off+j] = d
+			out[off+j] = d
 		}
-		out = wide
 	}
 	return out, nil
+}
+
+// broadcastsTo says whether s broadcasts to the shape to without making it larger.
+func broadcastsTo(s, to onnx.Shape) error {
+	wide, err := broadcastShapes(to, s)
+	ok := err == nil && len(wide) == len(to)
+	for i := 0; ok && i < len(to); i++ {
+		ok = !to[i].Known() || wide[i] == to[i]
+	}
+	if !ok {
+		return fmt.Errorf("%v does not broadcast to %v", s, to)
+	}
+	return nil
 }
 
 func broadcastDim(a, b onnx.Dim) (onnx.Dim, bool) {
@@ -190,33 +199,37 @@ func axesOf(axes []int64, rank int) (map[int]bool, error) {
 	return set, nil
 }
 
-// product multiplies dimensions: unknown when one is, unless another is 0.
-func product(dims []onnx.Dim) (onnx.Dim, error) {
-	n, unknown := int64(1), onnx.Dim{Size: 1}
+// factors multiplies the known dimensions and lists the others. A zero among them leaves nothing else.
+func factors(dims []onnx.Dim) (n int64, rest []onnx.Dim, err error) {
+	n = 1
 	for _, d := range dims {
 		if d == size(0) {
-			return d, nil
+			return 0, nil, nil
 		}
 	}
 	for _, d := range dims {
 		if !d.Known() {
-			if unknown == size(1) {
-				unknown = d
-			} else {
-				unknown = onnx.UnknownDim
-			}
+			rest = append(rest, d)
 			continue
 		}
 		if n > math.MaxInt64/d.Size {
-			return size(0), fmt.Errorf("product of %v overflows", onnx.Shape(dims))
+			return 0, nil, fmt.Errorf("product of %v overflows", onnx.Shape(dims))
 		}
 		n *= d.Size
 	}
+	return n, rest, nil
+}
+
+// product multiplies dimensions: unknown when one is, unless another is 0 or the others are 1.
+func product(dims []onnx.Dim) (onnx.Dim, error) {
+	n, rest, err := factors(dims)
 	switch {
-	case unknown == size(1):
+	case err != nil:
+		return onnx.UnknownDim, err
+	case len(rest) == 0:
 		return size(n), nil
-	case n == 1:
-		return unknown, nil
+	case len(rest) == 1 && n == 1:
+		return rest[0], nil
 	}
 	return onnx.UnknownDim, nil
 }
@@ -250,14 +263,18 @@ func checkType(what string, t onnx.TensorType) error {
 	}
 	total := int64(1)
 	for _, d := range t.Shape {
+		if d.Symbol == "" && d.Size < -1 {
+			return fmt.Errorf("%s has a dimension of size %d", what, d.Size)
+		}
 		if !d.Known() {
 			continue
 		}
 		if d.Size > maxSize {
 			return fmt.Errorf("%s %v is too large", what, t.Shape)
 		}
-		if d.Size == 0 {
-			return nil
+		if total == 0 || d.Size == 0 {
+			total = 0
+			continue
 		}
 		if total > (math.MaxInt64/16)/d.Size {
 			return fmt.Errorf("%s %v is too large", what, t.Shape)

@@ -54,9 +54,26 @@ func (b *Builder) Transpose(x *onnx.Value, perm ...int64) *onnx.Value {
 }
 
 var matrix = []Schema{
-	{Name: "MatMul", Since: 13, MinIn: 2, MaxIn: 2, Out: 1, Infer: matMul},
-	{Name: "Gemm", Since: 13, MinIn: 2, MaxIn: 3, Out: 1, Attributes: []string{"alpha", "beta", "transA", "transB"}, Infer: gemm},
-	{Name: "Transpose", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Attributes: []string{"perm"}, Infer: transpose},
+	row("MatMul", 7, 2, 2, product9, matMul),
+	row("Gemm", 7, 2, 3, product9, gemm, "alpha", "beta", "transA", "transB").lowest(gemmLowest),
+	row("Transpose", 7, 1, 1, narrow21, transpose, "perm"),
+	row("Einsum", 12, 1, -1, accepted{{12, floats | integers}, {28, bfloat}}, inferEinsum, "equation"),
+	row("Trilu", 14, 1, 2, accepted{{14, anything | bfloat}}, trilu, "upper"),
+}
+
+// gemmLowest: C may be absent since 11.
+func gemmLowest(n *onnx.Node) int64 {
+	if n.Input(2) == nil {
+		return 11
+	}
+	return 7
+}
+
+func trilu(n *onnx.Node) ([]onnx.TensorType, error) {
+	if x := shapeOf(n, 0); x.Ranked() && len(x) < 2 {
+		return nil, fmt.Errorf("input has rank %d, wants 2 or more", len(x))
+	}
+	return sameAsInput(n)
 }
 
 func matMul(n *onnx.Node) ([]onnx.TensorType, error) {
@@ -106,11 +123,11 @@ func gemm(n *onnx.Node) ([]onnx.TensorType, error) {
 		return nil, err
 	}
 	g := GemmAttrsOf(n)
-	rows, inner, err := matrixDims("A", shapeOf(n, 0), g.TransA)
+	rows, inner, err := matrixDims("first operand", shapeOf(n, 0), g.TransA)
 	if err != nil {
 		return nil, err
 	}
-	inner2, cols, err := matrixDims("B", shapeOf(n, 1), g.TransB)
+	inner2, cols, err := matrixDims("second operand", shapeOf(n, 1), g.TransB)
 	if err != nil {
 		return nil, err
 	}
@@ -119,9 +136,8 @@ func gemm(n *onnx.Node) ([]onnx.TensorType, error) {
 	}
 	out := onnx.Shape{rows, cols}
 	if c := shapeOf(n, 2); c.Ranked() {
-		s, err := broadcastShapes(out, c)
-		if err != nil || len(s) != 2 || (rows.Known() && s[0] != rows) || (cols.Known() && s[1] != cols) {
-			return nil, fmt.Errorf("C %v does not broadcast to %v", c, out)
+		if err := broadcastsTo(c, out); err != nil {
+			return nil, fmt.Errorf("third operand: %w", err)
 		}
 	}
 	return one(d, out), nil

@@ -18,9 +18,57 @@ func (b *Builder) BatchNormalization(x, scale, bias, mean, variance *onnx.Value,
 }
 
 var norm = []Schema{
-	{Name: "InstanceNormalization", Since: 7, MinIn: 3, MaxIn: 3, Out: 1, Attributes: []string{"epsilon"}, Infer: channelNorm},
-	{Name: "BatchNormalization", Since: 14, MinIn: 5, MaxIn: 5, Out: 3,
-		Attributes: []string{"epsilon", "momentum", "training_mode"}, Infer: channelNorm},
+	row("InstanceNormalization", 7, 3, 3, floats22, channelNorm, "epsilon"),
+	row("BatchNormalization", 9, 5, 5, accepted{{9, floats}, {14, bfloat}}, channelNorm, "epsilon", "momentum", "training_mode", "spatial").
+		outs(5).lowest(batchNormLowest),
+	row("LayerNormalization", 17, 2, 3, accepted{{17, floats | bfloat}}, layerNorm, "axis", "epsilon", "stash_type").outs(3),
+	row("GroupNormalization", 21, 3, 3, accepted{{21, floats | bfloat}}, channelNorm, "epsilon", "num_groups", "stash_type"),
+	row("LpNormalization", 7, 1, 1, floats22, alongAxis(-1), "axis", "p"),
+	row("MeanVarianceNormalization", 9, 1, 1, floats13, sameAsInput, "axes"),
+	row("LRN", 7, 1, 1, floats13, sameAsInput, "alpha", "beta", "bias", "size"),
+}
+
+// batchNormLowest: the training form is of 14, scales of another type than x of 15.
+func batchNormLowest(n *onnx.Node) int64 {
+	if _, err := sameTypes(n, 0, n.NumInputs()); err != nil {
+		return 15
+	}
+	if _, ok := n.Attr("training_mode"); ok || n.NumOutputs() > 1 && n.NumOutputs() < 4 {
+		return 14
+	}
+	return 9
+}
+
+// layerNorm: the type of x; mean and inverse deviation keep the normalized axes with size 1.
+func layerNorm(n *onnx.Node) ([]onnx.TensorType, error) {
+	x := shapeOf(n, 0)
+	types := one(dtypeOf(n, 0), x.Clone())
+	var stats onnx.Shape
+	if x.Ranked() {
+		axis, err := axisOf(onnx.AttrOr(n, "axis", int64(-1)), len(x))
+		if err != nil {
+			return nil, err
+		}
+		for i := 1; i < n.NumInputs(); i++ {
+			if s := shapeOf(n, i); s.Ranked() {
+				if err := broadcastsTo(s, x); err != nil {
+					return nil, fmt.Errorf("input %d: %w", i, err)
+				}
+			}
+		}
+		stats = x.Clone()
+		for i := axis; i < len(x); i++ {
+			stats[i] = size(1)
+		}
+	}
+	stash := onnx.Float
+	if onnx.AttrOr(n, "stash_type", int64(onnx.Float)) == int64(onnx.BFloat16) {
+		stash = onnx.BFloat16
+	}
+	for i := 1; i < n.NumOutputs(); i++ {
+		types = append(types, onnx.TensorType{DType: stash, Shape: stats.Clone()})
+	}
+	return types, nil
 }
 
 // channelNorm: the type of x [N,C,...]; every other input is a vector with an entry a channel. In training form the

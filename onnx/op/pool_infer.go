@@ -6,19 +6,29 @@ import (
 	"graft/onnx"
 )
 
+var poolAttributes = []string{"kernel_shape", "strides", "pads", "dilations", "auto_pad", "ceil_mode"}
+
 var pool = []Schema{
-	{Name: "AveragePool", Since: 11, Lowest: poolLowest, MinIn: 1, MaxIn: 1, Out: 1, Infer: inferPool,
-		Attributes: []string{"kernel_shape", "strides", "pads", "dilations", "auto_pad", "ceil_mode", "count_include_pad"}},
-	{Name: "MaxPool", Since: 12, MinIn: 1, MaxIn: 1, Out: 2, Infer: inferPool,
-		Attributes: []string{"kernel_shape", "strides", "pads", "dilations", "auto_pad", "ceil_mode", "storage_order"}},
-	{Name: "GlobalAveragePool", Since: 7, MinIn: 1, MaxIn: 1, Out: 1, Infer: inferGlobalPool},
+	row("AveragePool", 7, 1, 1, floats22, inferPool, append([]string{"count_include_pad"}, poolAttributes...)...).lowest(poolLowest(7, 10, 19)),
+	row("MaxPool", 8, 1, 1, accepted{{8, floats}, {12, bytes}, {22, bfloat}}, inferPool, append([]string{"storage_order"}, poolAttributes...)...).outs(2).lowest(poolLowest(8, 10, 10)),
+	row("LpPool", 7, 1, 1, floats22, inferPool, append([]string{"p"}, poolAttributes...)...).lowest(poolLowest(7, 18, 18)),
+	row("GlobalAveragePool", 7, 1, 1, floats22, inferGlobalPool),
+	row("GlobalMaxPool", 7, 1, 1, floats22, inferGlobalPool),
+	row("GlobalLpPool", 7, 1, 1, floats22, inferGlobalPool, "p"),
 }
 
-func poolLowest(n *onnx.Node) int64 {
-	if _, ok := n.Attr("dilations"); ok {
-		return 19
+// poolLowest: ceil_mode and dilations came later to some pools.
+func poolLowest(plain, ceil, dilations int64) func(n *onnx.Node) int64 {
+	return func(n *onnx.Node) int64 {
+		low := plain
+		if _, ok := n.Attr("ceil_mode"); ok {
+			low = max(low, ceil)
+		}
+		if _, ok := n.Attr("dilations"); ok {
+			low = max(low, dilations)
+		}
+		return low
 	}
-	return 11
 }
 
 func inferPool(n *onnx.Node) ([]onnx.TensorType, error) {

@@ -1,6 +1,10 @@
 package op
 
-import "graft/onnx"
+import (
+	"fmt"
+
+	"graft/onnx"
+)
 
 // ReduceSum sums over axes, over all of them when none is named.
 func (b *Builder) ReduceSum(x *onnx.Value, keepDims bool, axes ...int64) *onnx.Value {
@@ -34,21 +38,83 @@ func (b *Builder) reduce(op string, x *onnx.Value, keepDims bool, axes []int64) 
 	return b.node(op, []*onnx.Value{x, over}, attrs...)
 }
 
-var reduceAttributes = []string{"axes", "keepdims", "noop_with_empty_axes"}
-
-var reduce = []Schema{
-	{Name: "ReduceSum", Since: 13, MinIn: 1, MaxIn: 2, Out: 1, Attributes: reduceAttributes, Infer: inferReduce},
-	{Name: "ReduceMean", Since: 18, Lowest: reduceLowest, MinIn: 1, MaxIn: 2, Out: 1, Attributes: reduceAttributes, Infer: inferReduce},
-	{Name: "ReduceMax", Since: 18, Lowest: reduceLowest, MinIn: 1, MaxIn: 2, Out: 1, Attributes: reduceAttributes, Infer: inferReduce},
-	{Name: "ReduceSumSquare", Since: 18, Lowest: reduceLowest, MinIn: 1, MaxIn: 2, Out: 1, Attributes: reduceAttributes, Infer: inferReduce},
+// CumSum adds up along axis; exclusive leaves each element itself out, reverse starts from the end.
+func (b *Builder) CumSum(x *onnx.Value, axis int64, exclusive, reverse bool) *onnx.Value {
+	var attrs []onnx.Attr
+	if exclusive {
+		attrs = append(attrs, onnx.Int("exclusive", 1))
+	}
+	if reverse {
+		attrs = append(attrs, onnx.Int("reverse", 1))
+	}
+	return b.node("CumSum", []*onnx.Value{x, b.Const(onnx.Scalar(axis))}, attrs...)
 }
 
-// reduceLowest: axes are an input since 18; the form without axes is older.
-func reduceLowest(n *onnx.Node) int64 {
-	if n.Input(1) == nil && onnx.AttrOr(n, "noop_with_empty_axes", int64(0)) == 0 {
-		return 13
+var reduceExtremum = accepted{{7, floats | wide}, {12, bytes}, {13, bfloat}, {20, boolean}}
+
+var reduce = []Schema{
+	reduceRow("ReduceSum", wide13, 13),
+	reduceRow("ReduceMean", wide13, 18),
+	reduceRow("ReduceMax", reduceExtremum, 18),
+	reduceRow("ReduceMin", reduceExtremum, 18),
+	reduceRow("ReduceProd", wide13, 18),
+	reduceRow("ReduceSumSquare", wide13, 18),
+	reduceRow("ReduceL1", wide13, 18),
+	reduceRow("ReduceL2", wide13, 18),
+	reduceRow("ReduceLogSum", wide13, 18),
+	reduceRow("ReduceLogSumExp", wide13, 18),
+	row("ArgMax", 11, 1, 1, numbers13, inferArg, "axis", "keepdims", "select_last_index").lowest(argLowest),
+	row("ArgMin", 11, 1, 1, numbers13, inferArg, "axis", "keepdims", "select_last_index").lowest(argLowest),
+	row("CumSum", 11, 2, 2, accepted{{11, setOf(onnx.Float, onnx.Double) | wide}, {14, floats | bfloat}}, inferCumSum, "exclusive", "reverse"),
+}
+
+// reduceRow is a reduction whose axes are an input since axesInput; the form without axes is as old as the table goes.
+func reduceRow(name string, types accepted, axesInput int64) Schema {
+	return row(name, axesInput, 1, 2, types, inferReduce, "axes", "keepdims", "noop_with_empty_axes").lowest(func(n *onnx.Node) int64 {
+		if _, ok := n.Attr("noop_with_empty_axes"); ok || n.Input(1) != nil {
+			return axesInput
+		}
+		return 7
+	})
+}
+
+func argLowest(n *onnx.Node) int64 {
+	if _, ok := n.Attr("select_last_index"); ok {
+		return 12
 	}
-	return 18
+	return 11
+}
+
+func inferArg(n *onnx.Node) ([]onnx.TensorType, error) {
+	x := shapeOf(n, 0)
+	if !x.Ranked() {
+		return one(onnx.Int64, nil), nil
+	}
+	axis, err := axisOf(onnx.AttrOr(n, "axis", int64(0)), len(x))
+	if err != nil {
+		return nil, err
+	}
+	if x[axis] == size(0) {
+		return nil, fmt.Errorf("axis %d of %v is empty", axis, x)
+	}
+	s := x.Clone()
+	s[axis] = size(1)
+	if onnx.AttrOr(n, "keepdims", int64(1)) == 0 {
+		s = append(s[:axis], s[axis+1:]...)
+	}
+	return one(onnx.Int64, s), nil
+}
+
+func inferCumSum(n *onnx.Node) ([]onnx.TensorType, error) {
+	if axis, ok := ConstantInts(n.Input(1)); ok && shapeOf(n, 0).Ranked() {
+		if len(axis) != 1 {
+			return nil, fmt.Errorf("%d axes, wants one", len(axis))
+		}
+		if _, err := axisOf(axis[0], len(shapeOf(n, 0))); err != nil {
+			return nil, err
+		}
+	}
+	return sameAsInput(n)
 }
 
 func inferReduce(n *onnx.Node) ([]onnx.TensorType, error) {

@@ -37,9 +37,17 @@ func (b *Builder) UpsampleLinear(x *onnx.Value, factor float32) *onnx.Value {
 }
 
 var resize = []Schema{
-	{Name: "Resize", Since: 13, Lowest: resizeLowest, MinIn: 1, MaxIn: 4, Out: 1, Infer: inferResize,
-		Attributes: []string{"mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a", "exclude_outside",
-			"extrapolation_value", "antialias", "axes", "keep_aspect_ratio_policy"}},
+	row("Resize", 11, 1, 4, anything13, inferResize, "mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a",
+		"exclude_outside", "extrapolation_value", "antialias", "axes", "keep_aspect_ratio_policy").lowest(resizeLowest),
+	row("Upsample", 9, 1, 2, anything13, inferUpsample, "mode", "scales").lowest(upsampleLowest),
+}
+
+// upsampleLowest: scales are an input in 9, the operator's last version, and were an attribute before.
+func upsampleLowest(n *onnx.Node) int64 {
+	if n.Input(1) == nil {
+		return 7
+	}
+	return 9
 }
 
 func resizeLowest(n *onnx.Node) int64 {
@@ -51,7 +59,12 @@ func resizeLowest(n *onnx.Node) int64 {
 			return 18
 		}
 	}
-	return 13
+	for i := range 3 {
+		if n.Input(i) == nil {
+			return 13 // roi and scales may be absent since then
+		}
+	}
+	return 11
 }
 
 // given reports whether input i is there and not the empty placeholder of older files.
@@ -80,7 +93,7 @@ func inferResize(n *onnx.Node) ([]onnx.TensorType, error) {
 	}
 	s := x.Clone()
 	if givenInput(n, 3) {
-		to, ok := ConstantInts(n.Input(3))
+		to, ok := elementsOf(n.Input(3))
 		if !ok || onnx.AttrOr(n, "keep_aspect_ratio_policy", "stretch") != "stretch" {
 			return one(d, unknownAt(s, axes)), nil
 		}
@@ -88,19 +101,18 @@ func inferResize(n *onnx.Node) ([]onnx.TensorType, error) {
 			return nil, fmt.Errorf("%d sizes for %d axes", len(to), len(axes))
 		}
 		for i, a := range axes {
-			if to[i] < 0 || to[i] > maxSize {
-				return nil, fmt.Errorf("sizes %v: %d is not possible", to, to[i])
+			if to[i].known && (to[i].i < 0 || to[i].i > maxSize) {
+				return nil, fmt.Errorf("size %d is not possible", to[i].i)
 			}
 			axis, _ := axisOf(a, len(x))
-			s[axis] = size(to[i])
+			s[axis] = to[i].dim()
 		}
 		return one(d, s), nil
 	}
-	t := ConstantOf(n.Input(2))
-	if t == nil {
+	scales, ok := floatsOf(n.Input(2))
+	if !ok {
 		return one(d, unknownAt(s, axes)), nil
 	}
-	scales := t.Float32s()
 	if len(scales) != len(axes) {
 		return nil, fmt.Errorf("%d scales for %d axes", len(scales), len(axes))
 	}
@@ -138,4 +150,30 @@ func scaledDim(d onnx.Dim, scale float32) (onnx.Dim, error) {
 		return d, fmt.Errorf("size %d times %v is too large", d.Size, scale)
 	}
 	return size(int64(v)), nil
+}
+
+// inferUpsample: scales are the second input, or an attribute in files before opset 9.
+func inferUpsample(n *onnx.Node) ([]onnx.TensorType, error) {
+	d, x := dtypeOf(n, 0), shapeOf(n, 0)
+	scales, ok := onnx.AttrOr[[]float32](n, "scales", nil), true
+	if n.Input(1) != nil {
+		scales, ok = floatsOf(n.Input(1))
+	}
+	switch {
+	case !x.Ranked():
+		return one(d, nil), nil
+	case !ok:
+		return one(d, unknownShape(len(x))), nil
+	case len(scales) != len(x):
+		return nil, fmt.Errorf("%d scales for rank %d", len(scales), len(x))
+	}
+	s := x.Clone()
+	for i := range s {
+		v, err := scaledDim(x[i], scales[i])
+		if err != nil {
+			return nil, err
+		}
+		s[i] = v
+	}
+	return one(d, s), nil
 }

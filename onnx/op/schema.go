@@ -18,6 +18,10 @@ type Schema struct {
 	Lowest func(n *onnx.Node) int64
 	// MinIn, MaxIn and Out bound the number of inputs and give the number of outputs (at most). -1: no bound.
 	MinIn, MaxIn, Out int
+	// Types says since which opset the operator takes which element types; nil: any. TypedBy is the input whose element
+	// type it speaks of; -1: the first output.
+	Types   accepted
+	TypedBy int
 	// Attributes lists the attributes that the operator knows.
 	Attributes []string
 	// Infer gives the types of the outputs from the types of the inputs, and from their values where they are constant.
@@ -26,7 +30,7 @@ type Schema struct {
 }
 
 // families lists the tables, one a file. An operator is one row in one of them.
-var families = [][]Schema{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize}
+var families = [][]Schema{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize, quantize, loss, recurrent, control}
 
 var table = func() map[string]*Schema {
 	t := map[string]*Schema{}
@@ -75,6 +79,11 @@ func (s *Schema) inferChecked(n *onnx.Node) ([]onnx.TensorType, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d := s.elementType(n, types); d != onnx.Undefined && s.Types != nil {
+		if _, ok := s.Types.since(d); !ok {
+			return nil, fmt.Errorf("does not take %v", d)
+		}
+	}
 	for _, t := range types {
 		if err := checkType("output", t); err != nil {
 			return nil, err
@@ -91,4 +100,15 @@ func span(lo, hi int) string {
 		return fmt.Sprint(lo)
 	}
 	return fmt.Sprintf("%d to %d", lo, hi)
+}
+
+// elementType is the element type that s.Types speaks of.
+func (s *Schema) elementType(n *onnx.Node, outs []onnx.TensorType) onnx.DataType {
+	switch {
+	case s.TypedBy >= 0:
+		return dtypeOf(n, s.TypedBy)
+	case len(outs) > 0:
+		return outs[0].DType
+	}
+	return onnx.Undefined
 }

@@ -8,19 +8,92 @@ import (
 )
 
 var shape = []Schema{
-	{Name: "Constant", Since: 13, MinIn: 0, MaxIn: 0, Out: 1, Infer: inferConstant,
-		Attributes: []string{"value", "value_float", "value_floats", "value_int", "value_ints", "value_string", "value_strings", "sparse_value"}},
-	{Name: "Reshape", Since: 13, MinIn: 1, MaxIn: 2, Out: 1, Attributes: []string{"allowzero", "shape"}, Infer: inferReshape},
-	{Name: "Shape", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Attributes: []string{"start", "end"}, Infer: inferShape},
-	{Name: "Expand", Since: 13, MinIn: 2, MaxIn: 2, Out: 1, Infer: inferExpand},
-	{Name: "Squeeze", Since: 13, MinIn: 1, MaxIn: 2, Out: 1, Attributes: []string{"axes"}, Infer: inferSqueeze},
-	{Name: "Unsqueeze", Since: 13, MinIn: 1, MaxIn: 2, Out: 1, Attributes: []string{"axes"}, Infer: inferUnsqueeze},
-	{Name: "Flatten", Since: 13, MinIn: 1, MaxIn: 1, Out: 1, Attributes: []string{"axis"}, Infer: inferFlatten},
-	{Name: "Concat", Since: 13, MinIn: 1, MaxIn: -1, Out: 1, Attributes: []string{"axis"}, Infer: inferConcat},
-	{Name: "Split", Since: 13, MinIn: 1, MaxIn: 2, Out: -1, Attributes: []string{"axis", "split", "num_outputs"}, Infer: inferSplit},
-	{Name: "Tile", Since: 13, MinIn: 2, MaxIn: 2, Out: 1, Infer: inferTile},
-	{Name: "Slice", Since: 13, MinIn: 1, MaxIn: 5, Out: 1, Attributes: []string{"starts", "ends", "axes"}, Infer: inferSlice},
-	{Name: "Pad", Since: 13, MinIn: 1, MaxIn: 4, Out: 1, Attributes: []string{"mode", "pads", "value"}, Infer: inferPad},
+	row("Constant", 7, 0, 0, narrow19, inferConstant, "value", "value_float", "value_floats", "value_int", "value_ints",
+		"value_string", "value_strings", "sparse_value").typedBy(-1).lowest(constantLowest),
+	row("Reshape", 7, 1, 2, narrow19, inferReshape, "allowzero", "shape").lowest(reshapeLowest),
+	row("Shape", 7, 1, 1, narrow19, inferShape, "start", "end").lowest(shapeLowest),
+	row("Size", 7, 1, 1, narrow19, inferSize),
+	row("Expand", 8, 2, 2, anything13, inferExpand),
+	row("Squeeze", 13, 1, 2, narrow21, inferSqueeze, "axes").lowest(axesLowest),
+	row("Unsqueeze", 13, 1, 2, narrow21, inferUnsqueeze, "axes").lowest(axesLowest),
+	row("Flatten", 11, 1, 1, narrow21, inferFlatten, "axis"),
+	row("Concat", 11, 1, -1, anything13, inferConcat, "axis"),
+	row("Split", 13, 1, 2, anything13, inferSplit, "axis", "split", "num_outputs").outs(-1).lowest(splitLowest),
+	row("Tile", 7, 2, 2, anything13, inferTile),
+	row("Slice", 11, 1, 5, anything13, inferSlice, "starts", "ends", "axes").lowest(inputLowest(1, 11)),
+	row("Pad", 11, 1, 4, padTypes, inferPad, "mode", "pads", "value").lowest(padLowest),
+	row("DepthToSpace", 11, 1, 1, anything13, inferDepthToSpace, "blocksize", "mode"),
+	row("SpaceToDepth", 7, 1, 1, anything13, inferSpaceToDepth, "blocksize"),
+}
+
+var padTypes = accepted{{11, floats | integers}, {13, anything | bfloat}, {21, float8 | int4}, {23, float4}, {24, exponent}, {25, int2}}
+
+// constantLowest: sparse values came with 11, values of other attributes with 12; integers and text need 9.
+func constantLowest(n *onnx.Node) int64 {
+	for _, a := range n.Attrs {
+		switch v := a.Value.(type) {
+		case *onnx.Tensor:
+			if v != nil && floats.has(v.DType) {
+				return 7
+			}
+			return 9
+		case onnx.Opaque:
+			return 11
+		}
+	}
+	return 12
+}
+
+func reshapeLowest(n *onnx.Node) int64 {
+	if _, ok := n.Attr("allowzero"); ok {
+		return 14
+	}
+	return 7
+}
+
+func shapeLowest(n *onnx.Node) int64 {
+	_, start := n.Attr("start")
+	_, end := n.Attr("end")
+	if start || end {
+		return 15
+	}
+	return 7
+}
+
+// axesLowest: axes are an input since 13.
+func axesLowest(n *onnx.Node) int64 {
+	if n.Input(1) == nil {
+		return 7
+	}
+	return 13
+}
+
+// inputLowest: what input i holds was an attribute before since.
+func inputLowest(i int, since int64) func(n *onnx.Node) int64 {
+	return func(n *onnx.Node) int64 {
+		if n.Input(i) == nil {
+			return 7
+		}
+		return since
+	}
+}
+
+func splitLowest(n *onnx.Node) int64 {
+	if _, ok := n.Attr("num_outputs"); ok {
+		return 18
+	}
+	return inputLowest(1, 13)(n)
+}
+
+// padLowest: axes came with 18, wrap with 19.
+func padLowest(n *onnx.Node) int64 {
+	switch {
+	case onnx.AttrOr(n, "mode", "constant") == "wrap":
+		return 19
+	case n.Input(3) != nil:
+		return 18
+	}
+	return inputLowest(1, 11)(n)
 }
 
 func inferConstant(n *onnx.Node) ([]onnx.TensorType, error) {
@@ -68,7 +141,7 @@ func lengthOf(n *onnx.Node, i int) (int64, error) {
 
 func inferReshape(n *onnx.Node) ([]onnx.TensorType, error) {
 	d := dtypeOf(n, 0)
-	dims, given, known := intsOf(n, 1, "shape")
+	dims, given, known := elementsIn(n, 1, "shape")
 	if !given {
 		return nil, fmt.Errorf("shape is missing")
 	}
@@ -79,43 +152,73 @@ func inferReshape(n *onnx.Node) ([]onnx.TensorType, error) {
 		}
 		return one(d, unknownShape(int(rank))), nil
 	}
-	if len(dims) > maxRank {
-		return nil, fmt.Errorf("shape asks for rank %d, at most %d is possible", len(dims), maxRank)
-	}
 	s, err := reshape(shapeOf(n, 0), dims, onnx.AttrOr(n, "allowzero", int64(0)) != 0)
 	return one(d, s), err
 }
 
-func reshape(x onnx.Shape, dims []int64, allowZero bool) (onnx.Shape, error) {
-	out, infer := make(onnx.Shape, len(dims)), -1
-	for i, v := range dims {
+// elementsIn is intsOf for lists that may be known in part.
+func elementsIn(n *onnx.Node, i int, name string) (v []element, given, known bool) {
+	if in := n.Input(i); in != nil {
+		v, known = elementsOf(in)
+		return v, true, known
+	}
+	list, given, known := intsOf(n, i, name)
+	return numbers(list), given, known
+}
+
+func numbers(list []int64) []element {
+	v := make([]element, len(list))
+	for i, x := range list {
+		v[i] = number(x)
+	}
+	return v
+}
+
+// reshape is the shape of x with the target dims, of which one may be -1. A single element that is not known is what
+// remains, whatever it says.
+func reshape(x onnx.Shape, dims []element, allowZero bool) (onnx.Shape, error) {
+	if len(dims) > maxRank {
+		return nil, fmt.Errorf("shape asks for rank %d, at most %d is possible", len(dims), maxRank)
+	}
+	out, infer, unknown := make(onnx.Shape, len(dims)), -1, 0
+	for i, e := range dims {
 		switch {
-		case v == -1 && infer >= 0:
-			return nil, fmt.Errorf("shape %v has more than one -1", dims)
-		case v == -1:
+		case !e.known:
+			unknown++
+			out[i] = e.dim()
+		case e.i == -1 && infer >= 0:
+			return nil, fmt.Errorf("shape has more than one -1")
+		case e.i == -1:
 			infer, out[i] = i, onnx.UnknownDim
-		case v < 0 || v > maxSize:
-			return nil, fmt.Errorf("shape %v: %d is not a size", dims, v)
-		case v == 0 && !allowZero:
+		case e.i < 0 || e.i > maxSize:
+			return nil, fmt.Errorf("shape: %d is not a size", e.i)
+		case e.i == 0 && !allowZero:
 			if !x.Ranked() {
 				out[i] = onnx.UnknownDim
 				continue
 			}
 			if i >= len(x) {
-				return nil, fmt.Errorf("shape %v copies dimension %d of %v", dims, i, x)
+				return nil, fmt.Errorf("shape copies dimension %d of %v", i, x)
 			}
 			out[i] = x[i]
 		default:
-			out[i] = size(v)
+			out[i] = size(e.i)
 		}
 	}
 	if !x.Ranked() {
 		return out, nil
 	}
+	if unknown == 1 && infer < 0 && x.Static() {
+		for i, e := range dims {
+			if !e.known {
+				infer = i
+			}
+		}
+	}
 	if infer >= 0 {
 		d, err := remaining(x, out, infer)
 		if err != nil {
-			return nil, fmt.Errorf("%v does not reshape to %v", x, dims)
+			return nil, fmt.Errorf("%v does not reshape to %v", x, out)
 		}
 		out[infer] = d
 		return out, nil
@@ -129,7 +232,7 @@ func reshape(x onnx.Shape, dims []int64, allowZero bool) (onnx.Shape, error) {
 		return nil, err
 	}
 	if _, ok := mergeDim(from, to); !ok {
-		return nil, fmt.Errorf("%v does not reshape to %v", x, dims)
+		return nil, fmt.Errorf("%v does not reshape to %v", x, out)
 	}
 	return out, nil
 }
@@ -155,29 +258,22 @@ func remaining(x, out onnx.Shape, hole int) (onnx.Dim, error) {
 			den = append(den, d)
 		}
 	}
-	// A dimension copied by 0 stands on both sides even when it has no name.
-	a, err := product(num)
+	a, restA, err := factors(num)
 	if err != nil {
-		return a, err
+		return onnx.UnknownDim, err
 	}
-	b, err := product(den)
-	if err != nil {
-		return b, err
-	}
+	b, restB, err := factors(den)
 	switch {
-	case a.Known() && b.Known():
-		if b.Size == 0 {
-			if a.Size != 0 {
-				return a, fmt.Errorf("not divisible")
-			}
-			return onnx.UnknownDim, nil
-		}
-		if a.Size%b.Size != 0 {
-			return a, fmt.Errorf("not divisible")
-		}
-		return size(a.Size / b.Size), nil
-	case b == size(1):
-		return a, nil
+	case err != nil:
+		return onnx.UnknownDim, err
+	case b == 0 && a != 0 && len(restA) == 0, b != 0 && a%b != 0 && len(restA)+len(restB) == 0:
+		return onnx.UnknownDim, fmt.Errorf("not divisible")
+	case b == 0 || a%b != 0 || len(restB) > 0 || len(restA) > 1:
+		return onnx.UnknownDim, nil
+	case len(restA) == 0:
+		return size(a / b), nil
+	case a == b:
+		return restA[0], nil
 	}
 	return onnx.UnknownDim, nil
 }
@@ -205,7 +301,7 @@ func shapeSpan(n *onnx.Node, rank int) (lo, hi int) {
 
 func inferExpand(n *onnx.Node) ([]onnx.TensorType, error) {
 	d, x := dtypeOf(n, 0), shapeOf(n, 0)
-	dims, ok := ConstantInts(n.Input(1))
+	dims, ok := elementsOf(n.Input(1))
 	if !ok {
 		rank, err := lengthOf(n, 1)
 		if err != nil || rank < 0 || !x.Ranked() {
@@ -222,96 +318,18 @@ func inferExpand(n *onnx.Node) ([]onnx.TensorType, error) {
 }
 
 // sizes makes a shape of a list from the file.
-func sizes(dims []int64) (onnx.Shape, error) {
+func sizes(dims []element) (onnx.Shape, error) {
 	if len(dims) > maxRank {
 		return nil, fmt.Errorf("rank %d, at most %d is possible", len(dims), maxRank)
 	}
-	for _, v := range dims {
-		if v < 0 || v > maxSize {
-			return nil, fmt.Errorf("shape %v: %d is not a size", dims, v)
+	s := make(onnx.Shape, len(dims))
+	for i, e := range dims {
+		if e.known && (e.i < 0 || e.i > maxSize) {
+			return nil, fmt.Errorf("%d is not a size", e.i)
 		}
+		s[i] = e.dim()
 	}
-	return onnx.NewShape(dims...), nil
+	return s, nil
 }
 
-func inferSqueeze(n *onnx.Node) ([]onnx.TensorType, error) {
-	d, x := dtypeOf(n, 0), shapeOf(n, 0)
-	axes, given, known := intsOf(n, 1, "axes")
-	if !x.Ranked() || !known {
-		return one(d, nil), nil
-	}
-	gone, err := axesOf(axes, len(x))
-	if err != nil {
-		return nil, err
-	}
-	s := onnx.NewShape()
-	for i, dim := range x {
-		switch {
-		case !given && dim == size(1):
-		case !given && !dim.Known():
-			return one(d, nil), nil
-		case given && gone[i]:
-			if dim.Known() && dim.Size != 1 {
-				return nil, fmt.Errorf("axis %d of %v is not 1", i, x)
-			}
-		default:
-			s = append(s, dim)
-		}
-	}
-	return one(d, s), nil
-}
-
-func inferUnsqueeze(n *onnx.Node) ([]onnx.TensorType, error) {
-	d, x := dtypeOf(n, 0), shapeOf(n, 0)
-	axes, given, known := intsOf(n, 1, "axes")
-	if !given {
-		return nil, fmt.Errorf("axes is missing")
-	}
-	if !known {
-		count, err := lengthOf(n, 1)
-		if err != nil || count < 0 || !x.Ranked() {
-			return one(d, nil), err
-		}
-		return one(d, unknownShape(len(x)+int(count))), nil
-	}
-	if !x.Ranked() {
-		return one(d, nil), nil
-	}
-	if len(axes)+len(x) > maxRank {
-		return nil, fmt.Errorf("rank %d, at most %d is possible", len(axes)+len(x), maxRank)
-	}
-	added, err := axesOf(axes, len(x)+len(axes))
-	if err != nil {
-		return nil, err
-	}
-	s, next := onnx.NewShape(), 0
-	for i := range len(x) + len(axes) {
-		if added[i] {
-			s = append(s, size(1))
-			continue
-		}
-		s = append(s, x[next])
-		next++
-	}
-	return one(d, s), nil
-}
-
-func inferFlatten(n *onnx.Node) ([]onnx.TensorType, error) {
-	d, x := dtypeOf(n, 0), shapeOf(n, 0)
-	if !x.Ranked() {
-		return one(d, unknownShape(2)), nil
-	}
-	axis := onnx.AttrOr(n, "axis", int64(1))
-	if axis < -int64(len(x)) || axis > int64(len(x)) {
-		return nil, fmt.Errorf("axis %d is outside rank %d", axis, len(x))
-	}
-	if axis < 0 {
-		axis += int64(len(x))
-	}
-	rows, err := product(x[:axis])
-	if err != nil {
-		return nil, err
-	}
-	cols, err := product(x[axis:])
-	return one(d, onnx.Shape{rows, cols}), err
-}
+func inferSize(n *onnx.Node) ([]onnx.TensorType, error) { return one(onnx.Int64, onnx.NewShape()), nil }

@@ -114,7 +114,7 @@ func inferPad(n *onnx.Node) ([]onnx.TensorType, error) {
 	if !x.Ranked() {
 		return one(d, nil), nil
 	}
-	pads, given, known := intsOf(n, 1, "pads")
+	pads, given, known := elementsIn(n, 1, "pads")
 	if !given {
 		return nil, fmt.Errorf("pads is missing")
 	}
@@ -141,7 +141,11 @@ func inferPad(n *onnx.Node) ([]onnx.TensorType, error) {
 			return nil, err
 		}
 		before, after := pads[i], pads[i+len(axes)]
-		if s[axis], err = paddedDim(x[axis], before, after, mode); err != nil {
+		if !before.known || !after.known {
+			s[axis] = onnx.UnknownDim
+			continue
+		}
+		if s[axis], err = paddedDim(x[axis], before.i, after.i, mode); err != nil {
 			return nil, fmt.Errorf("axis %d: %w", axis, err)
 		}
 	}

@@ -88,7 +88,8 @@ func (j *jsonReader) entry(name string) (Entry, error) {
 	dtype, bits := "", 0
 	var offsets []int64
 	err := j.object(func(key string) (err error) {
-		bit, field := 0, func() {}
+		var bit int
+		var field func()
 		switch key {
 		case "dtype":
 			bit, field = 1, func() { dtype, err = j.str() }

@@ -132,6 +132,12 @@ func TestHostileS10ShapeAndSize(t *testing.T) {
 	refused(t, one(`"dtype":"U8","shape":[`+strings.Repeat("1,", 1024)+`1],"data_offsets":[0,1]`, 1), "more than 1024")
 }
 
+func TestBoolIsZeroOrOne(t *testing.T) {
+	b := one(`"dtype":"BOOL","shape":[3],"data_offsets":[0,3]`, 3)
+	b[len(b)-1] = 2
+	refused(t, b, "bool element 2 is 2")
+}
+
 func TestHostileS11UnknownDType(t *testing.T) {
 	refused(t, one(`"dtype":"Q9","shape":[1],"data_offsets":[0,9007199254740992]`, 4), `"Q9" is not known`)
 	refused(t, one(`"dtype":"F6_E2M3","shape":[4],"data_offsets":[0,3]`, 3), `"F6_E2M3" is not known`)

@@ -108,7 +108,12 @@ func (f *File) Tensor(name string) (*onnx.Tensor, error) {
 	}
 	t := onnx.NewTensor(e.DType, e.Dims...)
 	t.Name = e.Name
-	if err := limits.ReadAt(f.src, t.Data, f.data+e.Begin, "tensor "+limits.Name(name)); err != nil {
+	field := "tensor " + limits.Name(name)
+	err := limits.ReadAt(f.src, t.Data, f.data+e.Begin, field)
+	if err == nil && e.DType == onnx.Bool {
+		err = limits.Bools(t.Data, field)
+	}
+	if err != nil {
 		return nil, limits.InFile(f.name, err)
 	}
 	return t, nil

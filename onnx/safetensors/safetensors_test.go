@@ -35,6 +35,11 @@ func drawFile(t *rapid.T) ([]*onnx.Tensor, map[string]string) {
 		dims := rapid.SliceOfN(rapid.Int64Range(0, 4), 0, 4).Draw(t, "dims")
 		x := named(name, onnx.NewTensor(dtypes[rapid.SampledFrom(keys).Draw(t, "dtype")], dims...))
 		copy(x.Data, rapid.SliceOfN(rapid.Byte(), len(x.Data), len(x.Data)).Draw(t, "data"))
+		if x.DType == onnx.Bool {
+			for i := range x.Data {
+				x.Data[i] &= 1
+			}
+		}
 		list = append(list, x)
 	}
 	var meta map[string]string

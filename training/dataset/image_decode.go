@@ -8,7 +8,10 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"slices"
 	"strings"
+
+	"graft/onnx/limits"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
@@ -31,72 +34,83 @@ var decoders = map[string]struct {
 const maxScans = 500
 
 // DecodeImage is ReadImage for a file's bytes; name stands in errors.
-func DecodeImage(name string, data []byte) (m *Image, err error) {
-	refuse := func(hint string, cause error, format string, args ...any) (*Image, error) {
-		return nil, &ImageError{File: name, Reason: fmt.Sprintf(format, args...), Hint: hint, Err: cause}
+func DecodeImage(name string, data []byte) (*Image, error) {
+	m, refusal := decodeImage(data)
+	if refusal != nil {
+		return nil, limits.InFile(name, refusal)
 	}
+	return m, nil
+}
+
+func decodeImage(data []byte) (m *Image, refusal *limits.InputError) {
 	format, ok := sniff(data[:min(len(data), sniffLen)])
 	switch {
 	case len(data) > maxFileBytes:
-		return refuse("", nil, "the file has %d MiB, %d are accepted", len(data)>>20, maxFileBytes>>20)
+		return nil, refuse("", "the file has %d MiB or more, at most %d are accepted", len(data)>>20, maxFileBytes>>20)
 	case format == "empty":
-		return refuse("", nil, "the file is empty")
+		return nil, refuse("", "the file is empty")
 	case format == "":
-		return refuse(formatsHint, nil, "is not an image")
+		return nil, refuse(formatsHint, "is not an image")
 	case !ok:
-		return refuse(formatsHint, nil, "is not an image that is read here but %s", format)
+		return nil, refuse(formatsHint, "is %s", format)
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			m, err = refuse("save it anew", nil, "the %s decoder gave up on damaged data (%v)", format, p)
+			m, refusal = nil, refuse("save it anew", "the %s decoder gave up on damaged data (%s)", format, limits.Name(fmt.Sprint(p)))
 		}
 	}()
-	meta := readMetadata(format, data)
-	if meta.reason != "" {
-		return refuse(meta.hint, nil, "%s", meta.reason)
+	meta, refusal := readMetadata(format, data)
+	if refusal != nil {
+		return nil, refusal
 	}
 	header, err := decoders[format].config(bytes.NewReader(data))
 	if err != nil {
-		reason, hint := explain(format+" header", err)
-		return refuse(hint, err, "%s", reason)
+		return nil, explain(format+" header", err)
 	}
 	w, h := header.Width, header.Height
 	switch {
 	case w < minSide || h < minSide:
-		return refuse("give a larger picture", nil, "%dx%d pixels, but a side needs at least %d", w, h, minSide)
+		return nil, refuse("give a larger picture", "%dx%d pixels, but a side needs at least %d", w, h, minSide)
 	case w > maxSide || h > maxSide:
-		return refuse("make it smaller", nil, "the header claims %dx%d pixels, but a side may have at most %d", w, h, maxSide)
+		return nil, refuse("make it smaller", "the header claims %dx%d pixels, but a side may have at most %d", w, h, maxSide)
 	case w*h > maxPixels:
-		return refuse("make it smaller", nil, "the header claims %dx%d pixels, %.1f megapixels, but at most %d are accepted",
+		return nil, refuse("make it smaller", "the header claims %dx%d pixels, %.1f megapixels, but at most %d are accepted",
 			w, h, float64(w)*float64(h)/1e6, maxPixels/1_000_000)
 	}
 	picture, err := decoders[format].decode(bytes.NewReader(data))
 	if err != nil {
-		reason, hint := explain(format, err)
-		return refuse(hint, err, "%s", reason)
+		return nil, explain(format, err)
 	}
 	if b := picture.Bounds(); b.Dx() != w || b.Dy() != h {
-		return refuse("save it anew", nil, "the header claims %dx%d pixels, the data has %dx%d", w, h, b.Dx(), b.Dy())
+		return nil, refuse("save it anew", "the header claims %dx%d pixels, the data has %dx%d", w, h, b.Dx(), b.Dy())
 	}
 	m, err = planes(picture, format)
 	if err != nil {
-		return refuse("save it as PNG", err, "%s: %v", format, err)
+		return nil, refuse("save it as PNG", "%s: %v", format, err)
 	}
 	m.Note = meta.note
 	return m.upright(meta.orientation), nil
 }
 
-// explain turns a decoder's error into a reason and a hint.
-func explain(what string, err error) (reason, hint string) {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return what + " is cut short", "fetch the file again"
-	}
+// endsEarly are the decoders' words for pixel data that ends before the last pixel.
+var endsEarly = []string{"not enough pixel data", "short Huffman data", "missing 0xff00 sequence"}
+
+// explain turns a decoder's error into a refusal.
+func explain(what string, err error) *limits.InputError {
 	text := err.Error()
-	for _, prefix := range []string{"png: ", "bmp: ", "tiff: ", "webp: ", "invalid JPEG format: ", "unsupported JPEG feature: "} {
+	early := func(s string) bool { return strings.Contains(text, s) }
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), slices.ContainsFunc(endsEarly, early):
+		return refuse("fetch the file again", "%s is cut short", what)
+	case strings.Contains(text, "dimension overflow"):
+		return refuse("save it anew", "%s claims an absurd number of pixels", what)
+	}
+	unsupported := strings.Contains(text, "nsupported")
+	for _, prefix := range []string{"png: ", "bmp: ", "tiff: ", "webp: ", "unsupported feature: ", "invalid format: ", "invalid JPEG format: ", "unsupported JPEG feature: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
-	if strings.Contains(err.Error(), "nsupported") {
-		return what + " uses a feature that is not read here (" + text + ")", "save it as PNG"
+	if unsupported {
+		return refuse("save it as PNG", "%s uses a feature that is not read here (%s)", what, text)
 	}
-	return what + " is damaged (" + text + ")", "save it anew"
+	return refuse("save it anew", "%s is damaged (%s)", what, text)
 }

@@ -3,37 +3,42 @@ package dataset
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"slices"
+
+	"graft/onnx/limits"
 )
 
 // metadata is what a file says around its pixels.
 type metadata struct {
-	orientation  int    // EXIF's 1 to 8; 1 when there is none
-	note         string // goes to Image.Note
-	reason, hint string // why the file is refused, or empty
+	orientation int    // EXIF's 1 to 8; 1 when there is none
+	note        string // goes to Image.Note
 }
 
 // readMetadata looks for the orientation and for more than one picture. Damage that does not matter to the first picture
 // is passed over: the decoder judges the rest.
-func readMetadata(format string, data []byte) metadata {
-	meta := metadata{orientation: 1}
+func readMetadata(format string, data []byte) (meta metadata, refusal *limits.InputError) {
+	meta.orientation = 1
 	switch format {
 	case formatJPEG:
-		jpegMetadata(data, &meta)
+		refusal = jpegMetadata(data, &meta)
 	case formatPNG:
 		pngMetadata(data, &meta)
 	case formatWebP:
-		webpMetadata(data, &meta)
+		refusal = webpMetadata(data, &meta)
 	case formatTIFF:
 		meta.orientation = exifOrientation(data)
-		tiffPages(data, &meta)
+		// The decoder takes fax runs for black on white whatever the photometric tag says, so that half of such files
+		// would come out as negatives.
+		if c, _ := tiffValue(data, 0x0103); c >= 2 && c <= 4 {
+			return meta, refuse("save it as PNG", "TIFF holds a black and white fax picture")
+		}
+		refusal = tiffPages(data, &meta)
 	}
-	return meta
+	return meta, refusal
 }
 
 // jpegMetadata walks the segments and counts the scans.
-func jpegMetadata(data []byte, meta *metadata) {
+func jpegMetadata(data []byte, meta *metadata) *limits.InputError {
 	scans := 0
 	for at := 2; at+4 <= len(data) && data[at] == 0xff; {
 		marker := data[at+1]
@@ -42,11 +47,11 @@ func jpegMetadata(data []byte, meta *metadata) {
 			continue
 		}
 		if marker == 0xd9 {
-			return
+			return nil
 		}
 		size := int(binary.BigEndian.Uint16(data[at+2:]))
 		if size < 2 || at+2+size > len(data) {
-			return
+			return nil
 		}
 		body := data[at+4 : at+2+size]
 		at += 2 + size
@@ -55,12 +60,12 @@ func jpegMetadata(data []byte, meta *metadata) {
 			meta.orientation = exifOrientation(body[6:])
 		case marker == 0xda:
 			if scans++; scans > maxScans {
-				meta.reason, meta.hint = fmt.Sprintf("JPEG is made of more than %d scans", maxScans), "save it anew"
-				return
+				return refuse("save it anew", "JPEG is made of more than %d scans", maxScans)
 			}
 			at += entropyLen(data[at:])
 		}
 	}
+	return nil
 }
 
 // entropyLen is the length of a scan's coded data: up to a marker that is neither a stuffed byte nor a restart.
@@ -99,38 +104,37 @@ func pngMetadata(data []byte, meta *metadata) {
 }
 
 // webpMetadata walks the RIFF chunks.
-func webpMetadata(data []byte, meta *metadata) {
+func webpMetadata(data []byte, meta *metadata) *limits.InputError {
 	for at := 12; at+8 <= len(data); {
 		size := int64(binary.LittleEndian.Uint32(data[at+4:]))
 		if size > int64(len(data)-at-8) {
-			return
+			return nil
 		}
 		body := data[at+8 : at+8+int(size)]
 		switch string(data[at : at+4]) {
 		case "ANIM", "ANMF":
-			meta.reason, meta.hint = "is an animated WebP", "save one frame as PNG"
-			return
+			return refuse("save one frame as PNG", "is an animated WebP")
 		case "EXIF":
 			meta.orientation = exifOrientation(bytes.TrimPrefix(body, []byte("Exif\x00\x00")))
 		}
 		at += 8 + int(size) + int(size&1)
 	}
+	return nil
 }
 
 // maxPages bounds the walk along a TIFF's pages.
 const maxPages = 10_000
 
 // tiffPages follows the list of pages, which a hostile file may tie into a loop.
-func tiffPages(data []byte, meta *metadata) {
+func tiffPages(data []byte, meta *metadata) *limits.InputError {
 	order := tiffOrder(data)
 	if order == nil {
-		return
+		return nil
 	}
 	seen := map[uint32]bool{}
 	for at := order.Uint32(data[4:]); at != 0; {
 		if seen[at] || len(seen) == maxPages {
-			meta.reason, meta.hint = "TIFF is damaged (its list of pages does not end)", "save it anew"
-			return
+			return refuse("save it anew", "TIFF is damaged (its list of pages does not end)")
 		}
 		seen[at] = true
 		if int64(at)+2 > int64(len(data)) {
@@ -145,6 +149,7 @@ func tiffPages(data []byte, meta *metadata) {
 	if len(seen) > 1 {
 		meta.note = "several pages: only the first is used"
 	}
+	return nil
 }
 
 // tiffOrder is the byte order that a TIFF header names, nil when it is none.
@@ -164,14 +169,22 @@ func tiffOrder(b []byte) binary.ByteOrder {
 // exifOrientation is the orientation, 1 to 8, in the first directory of a TIFF structure, which is what EXIF is. Whatever
 // is not one counts as 1, upright.
 func exifOrientation(b []byte) int {
-	const tag, short, long, entrySize = 0x0112, 3, 4, 12
+	if v, ok := tiffValue(b, 0x0112); ok && v >= 1 && v <= 8 {
+		return int(v)
+	}
+	return 1
+}
+
+// tiffValue is the value of a tag that holds a single integer in the first directory of a TIFF structure.
+func tiffValue(b []byte, tag uint16) (uint32, bool) {
+	const short, long, entrySize = 3, 4, 12
 	order := tiffOrder(b)
 	if order == nil {
-		return 1
+		return 0, false
 	}
 	at := int64(order.Uint32(b[4:]))
 	if at+2 > int64(len(b)) {
-		return 1
+		return 0, false
 	}
 	count := int(order.Uint16(b[at:]))
 	entries := b[at+2:]
@@ -179,19 +192,14 @@ func exifOrientation(b []byte) int {
 		if order.Uint16(entries) != tag || order.Uint32(entries[4:]) != 1 {
 			continue
 		}
-		var v uint32
 		switch order.Uint16(entries[2:]) {
 		case short:
-			v = uint32(order.Uint16(entries[8:]))
+			return uint32(order.Uint16(entries[8:])), true
 		case long:
-			v = order.Uint32(entries[8:])
+			return order.Uint32(entries[8:]), true
 		}
-		if v >= 1 && v <= 8 {
-			return int(v)
-		}
-		return 1
 	}
-	return 1
+	return 0, false
 }
 
 // upright turns and mirrors m as EXIF's orientation says it was stored: 3 upside down, 6 lying on its left side, 8 on its

@@ -66,7 +66,7 @@ func sniff(head []byte) (name string, ok bool) {
 	if len(head) == 0 {
 		return "empty", false
 	}
-	return sniffText(head[:min(len(head), sniffLen)]), false
+	return sniffText(head), false
 }
 
 func sniffText(head []byte) string {
@@ -81,12 +81,13 @@ func sniffText(head []byte) string {
 	case len(head) >= 2 && (head[0] == 'P' && head[1] >= '1' && head[1] <= '6') && len(head) > 2 && head[2] <= ' ':
 		return "a PNM image"
 	}
-	for len(head) > 0 {
-		r, n := utf8.DecodeRune(head)
-		if r == utf8.RuneError && n == 1 && len(head) >= utf8.UTFMax || r < ' ' && r != '\n' && r != '\r' && r != '\t' && r != '\f' {
+	for rest := head; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		cut := len(head) == sniffLen && len(rest) < utf8.UTFMax
+		if r == utf8.RuneError && n == 1 && !cut || r < ' ' && !strings.ContainsRune("\n\r\t\f", r) {
 			return ""
 		}
-		head = head[n:]
+		rest = rest[n:]
 	}
 	return "text"
 }

@@ -1,0 +1,38 @@
+package masking
+
+import (
+	"math"
+
+	"graft/onnx"
+	"graft/onnx/op"
+)
+
+// Bernoulli is the relaxed Bernoulli mask that Optimal Eye Surgeon learns (arXiv 2406.05288): one logit p a weight, kept
+// with probability s(p), s being the sigmoid.
+type Bernoulli struct {
+	Temperature float64 // tau of the relaxation; 0.2
+	Keep        float64 // p0 of the prior: the fraction that is to be kept
+	Strength    float64 // lambda: weight of the summed KL divergence beside a mean squared error
+}
+
+// uniformFloor keeps probabilities away from 0 and 1 inside the logarithms of the KL divergence.
+const uniformFloor = 1e-6
+
+// Sample is one relaxed mask: sigmoid((p + log(u) - log(1-u)) / tau) for uniform u (the binary Concrete of Maddison et
+// al., arXiv 1611.00712). No rounding: the gradient is that of the relaxation.
+func (m Bernoulli) Sample(b *op.Builder, logits, uniform *onnx.Value) *onnx.Value {
+	noise := b.Sub(b.Log(uniform), b.Log(b.Sub(b.Scalar(uniform, 1), uniform)))
+	return b.Sigmoid(b.Mul(b.Add(logits, noise), b.Scalar(logits, 1/m.Temperature)))
+}
+
+// Penalty is Strength times the sum over the weights of KL(Bernoulli(s(p)) || Bernoulli(Keep)),
+//
+//	KL = s log((s+e)/p0) + (1-s) log((1-s+e)/(1-p0)), e = 1e-6.
+func (m Bernoulli) Penalty(b *op.Builder, logits *onnx.Value) *onnx.Value {
+	c := func(v float64) *onnx.Value { return b.Scalar(logits, v) }
+	s := b.Sigmoid(logits)
+	off := b.Sub(c(1), s)
+	kept := b.Mul(s, b.Sub(b.Log(b.Add(s, c(uniformFloor))), c(math.Log(m.Keep))))
+	gone := b.Mul(off, b.Sub(b.Log(b.Add(off, c(uniformFloor))), c(math.Log(1-m.Keep))))
+	return b.Mul(b.ReduceSum(b.Add(kept, gone), false), c(m.Strength))
+}

@@ -1,0 +1,82 @@
+package masking
+
+import "graft/onnx"
+
+// concatRule: along axis 1 the output's channels are the inputs' behind each other; along another axis they are the same.
+type concatRule struct{}
+
+func (concatRule) axis(n *onnx.Node) int64 {
+	axis := onnx.AttrOr(n, "axis", int64(0))
+	if axis < 0 {
+		axis += int64(len(n.Output(0).Type.Shape))
+	}
+	return axis
+}
+
+func (r concatRule) fits(n *onnx.Node) bool {
+	if r.axis(n) != 1 {
+		return false
+	}
+	for _, v := range n.Inputs() {
+		if v == nil || v.IsInitializer() || len(v.Type.Shape) < 2 || !v.Type.Shape[1].Known() {
+			return false
+		}
+	}
+	return true
+}
+
+// each calls f for every channel: i of the input, o of the output.
+func (concatRule) each(c *compactor, n *onnx.Node, f func(x, y *channels, i, o int)) {
+	y, at := c.of(n.Output(0)), 0
+	for _, v := range n.Inputs() {
+		x := c.of(v)
+		for i := range x.count() {
+			if at < y.count() {
+				f(x, y, i, at)
+			}
+			at++
+		}
+	}
+}
+
+func (r concatRule) constants(c *compactor, n *onnx.Node) {
+	r.each(c, n, func(x, y *channels, i, o int) {
+		if x.constant[i] {
+			y.set(o, x.value[i])
+		}
+	})
+}
+
+func (r concatRule) needs(c *compactor, n *onnx.Node) {
+	r.each(c, n, func(x, y *channels, i, o int) { x.needed[i] = x.needed[i] || y.needed[o] })
+}
+
+func (r concatRule) tie(c *compactor, n *onnx.Node) (changed bool) {
+	r.each(c, n, func(x, y *channels, i, o int) {
+		if x.needed[i] != y.needed[o] {
+			x.needed[i], y.needed[o], changed = true, true, true
+		}
+	})
+	return changed
+}
+
+// apply leaves out the inputs of which nothing is needed. When nothing at all is, the first stands for all.
+func (r concatRule) apply(c *compactor, n *onnx.Node) error {
+	var rest []*onnx.Value
+	for _, v := range n.Inputs() {
+		if !c.of(v).unneeded() {
+			rest = append(rest, v)
+		}
+	}
+	if len(rest) == n.NumInputs() {
+		return nil
+	}
+	if len(rest) == 0 {
+		rest = []*onnx.Value{n.Input(0)}
+	}
+	old := n.Output(0)
+	fresh := c.graph.Add("Concat", rest, 1, n.Attrs...).Output(0)
+	fresh.Type, fresh.Name = old.Type, old.Name
+	c.state[fresh] = c.of(old)
+	return c.graph.ReplaceUses(old, fresh)
+}

@@ -1,0 +1,124 @@
+package onnx
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"io"
+	"os"
+
+	"graft/onnx/internal/onnxpb"
+	"graft/onnx/limits"
+)
+
+// externalReader brings in the tensors of a model that are stored in other files.
+type externalReader struct {
+	folders folders
+	model   os.FileInfo // the model's own file, which holds no weights
+	limit   int64       // bytes of all tensors together
+	files   map[string]*externalFile
+}
+
+// externalFile is a data file while a model is read.
+type externalFile struct {
+	*os.File
+	size    int64
+	left    int64 // bytes that no tensor has claimed: many tensors may not share a few bytes
+	sha1    string
+	regions map[region][]byte
+}
+
+type region struct{ offset, length int64 }
+
+func (r *externalReader) close() {
+	for _, f := range r.files {
+		f.Close()
+	}
+}
+
+// resolve reads the data of every external tensor of pb into raw_data.
+func (r *externalReader) resolve(pb *onnxpb.ModelProto) error {
+	return tensors(pb, func(t *onnxpb.TensorProto, where string) error {
+		if !isExternal(t) {
+			return nil
+		}
+		p := externalField(t, where)
+		d, err := parseExternal(t, p)
+		if err != nil {
+			return err
+		}
+		if t.RawData, err = r.read(d, p); err != nil {
+			return err
+		}
+		t.DataLocation, t.ExternalData = nil, nil
+		return nil
+	})
+}
+
+func (r *externalReader) read(d *externalData, p place) ([]byte, error) {
+	f, err := r.file(d.location, p)
+	if err != nil {
+		return nil, err
+	}
+	if d.checksum != "" {
+		if err := f.verify(d.checksum, p); err != nil {
+			return nil, err
+		}
+	}
+	if d.offset > f.size || d.length > f.size-d.offset {
+		return nil, p.refuse("its data are bytes %d to %d of %s, which has %d", d.offset, d.offset+d.length, limits.Name(d.location), f.size)
+	}
+	key := region{d.offset, d.length}
+	if data, ok := f.regions[key]; ok {
+		return data, nil
+	}
+	if d.length > f.left {
+		return nil, p.refuse("tensors overlap in %s: together they are larger than its %d bytes", limits.Name(d.location), f.size)
+	}
+	if d.length > r.limit {
+		return nil, p.refuse("the model's weights take more than %d bytes", r.limit)
+	}
+	f.left -= d.length
+	r.limit -= d.length
+	data := alignedBytes(d.length)
+	if _, err := io.ReadFull(io.NewSectionReader(f, d.offset, d.length), data); err != nil {
+		return nil, p.refuse("its data file %s cannot be read: %v", limits.Name(d.location), reason(err))
+	}
+	f.regions[key] = data
+	return data, nil
+}
+
+// file opens a data file, once.
+func (r *externalReader) file(location string, p place) (*externalFile, error) {
+	if f, ok := r.files[location]; ok {
+		return f, nil
+	}
+	const most = 1000
+	if len(r.files) >= most {
+		return nil, p.refuse("the model's weights are in more than %d files", most)
+	}
+	file, size, err := r.folders.open(location, p)
+	if err != nil {
+		return nil, err
+	}
+	f := &externalFile{File: file, size: size, left: size, regions: map[region][]byte{}}
+	r.files[location] = f
+	if info, err := file.Stat(); err == nil && os.SameFile(info, r.model) {
+		return nil, p.refuse("its data file %s is the model itself", limits.Name(location))
+	}
+	return f, nil
+}
+
+// verify compares the SHA-1 of the whole file.
+func (f *externalFile) verify(want string, p place) error {
+	if f.sha1 == "" {
+		h := sha1.New()
+		if _, err := io.Copy(h, io.NewSectionReader(f, 0, f.size)); err != nil {
+			return p.refuse("its data file cannot be read: %v", reason(err))
+		}
+		f.sha1 = hex.EncodeToString(h.Sum(nil))
+	}
+	if f.sha1 != want {
+		return p.refuse("its data file has SHA-1 %s, the model says %s: the file is damaged or another's", f.sha1, want)
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package dataset
+
+import (
+	"encoding/binary"
+	"io"
+	"strings"
+
+	"graft/onnx"
+	"graft/onnx/limits"
+	"graft/onnx/safetensors"
+	"graft/onnx/strictzip"
+)
+
+// ReadTensors reads the tensors of a .npy, .npz or safetensors file. The kind is told by the content, never by the name. The
+// tensor of a .npy has no name.
+func ReadTensors(path string) ([]*onnx.Tensor, error) {
+	f, size, err := limits.OpenRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readTensors(f, size, path)
+}
+
+func readTensors(src io.ReaderAt, size int64, name string) ([]*onnx.Tensor, error) {
+	head := make([]byte, min(size, 9))
+	if err := limits.ReadAt(src, head, 0, ""); err != nil {
+		return nil, limits.InFile(name, err)
+	}
+	switch {
+	case strings.HasPrefix(string(head), npyMagic):
+		t, err := ReadNpy(src, size, name)
+		if err != nil {
+			return nil, err
+		}
+		return []*onnx.Tensor{t}, nil
+	case strictzip.IsZip(head):
+		return ReadNpz(src, size, name)
+	case len(head) == 9 && head[8] == '{' && binary.LittleEndian.Uint64(head) <= uint64(size):
+		f, err := safetensors.NewFile(src, size, name)
+		if err != nil {
+			return nil, err
+		}
+		return f.All()
+	}
+	return nil, limits.InFile(name, limits.Refuse("", "is no .npy, .npz or safetensors file"))
+}
+
+// ReadTensor reads a file that holds one tensor.
+func ReadTensor(path string) (*onnx.Tensor, error) {
+	list, err := ReadTensors(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) != 1 {
+		return nil, limits.InFile(path, limits.Refuse("", "holds %d tensors, one is wanted", len(list)))
+	}
+	return list[0], nil
+}

@@ -1,0 +1,173 @@
+package oes
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"graft/masking"
+	"graft/onnx"
+	"graft/onnx/noise"
+	"graft/onnx/op"
+	"graft/training"
+	"graft/training/loss"
+	"graft/training/optim"
+)
+
+// MaskConfig sets mask learning up. Zero fields take the paper's values.
+type MaskConfig struct {
+	Keep        float64 // fraction of weights to keep; 0.05
+	Strength    float64 // lambda times the number of weights; 0.003 (1e-9 for three million)
+	Temperature float64 // 0.2
+	Rate        float64 // Adam's learning rate; 1e-2
+	Steps       int64   // 60,000
+	Seed        uint64  // of the mask samples
+}
+
+func (c MaskConfig) defaults() MaskConfig {
+	set := func(v *float64, def float64) {
+		if *v == 0 {
+			*v = def
+		}
+	}
+	set(&c.Keep, 0.05)
+	set(&c.Strength, 0.003)
+	set(&c.Temperature, 0.2)
+	set(&c.Rate, 1e-2)
+	if c.Steps == 0 {
+		c.Steps = 60_000
+	}
+	return c
+}
+
+// Mask is what was learned: a logit a weight, packed in the order of the network's parameters.
+type Mask struct {
+	Packing *training.Packing
+	Logits  *onnx.Tensor
+	Samples []Sample
+}
+
+const inputUniform, inputInitial = "uniform", "initial"
+
+// LearnMask is stage A: the weights stay at their initialization, Adam moves the logits of a relaxed Bernoulli mask of which
+// every step draws one sample.
+func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, error) {
+	c = c.defaults()
+	params := training.Parameters(p.Network.Graph)
+	packing, err := training.NewPacking(params)
+	if err != nil {
+		return nil, fmt.Errorf("learn mask: %w", err)
+	}
+	flat := onnx.TypeOf(onnx.Float, packing.Len())
+	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(packing.Len())}
+	step, err := training.NewStep(p.Network, training.StepConfig{
+		Loss: loss.MSE, Optimizer: optim.Adam(optim.AdamConfig{}),
+		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
+			uniform := b.Graph().AddInput(inputUniform, flat)
+			initial := b.Graph().AddInput(inputInitial, flat)
+			return b.Mul(initial, bernoulli.Sample(b, logits, uniform))
+		},
+		Penalty: bernoulli.Penalty,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("learn mask: %w", err)
+	}
+	initial, err := packing.Pack(func(name string) *onnx.Tensor { return p.Network.Graph.Lookup(name).Const })
+	if err != nil {
+		return nil, err
+	}
+	uniform := onnx.NewTensor(onnx.Float, packing.Len())
+	curve, err := p.follow(ctx, step, follow{
+		steps: c.Steps, rate: c.Rate,
+		start: onnx.NewTensor(onnx.Float, packing.Len()),
+		feed: func(step int64) map[string]*onnx.Tensor {
+			noise.Uniform(uniform.Float32s(), noise.NewKey(c.Seed, "mask", uint64(step)))
+			return map[string]*onnx.Tensor{inputUniform: uniform, inputInitial: initial}
+		},
+	}, run)
+	if err != nil {
+		return nil, fmt.Errorf("learn mask: %w", err)
+	}
+	return &Mask{Packing: packing, Logits: curve.snapshot.Trained, Samples: curve.samples}, nil
+}
+
+// follow is a run of a step on the problem's image.
+type follow struct {
+	steps       int64
+	rate        float64
+	start, mask *onnx.Tensor
+	feed        func(step int64) map[string]*onnx.Tensor
+}
+
+type followed struct {
+	snapshot *training.Snapshot
+	samples  []Sample
+}
+
+// follow runs to the end, sampling the curves: the output that step s+1 sees is what s updates have made.
+func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run Run) (*followed, error) {
+	z, err := p.inputName()
+	if err != nil {
+		return nil, err
+	}
+	snap, samples := step.NewSnapshot(f.start, f.mask), []Sample(nil)
+	if run.Resume != nil {
+		resumed, earlier, err := run.Resume(step)
+		if err != nil {
+			return nil, err
+		}
+		if resumed != nil {
+			resumed.Mask = f.mask
+			snap, samples = resumed, earlier
+		}
+	}
+	begun := time.Now()
+	if n := len(samples); n > 0 {
+		begun = begun.Add(-time.Duration(samples[n-1].Seconds * float64(time.Second)))
+	}
+	loop := &training.Loop{Step: step, Session: run.Session,
+		Rate: func(int64) float64 { return f.rate },
+		Feed: func(step int64) map[string]*onnx.Tensor {
+			feeds := map[string]*onnx.Tensor{z: p.Z, training.InputTarget: p.Noisy}
+			if f.feed != nil {
+				for name, t := range f.feed(step) {
+					feeds[name] = t
+				}
+			}
+			return feeds
+		},
+		Each: func(at training.Progress) error {
+			psnr := float64(NoPSNR)
+			if done := at.Step - 1; done%Every == 0 && done > 0 {
+				psnr = p.psnr(at.Output)
+				samples = append(samples, Sample{done, at.Loss, psnr, time.Since(begun).Seconds()})
+			}
+			if run.Progress != nil {
+				run.Progress(at.Step, f.steps, at.Loss, psnr)
+			}
+			return nil
+		},
+	}
+	var save func(*training.Snapshot) error
+	if run.Save != nil {
+		save = func(s *training.Snapshot) error { return run.Save(step, s, until(samples, s.Steps)) }
+	}
+	snap, err = loop.Run(ctx, snap, f.steps, run.SaveEvery, save)
+	if err != nil {
+		if ctx.Err() != nil && save != nil && snap != nil {
+			if saveErr := save(snap); saveErr != nil {
+				return nil, saveErr
+			}
+		}
+		return nil, err
+	}
+	return &followed{snap, samples}, nil
+}
+
+// until gives the samples up to a step: a step that was cut off may have sampled already.
+func until(samples []Sample, steps int64) []Sample {
+	for len(samples) > 0 && samples[len(samples)-1].Step > steps {
+		samples = samples[:len(samples)-1]
+	}
+	return samples
+}

@@ -1,0 +1,147 @@
+package training
+
+import (
+	"errors"
+	"fmt"
+
+	"graft/onnx"
+	"graft/onnx/op"
+	"graft/training/autodiff"
+	"graft/training/loss"
+	"graft/training/optim"
+)
+
+// Names of the step graph's own inputs and outputs.
+const (
+	InputTarget       = "target"
+	InputTrained      = "trained"       // packed: what the optimizer moves
+	InputGradientMask = "gradient_mask" // packed: multiplies the gradient
+	InputRate         = "learning_rate" // float[1]
+	InputStep         = "step"          // int64[1], 1 in the first step
+	OutputLoss        = "loss"
+	next              = ".next"
+)
+
+// StepConfig says what one training step does.
+type StepConfig struct {
+	Loss      loss.Func
+	Optimizer optim.Optimizer
+
+	// Weights makes the network's packed weights from the packed vector that is trained; nil: they are the same. Further
+	// inputs it adds to the graph are fed by the caller.
+	Weights func(b *op.Builder, trained *onnx.Value) *onnx.Value
+	// Penalty is added to the loss that is differentiated, not to the one reported; nil: none.
+	Penalty func(b *op.Builder, trained *onnx.Value) *onnx.Value
+	// MaskGradient multiplies the gradient with an input, so that what is masked stays as it is, slots included.
+	MaskGradient bool
+}
+
+// Step is a training step as one graph: forward, backward and update. Its inputs are the network's own, the target, the
+// packed trained vector and slots, learning rate and step count; its outputs the loss, the network's outputs, and every
+// packed input's next value.
+type Step struct {
+	Model   *onnx.Model
+	Packing *Packing
+	Slots   []string // inputs that start at zero: "momentum0", ...
+	Output  string   // the network's output that the loss reads
+	Masked  bool
+}
+
+// NewStep builds the step that trains every float initializer of the model.
+func NewStep(m *onnx.Model, c StepConfig) (*Step, error) {
+	s, err := newStep(m.Clone(), c)
+	if err != nil {
+		return nil, fmt.Errorf("build training step: %w", err)
+	}
+	return s, nil
+}
+
+func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
+	g := m.Graph
+	params := Parameters(g)
+	if len(params) == 0 {
+		return nil, errors.New("the model has no trainable parameter")
+	}
+	packing, err := NewPacking(params)
+	if err != nil {
+		return nil, err
+	}
+	outputs := g.Outputs()
+	if len(outputs) == 0 {
+		return nil, errors.New("the model has no output")
+	}
+	output := outputs[0]
+	s := &Step{Model: m, Packing: packing, Output: output.Name, Masked: c.MaskGradient}
+
+	b := op.NewBuilder(g)
+	trained := g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, packing.Len()))
+	weights := trained
+	if c.Weights != nil {
+		weights = c.Weights(b, trained)
+	}
+	parts := packing.unpack(b, weights)
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
+	for i, p := range params {
+		if err := g.ReplaceUses(p, parts[i]); err != nil {
+			return nil, err
+		}
+	}
+
+	target := g.AddInput(InputTarget, output.Type)
+	objective := c.Loss(b, output, target)
+	reported := objective
+	if c.Penalty != nil {
+		objective = b.Add(objective, c.Penalty(b, trained))
+	}
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
+	gradients, err := autodiff.Gradients(g, objective, []*onnx.Value{trained})
+	if err != nil {
+		return nil, err
+	}
+	gradient := gradients[0]
+	if c.MaskGradient {
+		gradient = b.Mul(gradient, g.AddInput(InputGradientMask, trained.Type))
+	}
+	if err := s.update(b, c.Optimizer, trained, gradient); err != nil {
+		return nil, err
+	}
+	g.AddOutput(b.Identity(reported), OutputLoss)
+	g.RemoveUnused()
+	return s, b.Err()
+}
+
+// update adds the optimizer and the outputs that become the next step's inputs.
+func (s *Step) update(b *op.Builder, o optim.Optimizer, trained, gradient *onnx.Value) error {
+	g := s.Model.Graph
+	rate := g.AddInput(InputRate, onnx.TypeOf(onnx.Float, 1))
+	count := g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+	var slots []*onnx.Value
+	for _, name := range o.Slots {
+		s.Slots = append(s.Slots, name)
+		slots = append(slots, g.AddInput(name, trained.Type))
+	}
+	after, slotsAfter := o.Update(b, trained, gradient, slots, rate, count)
+	if err := b.Err(); err != nil {
+		return err
+	}
+	g.AddOutput(after, InputTrained+next)
+	for i, v := range slotsAfter {
+		g.AddOutput(v, s.Slots[i]+next)
+	}
+	return nil
+}
+
+// Parameters lists the float initializers of a graph that some node reads, in the file's order.
+func Parameters(g *onnx.Graph) []*onnx.Value {
+	var out []*onnx.Value
+	for _, v := range g.Initializers() {
+		if v.Const != nil && v.Const.DType == onnx.Float && v.NumUses() > 0 {
+			out = append(out, v)
+		}
+	}
+	return out
+}
