@@ -212,7 +212,8 @@ func TestPool(t *testing.T) {
 		pool("average 1-D", random(1, 2, 2, 9), op.PoolAttrs{Kernel: []int64{4}, Strides: []int64{3}}),
 		maxPool("max", spaced(1, 1, 2, 4, 6), op.PoolAttrs{Kernel: []int64{2, 2}, Strides: []int64{2, 2}}),
 		maxPool("max overlapping", spaced(1, 2, 2, 5, 6), op.PoolAttrs{Kernel: []int64{3, 3}, Strides: []int64{2, 1}, Pads: []int64{1, 1, 1, 1}}),
-		of1("global average", random(1, 2, 3, 4, 5), func(b *op.Builder, v *onnx.Value) *onnx.Value { return b.Exp(b.ReduceMean(v, true, 2, 3)) }),
+		{name: "global average", args: tensors{random(1, 2, 3, 4, 5)}, float32: true, f: unary((*op.Builder).GlobalAveragePool),
+			reference: unary(func(b *op.Builder, v *onnx.Value) *onnx.Value { return b.ReduceMean(v, true, 2, 3) })},
 	} {
 		t.Run(e.name, e.run)
 	}
@@ -227,6 +228,21 @@ func TestPool(t *testing.T) {
 		up("nearest to less", []int64{1, 2, 6, 4}, op.ResizeAttrs{Mode: "nearest", Coordinates: "asymmetric", NearestMode: "floor"}, 1, 1, 0.5, 0.5),
 	} {
 		t.Run(fmt.Sprintf("resize %s", e.name), func(t *testing.T) { e.linear(t, uint64(i)) })
+	}
+}
+
+func TestNormalization(t *testing.T) {
+	x, c := random(1, 2, 3, 4, 5), func(seed uint64) *onnx.Tensor { return scaled(seed, 0.5, 1.5, 3) }
+	for _, e := range []example{
+		{name: "batch", args: tensors{x, c(2), c(3), c(4), c(5)}, f: func(b *op.Builder, v values) *onnx.Value {
+			return b.BatchNormalization(v[0], v[1], v[2], v[3], v[4], 1e-5)
+		}, float32: true, reference: func(b *op.Builder, v values) *onnx.Value {
+			col := func(v *onnx.Value) *onnx.Value { return b.Reshape(v, 1, -1, 1, 1) }
+			std := b.Sqrt(b.Add(col(v[4]), b.Scalar(v[0], 1e-5)))
+			return b.Add(b.Mul(b.Div(b.Sub(v[0], col(v[3])), std), col(v[1])), col(v[2]))
+		}},
+	} {
+		t.Run(e.name, e.run)
 	}
 }
 

@@ -43,6 +43,10 @@ func TestElementwise(t *testing.T) {
 		of1("Pow half", away, func(b *op.Builder, x *onnx.Value) *onnx.Value { return b.Pow(x, b.Scalar(x, 0.5)) }),
 		{name: "Max", args: tensors{spaced(1, 2, 3), random(2, 3), random(3, 2, 1)}, f: func(b *op.Builder, v values) *onnx.Value { return b.Max(v...) }},
 		{name: "Min", args: tensors{spaced(1, 2, 3), random(2, 3)}, f: func(b *op.Builder, v values) *onnx.Value { return b.Min(v...) }},
+		{name: "Mean", args: tensors{a, random(2, 3), random(3, 2, 1)}, f: func(b *op.Builder, v values) *onnx.Value { return b.Exp(b.Node("Mean", v, 1)[0]) }, float32: true,
+			reference: func(b *op.Builder, v values) *onnx.Value {
+				return b.Exp(b.Mul(b.Sum(v...), b.Scalar(v[0], 1.0/3)))
+			}},
 		{name: "Sum", args: tensors{a, random(2, 3), random(3, 2, 1)}, f: func(b *op.Builder, v values) *onnx.Value { return b.Sum(v...) }},
 		of1("Neg", a, (*op.Builder).Neg),
 		of1("Abs", spaced(1, 2, 3), (*op.Builder).Abs),
@@ -200,8 +204,23 @@ func TestShape(t *testing.T) {
 		reduce("ReduceMean all", true, (*op.Builder).ReduceMean),
 		reduce("ReduceSumSquare", false, (*op.Builder).ReduceSumSquare, 1),
 		reduce("ReduceMax", false, (*op.Builder).ReduceMax, 1),
+		reduce("ReduceMin", false, byNode("ReduceMin"), 1),
+		reduce("ReduceL1", true, byNode("ReduceL1"), 0, 1),
+		reduce("ReduceL2", false, byNode("ReduceL2"), -1),
+		reduce("ReduceLogSumExp", false, byNode("ReduceLogSumExp"), 2),
 		reduce("ReduceMax all", true, (*op.Builder).ReduceMax),
 	} {
 		t.Run(e.name, e.run)
+	}
+}
+
+// byNode builds a reduction that the builder has no method for.
+func byNode(name string) func(b *op.Builder, x *onnx.Value, keep bool, axes ...int64) *onnx.Value {
+	return func(b *op.Builder, x *onnx.Value, keep bool, axes ...int64) *onnx.Value {
+		k := int64(0)
+		if keep {
+			k = 1
+		}
+		return b.Node(name, values{x, b.Ints(axes...)}, 1, onnx.Int("keepdims", k))[0]
 	}
 }
