@@ -7,5 +7,6 @@ var verbs = []verb{
 	inspectVerb,
 	checkVerb,
 	completionVerb,
+	denoiseVerb,
 	versionVerb,
 }
