@@ -23,7 +23,7 @@ const (
 	maxMetadata      = 65_536 // entries of one metadata_props
 	maxRank          = 1024
 	freeBytes        = 32 << 20 // what decoding may always allocate
-	bytesPerByte     = 16       // and what it may allocate more per byte of the file
+	bytesPerByte     = 24       // and what it may allocate more per byte of the file
 )
 
 // prescan walks the encoding before anything is allocated for it: it refuses damaged and endless nesting, groups, and

@@ -184,6 +184,9 @@ func (p *printer) graph(g *onnxpb.GraphProto, depth int) {
 	} else {
 		p.printf(" ")
 	}
+	for _, t := range g.SparseInitializer {
+		p.printf("# sparse initializer %s %s, which the syntax cannot say\n", quoted(printable(t.GetValues().GetName())), dimsText(t.Dims))
+	}
 	p.nodes(g.Node, depth)
 }
 

@@ -112,7 +112,7 @@ func (p *printer) tensor(pb *onnxpb.TensorProto, assign string) {
 	d := DataType(pb.GetDataType())
 	p.b.WriteString(d.String())
 	if len(pb.Dims) > 0 {
-		list(p, "[", pb.Dims, "]", func(v int64) { p.printf("%d", v) })
+		p.b.WriteString(strings.ReplaceAll(fmt.Sprint(pb.Dims), " ", ","))
 	}
 	if pb.GetName() != "" {
 		p.printf(" %s", identifier(pb.GetName()))
