@@ -45,6 +45,12 @@ type Step struct {
 	Slots   []string // inputs that start at zero: "momentum0", ...
 	Output  string   // the network's output that the loss reads
 	Masked  bool
+	// Named says that the graph takes every parameter and slot by its name ("w", "w.momentum0") and not packed.
+	Named bool
+	// Buffers are what a step carries to the next without an optimizer, by name: running means and variances. Float.
+	Buffers []*onnx.Value
+
+	fingerprint string
 }
 
 // NewStep builds the step that trains every float initializer of the model.
