@@ -39,6 +39,7 @@ var layers = []struct {
 	{set("runtime/..."), set(l0)},
 	// L0
 	{set("onnx/rewrite/..."), set("onnx", "onnx/op/...", leaves)},
+	{set("onnx/inspect"), set("onnx", "onnx/op/...", leaves)},
 	{set("onnx/op/..."), set("onnx", leaves)},
 	{set("onnx/internal/..."), set(leaves)},
 	{set("onnx/noise"), set("onnx", "onnx/op", leaves)},
@@ -50,7 +51,7 @@ var layers = []struct {
 
 const (
 	leaves  = "onnx/atomicfile onnx/limits onnx/safetensors onnx/strictzip"
-	l0      = "onnx onnx/noise onnx/op/... onnx/rewrite/... " + leaves
+	l0      = "onnx onnx/inspect onnx/noise onnx/op/... onnx/rewrite/... " + leaves
 	l1      = "graphs/... masking/... runtime"
 	parts   = "training/autodiff/... training/loss/... training/optim/... training/dataset/... training/metric/... training/study/... training/chart/..."
 	systems = "training/oes/... training/pacbayes/... training/momentum/... training/bilevel/... training/prosocial/..."

@@ -142,7 +142,7 @@ func (a *App) perform(c *call) error {
 		c.Say("%s", strings.TrimSpace(string(answer)))
 	}
 	if keep {
-		if e := writeCopy(c.Common.Out, copied.Bytes()); e != nil {
+		if e := writeFile(c.Common.Out, copied.Bytes()); e != nil {
 			return e
 		}
 	}

@@ -97,7 +97,7 @@ func runProbe(c *call) error {
 		if err != nil || c.Common.DryRun {
 			return err
 		}
-		return writeCopy(path, []byte("made\n"))
+		return writeFile(path, []byte("made\n"))
 	case "no":
 		c.Print("they differ")
 		return no("two outputs differ")

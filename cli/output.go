@@ -2,10 +2,11 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"graft/onnx/atomicfile"
 )
 
 // mayWrite refuses an output file that exists unless force is set, and
@@ -32,30 +33,10 @@ func mayWrite(path string, force bool) error {
 	return nil
 }
 
-// writeCopy writes the file beside its place, syncs it and renames it.
-func writeCopy(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".graft-*")
-	if err != nil {
-		return &Error{File: path, Reason: fmt.Sprintf("write %s: %v", path, err), Err: err, Code: exitEnvironment}
+// writeFile writes a file that is whole or not there.
+func writeFile(path string, data []byte) error {
+	if err := atomicfile.WriteFile(path, data, 0o666); err != nil {
+		return &Error{File: path, Err: err, Code: exitEnvironment}
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = &Error{File: path, Reason: fmt.Sprintf("write %s: %v", path, err), Err: err, Code: exitEnvironment}
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }

@@ -3,6 +3,9 @@ package cli
 // verbs is the table of everything graft can do, in the order that the help
 // shows. A new verb is one file and one row here.
 var verbs = []verb{
+	buildVerb,
+	inspectVerb,
+	checkVerb,
 	completionVerb,
 	versionVerb,
 }

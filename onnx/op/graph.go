@@ -78,20 +78,8 @@ func inferGraph(g *onnx.Graph, missing unknownOperators, depth int) error {
 			missing.add(n)
 			continue
 		}
-		types, err := Infer(n)
-		if err != nil {
-			return fmt.Errorf("%s: %w%s", nodeName(n), err, inputShapes(n))
-		}
-		for i, t := range types {
-			v := n.Output(i)
-			if v == nil {
-				continue
-			}
-			merged, err := mergeTypes(t, v.Type)
-			if err != nil {
-				return fmt.Errorf("%s: %s: output %d is %v, the file says %v", nodeName(n), n.Op, i, t, v.Type)
-			}
-			v.Type = merged
+		if err := inferInto(n); err != nil {
+			return fmt.Errorf("%s: %w", nodeName(n), err)
 		}
 	}
 	return nil

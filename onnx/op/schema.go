@@ -66,12 +66,19 @@ func Infer(n *onnx.Node) ([]onnx.TensorType, error) {
 
 // inferChecked applies the rule between bounds of rank and size on what goes in and what comes out.
 func (s *Schema) inferChecked(n *onnx.Node) ([]onnx.TensorType, error) {
+	dims := 0
 	for i := range n.NumInputs() {
-		if v := n.Input(i); v == nil {
+		v := n.Input(i)
+		if v == nil {
 			if i < s.MinIn {
 				return nil, fmt.Errorf("input %d is absent", i)
 			}
-		} else if err := checkType("input", v.Type); err != nil {
+			continue
+		}
+		if dims += len(v.Type.Shape); dims > maxDims {
+			return nil, fmt.Errorf("the inputs have more than %d dimensions together", maxDims)
+		}
+		if err := checkType("input", v.Type); err != nil {
 			return nil, err
 		}
 	}

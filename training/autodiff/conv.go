@@ -11,6 +11,7 @@ import (
 var conv = []row{
 	{op: "Conv", grad: gradConv},
 	{op: "ConvTranspose", grad: gradConvTranspose},
+	{op: "ConvInteger", none: integer},
 }
 
 // window is the geometry of a convolution: y[t] sees x[t*stride + i*dilation - begin] for the tap i.

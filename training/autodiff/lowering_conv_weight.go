@@ -17,7 +17,8 @@ type weightLowering struct {
 // weightLowerings lists them, the one to prefer first.
 var weightLowerings = []weightLowering{
 	{"product", fitsProduct, (*Builder).weightByProduct},
-	{"separable", fitsSeparable, (*Builder).weightBySeparable},
+	{"rows", fitsRows, (*Builder).weightByRows},
+	{"stack", fitsRows, (*Builder).weightByStack},
 	{"taps", func(window) bool { return true }, (*Builder).weightByTaps},
 }
 
@@ -65,22 +66,18 @@ func (b *Builder) outer(u, v *onnx.Value) *onnx.Value {
 	return b.ReduceSum(b.MatMul(b.Reshape(u, 0, 0, -1), b.swapLast(b.Reshape(v, 0, 0, -1))), false, 0)
 }
 
-func fitsSeparable(w window) bool {
+func fitsRows(w window) bool {
 	return len(w.kernel) <= 2 && w.group <= 1 && all(w.strides, 1)
 }
 
-// weightBySeparable splits the shift by the tap (i,j) between the operands, so that kw+kh copies take the place of kw*kh:
-// with A_j[o,y,t] = dY[o,y,t-j], zero outside, and B_i[c,y,t] = X[c,y+i,t], over the width of X,
+// weightByRows splits the shift by the tap (i,j) between the operands, so that kw+kh copies take the place of kw*kh: with
+// A_j[o,y,t] = dY[o,y,t-j], zero outside, and B_i[c,y,t] = X[c,y+i,t], over the width of X,
 //
-//	dW[o,c,i,j] = sum_y,t A_j[o,y,t] B_i[c,y,t],
+//	dW[o,c,i,j] = sum_y,t A_j[o,y,t] B_i[c,y,t].
 //
-// The A_j are stacked, so that it takes kh products of [kw O, P] and [P, C]; the B_i are slices of whole rows.
-func (b *Builder) weightBySeparable(x, dy *onnx.Value, channels int64, w window) *onnx.Value {
-	if len(w.kernel) == 1 {
-		x, dy = b.Unsqueeze(x, 2), b.Unsqueeze(dy, 2)
-		w.kernel, w.dilations = []int64{1, w.kernel[0]}, []int64{1, w.dilations[0]}
-		w.out = []int64{1, w.out[0]}
-	}
+// The A_j are stacked and the B_i are slices of whole rows: kh products of [kw O, P] and [P, C].
+func (b *Builder) weightByRows(x, dy *onnx.Value, _ int64, w window) *onnx.Value {
+	x, dy, w = b.twoDimensional(x, dy, w)
 	a := b.shiftedColumns(dy, w)
 	rows := w.out[0] * (w.out[1] + w.span(1) - 1) // one B_i
 	x = b.Reshape(x, 0, 0, -1)
@@ -92,14 +89,43 @@ func (b *Builder) weightBySeparable(x, dy *onnx.Value, channels int64, w window)
 			start := i * w.dilations[0] * rows / w.out[0]
 			part = b.Slice(x, op.SliceSpec{Axis: 2, Start: start, End: start + rows})
 		}
-		products[i] = b.Reshape(b.outer(a, part), 1, kw, channels, -1)
+		products[i] = b.outer(a, part) // [kw O, C]
 	}
 	product := products[0]
 	if kh > 1 {
-		product = b.Concat(0, products...) // [kh,kw,O,C]
+		product = b.Concat(0, products...)
 	}
-	// As a matrix: runtimes move blocks, where a permutation of four dimensions goes element by element.
+	// [kh,kw,O,C] as a matrix: runtimes move blocks, where a permutation of four dimensions goes element by element.
 	return b.Transpose(b.Reshape(product, kh*kw, -1), 1, 0)
+}
+
+// weightByStack is weightByRows with the B_i stacked too: one product of [kw O, P] and [P, C kh]. It copies X kh times more,
+// and has fewer nodes.
+func (b *Builder) weightByStack(x, dy *onnx.Value, channels int64, w window) *onnx.Value {
+	x, dy, w = b.twoDimensional(x, dy, w)
+	a := b.shiftedColumns(dy, w)
+	kh, kw := w.kernel[0], w.kernel[1]
+	rows := onnx.NewTensor(onnx.Int64, kh, w.out[0])
+	for i := range kh {
+		for y := range w.out[0] {
+			rows.Int64s()[i*w.out[0]+y] = y + i*w.dilations[0]
+		}
+	}
+	x = b.Gather(x, b.Const(rows), 2) // [N,C,kh,H,width]
+	if b.Err() != nil {
+		return nil
+	}
+	x = b.Reshape(x, 0, x.Type.Shape[1].Size*kh, -1)
+	return b.Transpose(b.Reshape(b.outer(a, x), kw, channels, -1, kh), 1, 2, 3, 0)
+}
+
+// twoDimensional makes a one-dimensional convolution one of a single row.
+func (b *Builder) twoDimensional(x, dy *onnx.Value, w window) (*onnx.Value, *onnx.Value, window) {
+	if len(w.kernel) == 2 {
+		return x, dy, w
+	}
+	w.kernel, w.dilations, w.out = []int64{1, w.kernel[0]}, []int64{1, w.dilations[0]}, []int64{1, w.out[0]}
+	return b.Unsqueeze(x, 2), b.Unsqueeze(dy, 2), w
 }
 
 // shiftedColumns stacks the A_j: [N, kw O, H, width of X].

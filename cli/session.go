@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+
+	"graft/onnx"
+	"graft/runtime"
+)
+
+// runtimeOptions are the options of a session by the common flags.
+func (c *call) runtimeOptions() runtime.Options {
+	return runtime.Options{
+		Library: c.Common.ORTLib, Provider: c.Common.Provider, Threads: c.Common.Threads, CustomOps: c.Common.CustomOpLibs,
+		Verbose: c.Common.Verbose, Log: func(s string) { c.Say("%s", s) },
+	}
+}
+
+// openSession opens a model, which has been read and checked, in ONNX Runtime. path names it in errors.
+func (c *call) openSession(m *onnx.Model, path string) (*runtime.Session, error) {
+	data, err := encodeModel(m, path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := runtime.Open(data, c.runtimeOptions())
+	if err != nil {
+		return nil, runtimeError(err, path)
+	}
+	return s, nil
+}
+
+// runtimeError grades an error of package runtime: what is missing is the environment, a model or an input that does not
+// fit is refused input, the rest is a failure of the runtime.
+func runtimeError(err error, path string) error {
+	var missing *runtime.MissingError
+	switch {
+	case errors.As(err, &missing):
+		return missingError(missing)
+	case errors.Is(err, runtime.ErrModel), errors.Is(err, runtime.ErrFeed):
+		return refused(path, err)
+	case errors.Is(err, runtime.ErrRuntime):
+		return &Error{File: path, Err: err, Code: exitRuntime}
+	}
+	return err
+}
+
+// missingError spreads what is missing over the lines of an error.
+func missingError(m *runtime.MissingError) error {
+	e := &Error{Err: m, Hint: m.Fix, Code: exitEnvironment}
+	e.Reason = strings.TrimSuffix(m.Error(), "\nfix: "+m.Fix)
+	return e
+}

@@ -1,0 +1,63 @@
+package inspect
+
+import (
+	"encoding/binary"
+
+	"graft/onnx"
+	"graft/onnx/op"
+)
+
+// elements counts a float initializer; ok is false for any other.
+func elements(v *onnx.Value) (total, nonzero int64, ok bool) {
+	switch {
+	case v.Const != nil && v.Const.DType.IsFloat():
+		return v.Const.Len(), Nonzero(v.Const), true
+	case v.Sparse != nil && v.Sparse.Values.DType.IsFloat():
+		total, err := onnx.ElementCount(v.Sparse.Dims)
+		if err != nil {
+			return 0, 0, false
+		}
+		return total, Nonzero(v.Sparse.Values), true
+	}
+	return 0, 0, false
+}
+
+// constantWeight is the tensor of a Constant node that feeds a weight input; nil for any other node.
+func constantWeight(n *onnx.Node) *onnx.Tensor {
+	if !n.Is("Constant") || n.Output(0) == nil {
+		return nil
+	}
+	t := op.ConstantOf(n.Output(0))
+	if t == nil || !t.DType.IsFloat() {
+		return nil
+	}
+	if reader, i := op.Consumer(n.Output(0)); reader == nil || !op.IsWeightInput(reader, i) {
+		return nil
+	}
+	return t
+}
+
+// Nonzero counts the elements of a float tensor that are neither +0 nor -0; 0 for other types.
+func Nonzero(t *onnx.Tensor) (n int64) {
+	switch t.DType {
+	case onnx.Float:
+		for _, x := range t.Float32s() {
+			if x != 0 {
+				n++
+			}
+		}
+	case onnx.Double:
+		for _, x := range onnx.View[float64](t) {
+			if x != 0 {
+				n++
+			}
+		}
+	case onnx.Float16, onnx.BFloat16:
+		for i := 0; i+1 < len(t.Data); i += 2 {
+			if binary.LittleEndian.Uint16(t.Data[i:])&0x7fff != 0 {
+				n++
+			}
+		}
+	}
+	return n
+}
