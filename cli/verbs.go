@@ -6,6 +6,7 @@ var verbs = []verb{
 	buildVerb,
 	inspectVerb,
 	checkVerb,
+	runVerb,
 	completionVerb,
 	denoiseVerb,
 	versionVerb,

@@ -11,7 +11,8 @@ import (
 // Summary is what there is to know of a model before it runs. The JSON names are those of the command line.
 //
 // Parameters are the elements of all float initializers (16 bits an element or wider), those of subgraphs and the zeros of
-// sparse ones included, and of float Constant nodes that feed an operator's weight input. Nonzero are those of them that
+// sparse ones included, and of float Constant and ConstantOfShape nodes that feed an operator's
+// weight input. Nonzero are those of them that
 // are neither +0 nor -0. MACs are op.MACs summed over the graph; the body of a branch or a loop counts once, and a
 // dimension without a size counts as 1 (FreeDims names those that mattered).
 type Summary struct {
@@ -167,9 +168,8 @@ func (c *count) weights(g *onnx.Graph, depth int) {
 		}
 	}
 	for _, n := range g.Nodes() {
-		if t := constantWeight(n); t != nil {
-			reader, _ := op.Consumer(n.Output(0))
-			c.add(reader, t.Len(), Nonzero(t))
+		if total, nonzero, reader := constantWeight(n); reader != nil {
+			c.add(reader, total, nonzero)
 		}
 		for _, sub := range n.Subgraphs() {
 			c.weights(sub, depth+1)

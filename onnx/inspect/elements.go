@@ -22,19 +22,35 @@ func elements(v *onnx.Value) (total, nonzero int64, ok bool) {
 	return 0, 0, false
 }
 
-// constantWeight is the tensor of a Constant node that feeds a weight input; nil for any other node.
-func constantWeight(n *onnx.Node) *onnx.Tensor {
-	if !n.Is("Constant") || n.Output(0) == nil {
-		return nil
+// constantWeight counts a float Constant or ConstantOfShape node that feeds the weight input of reader; reader is nil for
+// any other node.
+func constantWeight(n *onnx.Node) (total, nonzero int64, reader *onnx.Node) {
+	y := n.Output(0)
+	if y == nil || !n.Is("Constant") && !n.Is("ConstantOfShape") {
+		return 0, 0, nil
 	}
-	t := op.ConstantOf(n.Output(0))
-	if t == nil || !t.DType.IsFloat() {
-		return nil
+	reader, i := op.Consumer(y)
+	if reader == nil || !op.IsWeightInput(reader, i) {
+		return 0, 0, nil
 	}
-	if reader, i := op.Consumer(n.Output(0)); reader == nil || !op.IsWeightInput(reader, i) {
-		return nil
+	if n.Is("Constant") {
+		if t := op.ConstantOf(y); t != nil && t.DType.IsFloat() {
+			return t.Len(), Nonzero(t), reader
+		}
+		return 0, 0, nil
 	}
-	return t
+	sizes, ok := y.Type.Shape.Sizes()
+	if !ok || !y.Type.DType.IsFloat() {
+		return 0, 0, nil
+	}
+	total, err := onnx.ElementCount(sizes)
+	if err != nil {
+		return 0, 0, nil
+	}
+	if t := onnx.AttrOr[*onnx.Tensor](n, "value", nil); t != nil && Nonzero(t) > 0 {
+		nonzero = total
+	}
+	return total, nonzero, reader
 }
 
 // Nonzero counts the elements of a float tensor that are neither +0 nor -0; 0 for other types.
