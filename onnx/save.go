@@ -8,7 +8,7 @@ import (
 )
 
 // Save writes m to path with all weights inline: the locations that the model was read from are never written to. The file
-// appears whole or not at all. A model of more than 2 GiB is an error, since weights are not written to other files.
+// appears whole or not at all. A model of more than 2 GiB is an error: SaveExternal writes those.
 func (m *Model) Save(path string) error {
 	if path == "" {
 		return errors.New("save model: no path")
