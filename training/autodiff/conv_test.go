@@ -33,6 +33,7 @@ var convCases = []struct {
 	{"same lower", []int64{1, 2, 5, 6}, []int64{3, 2, 4, 3}, op.ConvAttrs{AutoPad: "SAME_LOWER"}},
 	{"1-D", []int64{2, 3, 9}, []int64{4, 3, 3}, op.ConvAttrs{Dilations: []int64{2}, Pads: []int64{1, 2}}},
 	{"1-D stride", []int64{2, 3, 9}, []int64{4, 3, 3}, op.ConvAttrs{Strides: []int64{2}}},
+	{"large", []int64{1, 32, 60, 60}, []int64{1, 32, 5, 5}, op.ConvAttrs{Pads: []int64{1, 2, 3, 4}}}, // the flipped weight
 	{"3-D", []int64{1, 2, 4, 5, 3}, []int64{3, 2, 3, 2, 2}, op.ConvAttrs{Pads: []int64{1, 0, 1, 0, 1, 0}}},
 }
 
@@ -127,8 +128,8 @@ func convLoop(x, w, dy *onnx.Tensor, a op.ConvAttrs) (dx, dw, db *onnx.Tensor) {
 
 func TestConvOrders(t *testing.T) {
 	for _, c := range convCases {
-		if c.a.AutoPad != "" {
-			continue // the reference knows no automatic padding
+		if c.a.AutoPad != "" || c.name == "large" {
+			continue // the reference knows no automatic padding, and takes long
 		}
 		e := convExample(c.name, random(1, c.x...), random(2, c.w...), c.a)
 		t.Run(c.name, e.run)
