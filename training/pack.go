@@ -84,7 +84,13 @@ func (p *Packing) Unpack(flat *onnx.Tensor) []*onnx.Tensor {
 func (p *Packing) pack(b *op.Builder, values []*onnx.Value) *onnx.Value {
 	parts := make([]*onnx.Value, len(values))
 	for i, v := range values {
-		parts[i] = b.Reshape(v, -1)
+		parts[i] = v
+		if len(p.dims[i]) != 1 {
+			parts[i] = b.Reshape(v, -1)
+		}
+	}
+	if len(parts) == 1 {
+		return parts[0]
 	}
 	return b.Concat(0, parts...)
 }
@@ -95,9 +101,14 @@ func (p *Packing) unpack(b *op.Builder, flat *onnx.Value) []*onnx.Value {
 	for i := range sizes {
 		sizes[i] = p.offsets[i+1] - p.offsets[i]
 	}
-	parts := b.Split(flat, 0, sizes...)
+	parts := []*onnx.Value{flat}
+	if len(sizes) > 1 {
+		parts = b.Split(flat, 0, sizes...)
+	}
 	for i := range parts {
-		parts[i] = b.Reshape(parts[i], p.dims[i]...)
+		if len(p.dims[i]) != 1 {
+			parts[i] = b.Reshape(parts[i], p.dims[i]...)
+		}
 	}
 	return parts
 }

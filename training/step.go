@@ -3,6 +3,7 @@ package training
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"graft/onnx"
 	"graft/onnx/op"
@@ -141,11 +142,15 @@ func (s *Step) update(b *op.Builder, o optim.Optimizer, trained, gradient *onnx.
 	return nil
 }
 
-// Parameters lists the float initializers of a graph that some node reads, in the file's order.
+// Parameters lists the float initializers of a graph that are learned (op.IsParameter), in the file's order. A bias of one
+// element behind a product counts too.
 func Parameters(g *onnx.Graph) []*onnx.Value {
 	var out []*onnx.Value
 	for _, v := range g.Initializers() {
-		if v.Const != nil && v.Const.DType == onnx.Float && v.NumUses() > 0 {
+		if v.Const == nil || v.Const.DType != onnx.Float {
+			continue
+		}
+		if op.IsParameter(v) || len(v.Const.Dims) > 0 && slices.ContainsFunc(v.Uses(), addsBias) {
 			out = append(out, v)
 		}
 	}
