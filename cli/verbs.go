@@ -7,6 +7,7 @@ var verbs = []verb{
 	inspectVerb,
 	checkVerb,
 	runVerb,
+	compareVerb,
 	completionVerb,
 	denoiseVerb,
 	versionVerb,

@@ -47,9 +47,9 @@ func (e *encoder) graph(g *Graph) *onnxpb.GraphProto {
 	return pb
 }
 
-// typed reports whether anything is known of v's type.
+// typed reports whether enough is known of v's type to be written: a shape without an element type is no type of the format.
 func (v *Value) typed() bool {
-	return v.Type.DType != Undefined || v.Type.Shape != nil || v.typeProto != nil || v.typeExact != nil
+	return v.Type.DType != Undefined || v.typeProto != nil || v.typeExact != nil
 }
 
 func (e *encoder) valueInfo(v *Value) *onnxpb.ValueInfoProto {
@@ -75,9 +75,9 @@ func (e *encoder) valueType(v *Value) *onnxpb.TypeProto {
 	return typeMessage(v.Type)
 }
 
-// typeMessage is nil when nothing is known.
+// typeMessage is nil without an element type, for then it is no type of the format.
 func typeMessage(t TensorType) *onnxpb.TypeProto {
-	if t.DType == Undefined && t.Shape == nil {
+	if t.DType == Undefined {
 		return nil
 	}
 	pt := &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(t.DType))}

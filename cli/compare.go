@@ -1,0 +1,251 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"graft/onnx"
+	"graft/onnx/op"
+	"graft/runtime"
+)
+
+var compareVerb = verb{
+	name: "compare", args: "A B", short: "run two models on the same input and compare what they give",
+	long: "Equal means |a-b| <= atol + rtol*max|a| for every output; exit code 1 when they are not. Inputs that --inputs does\n" +
+		"not give are made up from --seed: N(0,1) for floats, integers in the range that they index.\n" +
+		"--layers also compares the values inside that have one name in both, and names the first that departs.",
+	examples: []string{
+		"graft compare model.onnx converted.onnx",
+		"graft compare model.onnx half.onnx --atol 1e-2 --inputs batch.npz --layers",
+	},
+	groups: readsModel | runsModel,
+	flags: []cli.Flag{
+		text("inputs", "FILE.npz", "inputs by name; .npz, .safetensors, or .npy for an only input"),
+		dimFlag(),
+		number("atol", "X", between(0, math.MaxFloat32), 1e-5, "absolute tolerance"),
+		number("rtol", "X", between(0, math.MaxFloat32), 1e-5, "tolerance relative to the largest element of A's output"),
+		toggle("layers", "compare values inside the models too"),
+	},
+	run: runCompare,
+}
+
+// compared is the document of graft compare --json. FirstDeparture is the name of the first value, in A's order, that is
+// not equal; it is there under --layers when one is.
+type compared struct {
+	Equal          bool                 `json:"equal"`
+	ATol           float64              `json:"atol"`
+	RTol           float64              `json:"rtol"`
+	Outputs        []runtime.Difference `json:"outputs"`
+	MaxAbs         runtime.Real         `json:"max_abs"`
+	Layers         []runtime.Difference `json:"layers,omitempty"`
+	FirstDeparture string               `json:"first_departure,omitempty"`
+}
+
+// side is one of the two models.
+type side struct {
+	path  string
+	model *onnx.Model
+}
+
+func runCompare(c *call) error {
+	sides := [2]side{{path: c.Arg(0)}, {path: c.Arg(1)}}
+	for i := range sides {
+		m, err := c.loadModel(sides[i].path)
+		if err != nil {
+			return err
+		}
+		op.InferModel(m)
+		sides[i].model = m
+	}
+	feeds, err := c.commonFeeds(sides)
+	if err != nil {
+		return err
+	}
+	var results [2]map[string]*onnx.Tensor
+	for i, s := range sides {
+		if results[i], err = c.runSide(s, feeds); err != nil {
+			return err
+		}
+	}
+	if renamed := pairByPlace(sides, results[1]); renamed != nil {
+		c.Say("the outputs have other names and are compared in order")
+		results[1] = renamed
+	}
+	tol := runtime.Tolerance{Abs: c.Float("atol"), Rel: c.Float("rtol")}
+	got := runtime.Compare(results[0], results[1], tol)
+	doc := compared{Equal: got.Equal, ATol: tol.Abs, RTol: tol.Rel, Outputs: inOrder(got.Outputs, sides[0].model.Graph), MaxAbs: got.MaxAbs}
+	if c.Bool("layers") {
+		if doc.Layers, err = c.compareLayers(sides, feeds, tol); err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(doc.Layers, func(d runtime.Difference) bool { return !d.Equal }); i >= 0 {
+			doc.FirstDeparture = doc.Layers[i].Name
+		} else if i := slices.IndexFunc(doc.Outputs, func(d runtime.Difference) bool { return !d.Equal }); i >= 0 {
+			doc.FirstDeparture = doc.Outputs[i].Name
+		}
+	}
+	c.JSON(doc)
+	c.printComparison(doc)
+	if !doc.Equal {
+		return no(fmt.Sprintf("%s and %s differ: max |a-b| is %.3g", sides[0].path, sides[1].path, float64(doc.MaxAbs)))
+	}
+	return nil
+}
+
+// commonFeeds gives every input of either model a tensor, one for both where they share a name.
+func (c *call) commonFeeds(sides [2]side) (map[string]*onnx.Tensor, error) {
+	feeds := map[string]*onnx.Tensor{}
+	if path := c.Text("inputs"); path != "" {
+		names := feedNames(sides[0].model.Graph)
+		for _, n := range feedNames(sides[1].model.Graph) {
+			if !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+		if err := feedsOfFile(feeds, names, path); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range sides {
+		if err := c.complete(s.model.Graph, s.path, feeds); err != nil {
+			return nil, err
+		}
+	}
+	return feeds, nil
+}
+
+// runSide opens a model, runs it on those of the feeds that it takes, and closes it.
+func (c *call) runSide(s side, feeds map[string]*onnx.Tensor) (map[string]*onnx.Tensor, error) {
+	session, err := c.openSession(s.model, s.path)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	return c.runSession(session, s, feeds)
+}
+
+func (c *call) runSession(session *runtime.Session, s side, feeds map[string]*onnx.Tensor, outputs ...string) (map[string]*onnx.Tensor, error) {
+	own := map[string]*onnx.Tensor{}
+	for _, name := range feedNames(s.model.Graph) {
+		own[name] = feeds[name]
+	}
+	results, err := session.Run(c.Context(), own, outputs...)
+	if err != nil {
+		return nil, runtimeError(err, s.path)
+	}
+	return results, nil
+}
+
+// pairByPlace gives b's results the names of a's outputs when there are as many and none has a name in common; else nil.
+func pairByPlace(sides [2]side, b map[string]*onnx.Tensor) map[string]*onnx.Tensor {
+	first, second := sides[0].model.Graph.Outputs(), sides[1].model.Graph.Outputs()
+	if len(first) != len(second) {
+		return nil
+	}
+	renamed := map[string]*onnx.Tensor{}
+	for i, v := range first {
+		if b[v.Name] != nil {
+			return nil
+		}
+		renamed[v.Name] = b[second[i].Name]
+	}
+	return renamed
+}
+
+// inOrder puts the differences in the order of g's outputs; those of other names follow.
+func inOrder(list []runtime.Difference, g *onnx.Graph) []runtime.Difference {
+	place := map[string]int{}
+	for i, v := range g.Outputs() {
+		place[v.Name] = i - len(g.Outputs())
+	}
+	slices.SortStableFunc(list, func(a, b runtime.Difference) int { return place[a.Name] - place[b.Name] })
+	return list
+}
+
+// layersAtOnce is how many values inside the models are held in memory at a time.
+const layersAtOnce = 32
+
+// compareLayers compares the tensors inside that have one name in both models, in a's order, up to and with the group of
+// layersAtOnce in which the first departs.
+func (c *call) compareLayers(sides [2]side, feeds map[string]*onnx.Tensor, tol runtime.Tolerance) ([]runtime.Difference, error) {
+	names := commonValues(sides[0].model.Graph, sides[1].model.Graph)
+	var sessions [2]*runtime.Session
+	for i, s := range sides {
+		exposed := s.model.Clone()
+		for _, name := range names {
+			exposed.Graph.AddOutput(exposed.Graph.Lookup(name), "")
+		}
+		session, err := c.openSession(exposed, s.path)
+		if err != nil {
+			return nil, err
+		}
+		defer session.Close()
+		sessions[i] = session
+	}
+	var all []runtime.Difference
+	for group := range slices.Chunk(names, layersAtOnce) {
+		var results [2]map[string]*onnx.Tensor
+		for i, s := range sides {
+			var err error
+			if results[i], err = c.runSession(sessions[i], s, feeds, group...); err != nil {
+				return nil, err
+			}
+		}
+		got := runtime.Compare(results[0], results[1], tol)
+		slices.SortStableFunc(got.Outputs, func(a, b runtime.Difference) int {
+			return slices.Index(group, a.Name) - slices.Index(group, b.Name)
+		})
+		all = append(all, got.Outputs...)
+		if !got.Equal {
+			break
+		}
+	}
+	return all, nil
+}
+
+// commonValues are the names of the tensors that nodes of both graphs make and that are no output of either.
+func commonValues(a, b *onnx.Graph) []string {
+	var names []string
+	for _, n := range a.Nodes() {
+		if n.Is("Constant") {
+			continue
+		}
+		for _, v := range n.Outputs() {
+			if v == nil || v.Name == "" || !v.IsTensor() || a.IsOutput(v) {
+				continue
+			}
+			if w := b.Lookup(v.Name); w != nil && w.Producer() != nil && w.IsTensor() && !b.IsOutput(w) {
+				names = append(names, v.Name)
+			}
+		}
+	}
+	return names
+}
+
+func (c *call) printComparison(doc compared) {
+	show := func(what string, list []runtime.Difference) {
+		t := table{Head: []string{what, "max |a-b|", "relative", "cosine", "equal", ""}}
+		for _, d := range list {
+			verdict := "yes"
+			if !d.Equal {
+				verdict = "no"
+			}
+			t.Add(d.Name, float64(d.MaxAbs), float64(d.MaxRel), float64(d.Cosine), verdict, d.Reason)
+		}
+		c.Table(t)
+	}
+	if len(doc.Layers) > 0 {
+		show("value", doc.Layers)
+		c.Print("")
+	}
+	show("output", doc.Outputs)
+	if doc.FirstDeparture != "" {
+		c.Print("first departure: %s", doc.FirstDeparture)
+	}
+	if doc.Equal {
+		c.Print("equal within atol %g, rtol %g", doc.ATol, doc.RTol)
+	}
+}
