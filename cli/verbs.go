@@ -8,6 +8,8 @@ var verbs = []verb{
 	checkVerb,
 	runVerb,
 	compareVerb,
+	artifactsVerb,
+	trainVerb,
 	completionVerb,
 	denoiseVerb,
 	versionVerb,

@@ -2,6 +2,8 @@ package dataset
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"graft/onnx"
 	"graft/onnx/limits"
@@ -35,7 +37,8 @@ type BatchConfig struct {
 func NewBatches(rows, whole map[string]*onnx.Tensor, c BatchConfig) (*Batches, error) {
 	b := &Batches{rows: rows, whole: whole, size: c.Size, partial: c.Partial, seed: c.Seed, epoch: -1, samples: -1, batch: map[string]*onnx.Tensor{}}
 	first := ""
-	for name, t := range rows {
+	for _, name := range slices.Sorted(maps.Keys(rows)) {
+		t := rows[name]
 		switch {
 		case len(t.Dims) == 0:
 			return nil, fmt.Errorf("make batches: %s is a scalar, it has no samples", limits.Name(name))

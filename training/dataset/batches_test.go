@@ -15,14 +15,14 @@ func TestBatches(t *testing.T) {
 		x.Float32s()[2*i], x.Float32s()[2*i+1], y.Int64s()[i] = float32(i), float32(-i), int64(i)
 	}
 	fixed := onnx.FromSlice([]float32{7})
-	make := func(c BatchConfig) *Batches {
+	batches := func(c BatchConfig) *Batches {
 		b, err := NewBatches(map[string]*onnx.Tensor{"x": x, "y": y}, map[string]*onnx.Tensor{"z": fixed}, c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return b
 	}
-	b := make(BatchConfig{Size: 4, Partial: true, Seed: 1})
+	b := batches(BatchConfig{Size: 4, Partial: true, Seed: 1})
 	if b.PerEpoch() != 3 || b.Epoch(3) != 1 || b.Epoch(4) != 2 {
 		t.Errorf("%d steps an epoch", b.PerEpoch())
 	}
@@ -49,14 +49,14 @@ func TestBatches(t *testing.T) {
 	if slices.Equal(epochs[0], epochs[1]) {
 		t.Error("both epochs have one order")
 	}
-	again := make(BatchConfig{Size: 4, Partial: true, Seed: 1})
+	again := batches(BatchConfig{Size: 4, Partial: true, Seed: 1})
 	if got := again.At(5)["y"].Int64s(); !slices.Equal(got, epochs[1][4:8]) {
 		t.Errorf("step 5 asked for first gives %v, in order %v", got, epochs[1][4:8])
 	}
-	if other := make(BatchConfig{Size: 10, Seed: 2}).At(1)["y"].Int64s(); slices.Equal(other, epochs[0]) {
+	if other := batches(BatchConfig{Size: 10, Seed: 2}).At(1)["y"].Int64s(); slices.Equal(other, epochs[0]) {
 		t.Error("another seed, the same order")
 	}
-	if n := make(BatchConfig{Size: 4}).PerEpoch(); n != 2 {
+	if n := batches(BatchConfig{Size: 4}).PerEpoch(); n != 2 {
 		t.Errorf("%d steps without the rest", n)
 	}
 }
