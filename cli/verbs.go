@@ -11,5 +11,6 @@ var verbs = []verb{
 	pruneVerb,
 	runtimeVerb,
 	completionVerb,
+	denoiseVerb,
 	versionVerb,
 }

@@ -1,13 +1,11 @@
 package masking
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"graft/onnx"
+	"graft/onnx/atomicfile"
 	"graft/onnx/limits"
 	"graft/onnx/safetensors"
 )
@@ -65,39 +63,10 @@ func (s *Set) WriteFile(path string, metadata map[string]string) error {
 		copy(onnx.View[bool](t), m.Keep)
 		tensors[i] = t
 	}
-	if err := replaceFile(path, func(w io.Writer) error { return safetensors.Write(w, tensors, metadata) }); err != nil {
-		return fmt.Errorf("write mask file: %w", err)
-	}
-	return nil
-}
-
-// replaceFile writes a file beside path, syncs it and renames it to path; on an error nothing is left of it.
-func replaceFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".mask-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
+	return atomicfile.Write(path, 0o644, func(w io.Writer) error {
+		if err := safetensors.Write(w, tensors, metadata); err != nil {
+			return fmt.Errorf("mask file: %w", err)
 		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err = write(w); err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = f.Close()
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
+		return nil
+	})
 }

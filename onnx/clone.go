@@ -56,7 +56,9 @@ func (g *Graph) cloneInto(m map[*Value]*Value) *Graph {
 		for i, a := range k.Attrs {
 			switch v := a.Value.(type) {
 			case *Graph:
-				k.Attrs[i].Value = v.cloneInto(m)
+				if v != nil {
+					k.Attrs[i].Value = v.cloneInto(m)
+				}
 			case []*Graph:
 				subs := make([]*Graph, len(v))
 				for j, s := range v {

@@ -92,6 +92,7 @@ func (d *decoder) model(pb *onnxpb.ModelProto) *Model {
 	}
 	m.Opsets = d.opsets(pb.OpsetImport)
 	d.versions(m)
+	d.carried(pb)
 	m.Graph = d.graph(pb.Graph, "graph", nil)
 	if len(pb.Functions) <= maxFunctions {
 		for _, f := range pb.Functions {
@@ -106,6 +107,18 @@ func (d *decoder) model(pb *onnxpb.ModelProto) *Model {
 	pb.MetadataProps, pb.Functions, pb.OpsetImport, pb.Graph = nil, nil, nil, nil
 	m.extra = rest(pb)
 	return m
+}
+
+// carried checks the tensors that are carried along unread: training information and defaults of functions.
+func (d *decoder) carried(pb *onnxpb.ModelProto) {
+	only := &onnxpb.ModelProto{TrainingInfo: pb.TrainingInfo}
+	for _, f := range pb.Functions {
+		only.Functions = append(only.Functions, &onnxpb.FunctionProto{Name: f.Name, AttributeProto: f.AttributeProto})
+	}
+	_ = tensors(only, func(t *onnxpb.TensorProto, where string) error {
+		d.elements(t, &Tensor{Name: t.GetName(), DType: DataType(t.GetDataType()), Dims: t.Dims}, where)
+		return nil
+	})
 }
 
 // versions refuses what cannot be a version.

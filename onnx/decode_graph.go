@@ -171,7 +171,7 @@ func (d *decoder) outputs(pb *onnxpb.GraphProto, g *Graph, s *scope, where strin
 			d.problem("%s: output %d, %q, is not defined", where, i, info.GetName())
 			continue
 		}
-		if own, ok := s.names[v.Name]; ok && own.value == v && v.producer != nil {
+		if own, ok := s.names[v.Name]; ok && own.value == v && own.at >= 0 || v.IsInitializer() && ok {
 			d.describe(v, info)
 		}
 		g.outputs = append(g.outputs, v)
@@ -182,6 +182,9 @@ func (d *decoder) outputs(pb *onnxpb.GraphProto, g *Graph, s *scope, where strin
 func (d *decoder) describe(v *Value, info *onnxpb.ValueInfoProto) {
 	if v.Type.DType == Undefined && v.Type.Shape == nil && v.typeProto == nil && v.typeExact == nil {
 		d.valueType(v, info.Type)
+	} else if t, exact := tensorType(info.Type); v.IsInitializer() && v.typeExact == nil && !exact &&
+		t.DType == v.Type.DType && t.Shape.Equal(v.Type.Shape) {
+		v.typeExact = rest(info.Type)
 	}
 	if v.Doc == "" {
 		v.Doc = info.GetDocString()

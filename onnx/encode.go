@@ -16,8 +16,12 @@ func (m *Model) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode model: %w", err)
 	}
+	return marshalModel(pb)
+}
+
+func marshalModel(pb *onnxpb.ModelProto) ([]byte, error) {
 	if size := proto.Size(pb); size > maxFileBytes || size < 0 {
-		return nil, fmt.Errorf("encode model: %d bytes, a protobuf file has at most %d: store the weights in a narrower type",
+		return nil, fmt.Errorf("encode model: %d bytes, a protobuf file has at most %d: store the weights beside it or in a narrower type",
 			size, maxFileBytes)
 	}
 	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(pb)

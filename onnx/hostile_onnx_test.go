@@ -168,6 +168,19 @@ func TestHostileO07Sources(t *testing.T) {
 	refuseTensor(t, wTensor(Undefined, 1), "element type")
 }
 
+// TestHostileO07Carried finds bad tensors where nothing of the graph reads them.
+func TestHostileO07Carried(t *testing.T) {
+	bad := &onnxpb.TensorProto{Name: proto.String("x"), Dims: []int64{4}, DataType: proto.Int32(1), RawData: make([]byte, 15)}
+	for name, m := range hiding(bad) {
+		_, err := Decode(marshal(t, m))
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+			continue
+		}
+		mustRefuse(t, err, "15 bytes")
+	}
+}
+
 func TestHostileO08NarrowElements(t *testing.T) {
 	for d, size := range map[DataType]int{Int4: 3, Uint4: 3, Float4E2M1: 3, Int2: 2, Uint2: 2, Bool: 5, Float8E4M3FN: 5, Float8E8M0: 5} {
 		for _, n := range []int{size - 1, size + 1} {

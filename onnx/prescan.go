@@ -23,7 +23,7 @@ const (
 	maxMetadata      = 65_536 // entries of one metadata_props
 	maxRank          = 1024
 	freeBytes        = 32 << 20 // what decoding may always allocate
-	bytesPerByte     = 16       // and what it may allocate more per byte of the file
+	bytesPerByte     = 24       // and what it may allocate more per byte of the file
 )
 
 // prescan walks the encoding before anything is allocated for it: it refuses damaged and endless nesting, groups, and
@@ -108,6 +108,7 @@ func (s *scanner) message(k *kind, from, to, depth, graphs int) error {
 	case graphs > maxSubgraphDepth+1:
 		return refuse("subgraphs nested more than %d deep, at byte %d", maxSubgraphDepth, from)
 	}
+	entries := 0
 	for at := from; at < to; {
 		num, typ, n := protowire.ConsumeTag(s.data[at:to])
 		if n < 0 {
@@ -131,6 +132,11 @@ func (s *scanner) message(k *kind, from, to, depth, graphs int) error {
 			end := at + int(size)
 			switch {
 			case k.sub[num] != nil:
+				if k.sub[num].name == "StringStringEntryProto" {
+					if entries++; entries > maxMetadata {
+						return refuse("more than %d entries of metadata in one %s", maxMetadata, k.name)
+					}
+				}
 				if err := s.message(k.sub[num], at, end, depth+1, graphs); err != nil {
 					return err
 				}

@@ -107,8 +107,8 @@ func sameModel(a, b []byte) error {
 	if err := proto.Unmarshal(b, &y); err != nil {
 		return err
 	}
-	normalise(x.ProtoReflect(), map[string]string{})
-	normalise(y.ProtoReflect(), map[string]string{})
+	normalise(x.ProtoReflect())
+	normalise(y.ProtoReflect())
 	if proto.Equal(&x, &y) {
 		return nil
 	}
@@ -117,7 +117,7 @@ func sameModel(a, b []byte) error {
 
 // normalise removes what has no meaning: empty strings and how tensor elements are stored. Names of nodes without one are
 // chosen at write, so they go too.
-func normalise(m protoreflect.Message, _ map[string]string) {
+func normalise(m protoreflect.Message) {
 	if t, ok := m.Interface().(*onnxpb.TensorProto); ok {
 		var d decoder
 		c := proto.CloneOf(t)
@@ -140,10 +140,10 @@ func normalise(m protoreflect.Message, _ map[string]string) {
 		switch {
 		case f.Message() != nil && f.IsList():
 			for i := range v.List().Len() {
-				normalise(v.List().Get(i).Message(), nil)
+				normalise(v.List().Get(i).Message())
 			}
 		case f.Message() != nil:
-			normalise(v.Message(), nil)
+			normalise(v.Message())
 		case f.Kind() == protoreflect.Int64Kind && f.Name() == "model_version" && v.Int() == 0:
 			m.Clear(f)
 		case f.Kind() == protoreflect.StringKind && !f.IsList() && v.String() == "" && f.ContainingOneof() == nil:

@@ -1,46 +1,21 @@
 package onnx
 
 import (
-	"fmt"
+	"errors"
 	"os"
-	"path/filepath"
+
+	"graft/onnx/atomicfile"
 )
 
-// Save writes m to path, all weights inline. The file appears whole or not at all: it is written beside its place, synced
-// and renamed.
+// Save writes m to path with all weights inline: the locations that the model was read from are never written to. The file
+// appears whole or not at all. A model of more than 2 GiB is an error: SaveExternal writes those.
 func (m *Model) Save(path string) error {
+	if path == "" {
+		return errors.New("save model: no path")
+	}
 	data, err := m.Encode()
 	if err != nil {
 		return err
 	}
-	if err := writeFile(path, data); err != nil {
-		return fmt.Errorf("save model: %w", err)
-	}
-	return nil
-}
-
-func writeFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.WriteFile(path, data, os.FileMode(0o644))
 }

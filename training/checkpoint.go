@@ -1,26 +1,29 @@
 package training
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"graft/onnx"
-	"graft/onnx/limits"
+	"graft/onnx/atomicfile"
 	"graft/onnx/safetensors"
 )
 
-// A checkpoint is a folder: parameters and slots by name as safetensors, and state.json, which holds the step count, the
-// fingerprint of what was trained, and the other files' hashes. It is written beside and renamed; the one before it stays
-// as NAME.previous until the next, so that at every moment one of the two is whole.
+// A checkpoint is a folder: parameters, slots and buffers by name as safetensors, and state.json, which holds the step
+// count, the fingerprint of what was trained, and the other files' hashes. It is written beside and renamed; the one before
+// it stays as NAME.previous until the next, so that at every moment one of the two is whole.
 const (
 	parametersFile   = "parameters.safetensors"
 	slotsFile        = "slots.safetensors"
+	buffersFile      = "buffers.safetensors"
 	stateFile        = "state.json"
 	previous         = ".previous"
 	unfinished       = ".next"
@@ -33,24 +36,46 @@ type checkpointState struct {
 	Format      int               `json:"format"`
 	Steps       int64             `json:"steps"`
 	Fingerprint string            `json:"fingerprint"`
-	Files       map[string]string `json:"files"` // SHA-256 by file name
+	Mask        string            `json:"mask,omitempty"` // SHA-256 of the packed gradient mask
+	Files       map[string]string `json:"files"`          // SHA-256 by file name
 	Extra       json.RawMessage   `json:"extra,omitempty"`
+	Hash        string            `json:"hash"` // SHA-256 of this document with an empty hash
+}
+
+// encode is the document with its hash: the same state, the same bytes.
+func (c checkpointState) encode() ([]byte, error) {
+	c.Hash = ""
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	c.Hash = hashOf(data)
+	data, err = json.MarshalIndent(c, "", "  ")
+	return append(data, '\n'), err
+}
+
+func hashOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // Fingerprint identifies what a step trains and how: a checkpoint of another one is refused.
 func (s *Step) Fingerprint() (string, error) {
-	data, err := s.Model.Encode()
-	if err != nil {
-		return "", err
+	if s.fingerprint == "" {
+		data, err := s.Model.Encode()
+		if err != nil {
+			return "", err
+		}
+		s.fingerprint = hashOf(data)
 	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:]), nil
+	return s.fingerprint, nil
 }
 
 // SaveCheckpoint writes a snapshot to dir. extra is any JSON value that comes back with it.
 func (s *Step) SaveCheckpoint(dir string, snap *Snapshot, extra any) error {
+	dir = filepath.Clean(dir)
 	if err := s.saveCheckpoint(dir, snap, extra); err != nil {
-		return fmt.Errorf("write checkpoint %s: %w", dir, err)
+		return fmt.Errorf("save checkpoint: %w", atomicfile.Wrap(dir, err))
 	}
 	return nil
 }
@@ -61,8 +86,13 @@ func (s *Step) saveCheckpoint(dir string, snap *Snapshot, extra any) error {
 		return err
 	}
 	state := checkpointState{Format: checkpointFormat, Steps: snap.Steps, Fingerprint: fingerprint, Files: map[string]string{}}
-	if state.Extra, err = json.Marshal(extra); err != nil {
-		return err
+	if extra != nil {
+		if state.Extra, err = json.Marshal(extra); err != nil {
+			return err
+		}
+	}
+	if snap.Mask != nil {
+		state.Mask = hashOf(snap.Mask.Data)
 	}
 	work := dir + unfinished
 	if err := os.RemoveAll(work); err != nil {
@@ -71,29 +101,36 @@ func (s *Step) saveCheckpoint(dir string, snap *Snapshot, extra any) error {
 	if err := os.MkdirAll(work, 0o777); err != nil {
 		return err
 	}
-	var slots []*onnx.Tensor
+	var slots, buffers []*onnx.Tensor
 	for _, name := range s.Slots {
 		for _, t := range s.Packing.Unpack(snap.Slots[name]) {
 			t.Name += "." + name
 			slots = append(slots, t)
 		}
 	}
-	for name, tensors := range map[string][]*onnx.Tensor{parametersFile: s.Packing.Unpack(snap.Trained), slotsFile: slots} {
-		data, err := safetensors.Encode(tensors, nil)
+	for _, v := range s.Buffers {
+		t := *snap.Buffers[v.Name]
+		t.Name = v.Name
+		buffers = append(buffers, &t)
+	}
+	for _, file := range []struct {
+		name    string
+		tensors []*onnx.Tensor
+	}{{parametersFile, s.Packing.Unpack(snap.Trained)}, {slotsFile, slots}, {buffersFile, buffers}} {
+		sum := sha256.New()
+		err := atomicfile.Write(filepath.Join(work, file.name), 0o666, func(w io.Writer) error {
+			return safetensors.Write(io.MultiWriter(w, sum), file.tensors, nil)
+		})
 		if err != nil {
 			return err
 		}
-		if err := writeSynced(filepath.Join(work, name), data); err != nil {
-			return err
-		}
-		sum := sha256.Sum256(data)
-		state.Files[name] = hex.EncodeToString(sum[:])
+		state.Files[file.name] = hex.EncodeToString(sum.Sum(nil))
 	}
-	data, err := json.MarshalIndent(state, "", "  ")
+	data, err := state.encode()
 	if err != nil {
 		return err
 	}
-	if err := writeSynced(filepath.Join(work, stateFile), append(data, '\n')); err != nil {
+	if err := atomicfile.WriteFile(filepath.Join(work, stateFile), data, 0o666); err != nil {
 		return err
 	}
 	return rotate(work, dir)
@@ -101,10 +138,10 @@ func (s *Step) saveCheckpoint(dir string, snap *Snapshot, extra any) error {
 
 // rotate puts the finished folder in place: dir becomes the previous one.
 func rotate(work, dir string) error {
-	if err := syncDir(work); err != nil {
+	if err := atomicfile.SyncFolder(work); err != nil {
 		return err
 	}
-	if _, err := os.Stat(dir); err == nil {
+	if _, err := os.Lstat(dir); err == nil {
 		if err := os.RemoveAll(dir + previous); err != nil {
 			return err
 		}
@@ -115,135 +152,87 @@ func rotate(work, dir string) error {
 	if err := os.Rename(work, dir); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	return atomicfile.SyncFolder(filepath.Dir(dir))
 }
 
 // ErrNoCheckpoint is that there is nothing to continue from.
 var ErrNoCheckpoint = errors.New("no checkpoint")
 
 // LoadCheckpoint reads the snapshot in dir, or the previous one when a write was cut off between the two. A damaged
-// checkpoint, and one of another model or another training, is an error that says so.
+// checkpoint, and one of another model or another training, is an error that says so. mask becomes the snapshot's: a
+// checkpoint that was made under another one is refused; without a mask the caller sets it.
 func (s *Step) LoadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapshot, error) {
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(dir + previous); errors.Is(err, fs.ErrNotExist) {
+	dir = filepath.Clean(dir)
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(dir + previous); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("read checkpoint %s: %w", dir, ErrNoCheckpoint)
 		}
 		dir += previous
 	}
-	snap, err := s.loadCheckpoint(dir, extra)
+	snap, err := s.loadCheckpoint(dir, mask, extra)
 	if err != nil {
-		return nil, fmt.Errorf("read checkpoint %s: %w", dir, err)
+		return nil, fmt.Errorf("read checkpoint: %w", err)
 	}
-	snap.Mask = mask
 	return snap, nil
 }
 
-func (s *Step) loadCheckpoint(dir string, extra any) (*Snapshot, error) {
-	root, err := os.OpenRoot(dir)
+func (s *Step) loadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapshot, error) {
+	c, err := openCheckpoint(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
-	data, err := readLimited(root, stateFile, maxStateBytes)
-	if err != nil {
-		return nil, err
-	}
-	var state checkpointState
-	if err := json.Unmarshal(data, &state); err != nil {
-		return nil, refused(stateFile, "is not JSON: "+err.Error())
-	}
-	if state.Format != checkpointFormat {
-		return nil, refused(stateFile, fmt.Sprintf("format %d, this program reads %d", state.Format, checkpointFormat))
-	}
+	defer c.Close()
 	fingerprint, err := s.Fingerprint()
 	if err != nil {
 		return nil, err
 	}
+	state := c.state
 	if state.Fingerprint != fingerprint {
-		return nil, refused(stateFile, "it belongs to another model or other settings")
+		return nil, c.refused(stateFile, "it belongs to another model, loss or optimizer")
 	}
-	if state.Steps < 0 {
-		return nil, refused(stateFile, "negative step count")
+	if mask != nil && state.Mask != "" && state.Mask != hashOf(mask.Data) {
+		return nil, c.refused(stateFile, "it was made under another mask")
 	}
-	snap := &Snapshot{Steps: state.Steps, Slots: map[string]*onnx.Tensor{}}
-	limit := (s.Packing.Len()*4 + 1<<20) * int64(len(s.Slots)+1)
-	params, err := readHashed(root, parametersFile, state.Files, limit)
+	snap := &Snapshot{Steps: state.Steps, Slots: map[string]*onnx.Tensor{}, Mask: mask, Masked: state.Mask != ""}
+	tensors, err := c.read(parametersFile)
 	if err != nil {
 		return nil, err
 	}
-	if snap.Trained, err = s.Packing.Pack(func(name string) *onnx.Tensor { return params[name] }); err != nil {
-		return nil, refused(parametersFile, err.Error())
+	if snap.Trained, err = s.Packing.Pack(func(name string) *onnx.Tensor { return tensors[name] }); err != nil {
+		return nil, c.refused(parametersFile, err.Error())
 	}
-	slots, err := readHashed(root, slotsFile, state.Files, limit)
-	if err != nil {
+	if tensors, err = c.read(slotsFile); err != nil {
 		return nil, err
 	}
 	for _, slot := range s.Slots {
-		if snap.Slots[slot], err = s.Packing.Pack(func(name string) *onnx.Tensor { return slots[name+"."+slot] }); err != nil {
-			return nil, refused(slotsFile, err.Error())
+		snap.Slots[slot], err = s.Packing.Pack(func(name string) *onnx.Tensor { return tensors[name+"."+slot] })
+		if err != nil {
+			return nil, c.refused(slotsFile, err.Error())
 		}
+	}
+	if tensors, err = c.read(buffersFile); err != nil {
+		return nil, err
+	}
+	if len(s.Buffers) > 0 {
+		snap.Buffers = map[string]*onnx.Tensor{}
+	}
+	for _, v := range s.Buffers {
+		t := tensors[v.Name]
+		if t == nil || !t.Type().Shape.Equal(v.Type.Shape) || t.DType != onnx.Float {
+			return nil, c.refused(buffersFile, fmt.Sprintf("no buffer %q of %v", v.Name, v.Type))
+		}
+		snap.Buffers[v.Name] = t
 	}
 	if extra != nil && state.Extra != nil {
 		if err := json.Unmarshal(state.Extra, extra); err != nil {
-			return nil, refused(stateFile, err.Error())
+			return nil, c.refused(stateFile, "extra: "+err.Error())
 		}
 	}
 	return snap, nil
 }
 
-func readHashed(root *os.Root, name string, hashes map[string]string, limit int64) (map[string]*onnx.Tensor, error) {
-	data, err := readLimited(root, name, limit)
-	if err != nil {
-		return nil, err
-	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != hashes[name] {
-		return nil, refused(name, "its hash is not the recorded one: the file is damaged")
-	}
-	tensors, _, err := safetensors.Decode(data, name)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]*onnx.Tensor{}
-	for _, t := range tensors {
-		out[t.Name] = t
-	}
-	return out, nil
-}
-
-func readLimited(root *os.Root, name string, limit int64) ([]byte, error) {
-	info, err := root.Lstat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, refused(name, fmt.Sprintf("wants a regular file of at most %d bytes", limit))
-	}
-	return root.ReadFile(name)
-}
-
-func refused(file, reason string) error {
-	return (&limits.InputError{Field: file, Reason: reason}).WithHint("start again without --resume, or put the folder *%s in its place", previous)
-}
-
-// writeSynced writes a file and waits until it is on the disk.
-func writeSynced(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// syncDir makes the names in a folder durable, where the system can.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) {
-		return err
-	}
-	return nil
+// sameDocument reports whether data is what encode makes of state: anything else was changed since.
+func (c checkpointState) sameDocument(data []byte) bool {
+	again, err := c.encode()
+	return err == nil && bytes.Equal(again, data)
 }

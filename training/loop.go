@@ -4,14 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"graft/onnx"
 	"graft/runtime"
 )
 
-// ErrDiverged is the loss becoming NaN or infinite.
-var ErrDiverged = errors.New("training diverged: the loss is not a number")
+// ErrDiverged is the loss, or a parameter, becoming NaN or infinite.
+var ErrDiverged error = divergence{}
+
+type divergence struct{}
+
+func (divergence) Error() string { return "training diverged: the loss is not a number" }
+func (divergence) ExitCode() int { return 5 }
+func (divergence) Hint() string  { return "take a smaller learning rate" }
 
 // Progress is what a loop tells after a step.
 type Progress struct {
@@ -32,26 +37,9 @@ type Loop struct {
 	Each func(Progress) error
 }
 
-// Snapshot is the state between two steps: what a checkpoint holds.
-type Snapshot struct {
-	Steps   int64 // taken so far
-	Trained *onnx.Tensor
-	Slots   map[string]*onnx.Tensor // by slot name, packed as Trained
-	Mask    *onnx.Tensor            // packed gradient mask; nil without one
-}
-
-// NewSnapshot is the state before the first step: slots at zero.
-func (s *Step) NewSnapshot(trained, mask *onnx.Tensor) *Snapshot {
-	snap := &Snapshot{Trained: trained, Slots: map[string]*onnx.Tensor{}, Mask: mask}
-	for _, name := range s.Slots {
-		snap.Slots[name] = onnx.NewTensor(onnx.Float, s.Packing.Len())
-	}
-	return snap
-}
-
-// Run continues from a snapshot until steps have been taken altogether, or ctx ends. It gives the state it reached; with a
-// canceled context together with the context's error, so that the caller can save it. save, when not nil, is called with the
-// state after every multiple of every steps.
+// Run continues from a snapshot until steps have been taken altogether, or ctx ends. It gives the state it reached, also
+// together with an error (the context's when it ended), so that the caller can save it; only when training diverged, or never
+// began, it gives back from. save, when not nil, is called with the state after every multiple of every steps.
 func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save func(*Snapshot) error) (*Snapshot, error) {
 	data, err := l.Step.Model.Encode()
 	if err != nil {
@@ -67,58 +55,63 @@ func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save
 		return from, fmt.Errorf("train: %w", err)
 	}
 	defer r.state.Close()
-	for step := from.Steps + 1; step <= steps; step++ {
-		if err := r.step(ctx, step); err != nil {
-			if ctx.Err() == nil {
-				return from, err
-			}
-			reached, readErr := r.snapshot(step - 1)
-			return reached, errors.Join(ctx.Err(), readErr)
-		}
-		if save != nil && every > 0 && step%every == 0 && step < steps {
-			reached, err := r.snapshot(step)
-			if err == nil {
+	for r.taken < steps {
+		err := r.step(ctx)
+		if err == nil && save != nil && every > 0 && r.taken%every == 0 && r.taken < steps {
+			var reached *Snapshot
+			if reached, err = r.snapshot(); err == nil {
 				err = save(reached)
 			}
-			if err != nil {
-				return from, err
+		}
+		switch {
+		case errors.Is(err, ErrDiverged):
+			return from, err
+		case err != nil:
+			reached, readErr := r.snapshot()
+			if readErr != nil {
+				return from, errors.Join(err, readErr)
 			}
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
+			return reached, err
 		}
 	}
-	return r.snapshot(max(steps, from.Steps))
+	reached, err := r.snapshot()
+	if err != nil {
+		return from, err
+	}
+	return reached, nil
 }
 
 // run is one Run's state on the runtime.
 type run struct {
 	*Loop
 	state *runtime.State
+	taken int64 // steps that the state has behind it
 	mask  *onnx.Tensor
 	rate  *onnx.Tensor
 	count *onnx.Tensor
 }
 
 func (l *Loop) start(session *runtime.Session, from *Snapshot) (*run, error) {
-	initial := map[string]*onnx.Tensor{InputTrained: from.Trained}
-	links := []runtime.Link{{Output: InputTrained + next, Input: InputTrained}}
-	for _, name := range l.Step.Slots {
-		if from.Slots[name] == nil {
-			return nil, fmt.Errorf("the checkpoint has no slot %q: another optimizer made it", name)
-		}
-		initial[name] = from.Slots[name]
-		links = append(links, runtime.Link{Output: name + next, Input: name})
+	initial, links, err := l.Step.links(from)
+	if err != nil {
+		return nil, err
 	}
 	state, err := session.NewState(initial, links, OutputLoss, l.Step.Output)
 	if err != nil {
 		return nil, err
 	}
-	return &run{Loop: l, state: state, mask: from.Mask,
+	return &run{Loop: l, state: state, taken: from.Steps, mask: from.Mask,
 		rate: onnx.NewTensor(onnx.Float, 1), count: onnx.NewTensor(onnx.Int64, 1)}, nil
 }
 
-func (r *run) step(ctx context.Context, step int64) error {
+func (r *run) step(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	step := r.taken + 1
 	feeds := map[string]*onnx.Tensor{InputRate: r.rate, InputStep: r.count}
 	r.rate.Float32s()[0] = float32(r.Rate(step))
 	r.count.Int64s()[0] = step
@@ -131,8 +124,9 @@ func (r *run) step(ctx context.Context, step int64) error {
 	if err := r.state.Step(ctx, feeds); err != nil {
 		return fmt.Errorf("train: step %d: %w", step, err)
 	}
+	r.taken = step
 	loss := float64(r.state.Output(OutputLoss).Float32s()[0])
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+	if diverged(loss) {
 		return fmt.Errorf("train: step %d: %w", step, ErrDiverged)
 	}
 	if r.Each == nil {
@@ -141,17 +135,16 @@ func (r *run) step(ctx context.Context, step int64) error {
 	return r.Each(Progress{Step: step, Loss: loss, Output: r.state.Output(r.Step.Output)})
 }
 
-// snapshot copies the state out of the runtime.
-func (r *run) snapshot(steps int64) (*Snapshot, error) {
-	s := &Snapshot{Steps: steps, Slots: map[string]*onnx.Tensor{}, Mask: r.mask}
-	var err error
-	if s.Trained, err = r.state.Read(InputTrained); err != nil {
-		return nil, err
+// snapshot copies the state out of the runtime. Parameters that are no numbers any more are ErrDiverged: the loss would tell
+// a step later, when they have been saved.
+func (r *run) snapshot() (*Snapshot, error) {
+	s, err := r.Step.gather(r.state, r.taken)
+	if err != nil {
+		return nil, fmt.Errorf("train: step %d: %w", r.taken, err)
 	}
-	for _, name := range r.Step.Slots {
-		if s.Slots[name], err = r.state.Read(name); err != nil {
-			return nil, err
-		}
+	if !s.Finite() {
+		return nil, fmt.Errorf("train: step %d: %w", r.taken, ErrDiverged)
 	}
+	s.Mask = r.mask
 	return s, nil
 }

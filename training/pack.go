@@ -2,8 +2,10 @@ package training
 
 import (
 	"fmt"
+	"slices"
 
 	"graft/onnx"
+	"graft/onnx/limits"
 	"graft/onnx/op"
 )
 
@@ -27,8 +29,11 @@ func NewPacking(values []*onnx.Value) (*Packing, error) {
 		if err != nil {
 			return nil, fmt.Errorf("pack %q: %w", v.Name, err)
 		}
-		p.names, p.dims = append(p.names, v.Name), append(p.dims, dims)
-		p.offsets = append(p.offsets, p.offsets[len(p.offsets)-1]+n)
+		end, ok := limits.AddInt(p.Len(), n)
+		if !ok {
+			return nil, fmt.Errorf("pack %q: the number of parameters overflows", v.Name)
+		}
+		p.names, p.dims, p.offsets = append(p.names, v.Name), append(p.dims, dims), append(p.offsets, end)
 	}
 	return p, nil
 }
@@ -44,15 +49,19 @@ func (p *Packing) Dims(i int) []int64 { return p.dims[i] }
 
 // Pack copies tensors into one vector, each found by its name.
 func (p *Packing) Pack(tensor func(name string) *onnx.Tensor) (*onnx.Tensor, error) {
-	flat := onnx.NewTensor(onnx.Float, p.Len())
-	for i, name := range p.names {
+	tensors := make([]*onnx.Tensor, len(p.names))
+	for i, name := range p.names { // all of them before memory is asked for
 		t := tensor(name)
 		if t == nil {
 			return nil, fmt.Errorf("pack %q: no such tensor", name)
 		}
-		if t.DType != onnx.Float || t.Len() != p.offsets[i+1]-p.offsets[i] {
+		if t.DType != onnx.Float || !slices.Equal(t.Dims, p.dims[i]) || t.Check() != nil {
 			return nil, fmt.Errorf("pack %q: wants float %v, is %v", name, p.dims[i], t.Type())
 		}
+		tensors[i] = t
+	}
+	flat := onnx.NewTensor(onnx.Float, p.Len())
+	for i, t := range tensors {
 		copy(flat.Float32s()[p.offsets[i]:], t.Float32s())
 	}
 	return flat, nil
@@ -71,15 +80,35 @@ func (p *Packing) Unpack(flat *onnx.Tensor) []*onnx.Tensor {
 	return out
 }
 
+// pack joins values of the tensors' shapes into a packed value, inside a graph.
+func (p *Packing) pack(b *op.Builder, values []*onnx.Value) *onnx.Value {
+	parts := make([]*onnx.Value, len(values))
+	for i, v := range values {
+		parts[i] = v
+		if len(p.dims[i]) != 1 {
+			parts[i] = b.Reshape(v, -1)
+		}
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return b.Concat(0, parts...)
+}
+
 // unpack cuts a packed value into values of the tensors' shapes, inside a graph.
 func (p *Packing) unpack(b *op.Builder, flat *onnx.Value) []*onnx.Value {
 	sizes := make([]int64, len(p.names))
 	for i := range sizes {
 		sizes[i] = p.offsets[i+1] - p.offsets[i]
 	}
-	parts := b.Split(flat, 0, sizes...)
+	parts := []*onnx.Value{flat}
+	if len(sizes) > 1 {
+		parts = b.Split(flat, 0, sizes...)
+	}
 	for i := range parts {
-		parts[i] = b.Reshape(parts[i], p.dims[i]...)
+		if len(p.dims[i]) != 1 {
+			parts[i] = b.Reshape(parts[i], p.dims[i]...)
+		}
 	}
 	return parts
 }

@@ -3,6 +3,7 @@ package training
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"graft/onnx"
 	"graft/onnx/op"
@@ -45,6 +46,12 @@ type Step struct {
 	Slots   []string // inputs that start at zero: "momentum0", ...
 	Output  string   // the network's output that the loss reads
 	Masked  bool
+	// Named says that the graph takes every parameter and slot by its name ("w", "w.momentum0") and not packed.
+	Named bool
+	// Buffers are what a step carries to the next without an optimizer, by name: running means and variances. Float.
+	Buffers []*onnx.Value
+
+	fingerprint string
 }
 
 // NewStep builds the step that trains every float initializer of the model.
@@ -135,11 +142,15 @@ func (s *Step) update(b *op.Builder, o optim.Optimizer, trained, gradient *onnx.
 	return nil
 }
 
-// Parameters lists the float initializers of a graph that some node reads, in the file's order.
+// Parameters lists the float initializers of a graph that are learned (op.IsParameter), in the file's order. A bias of one
+// element behind a product counts too.
 func Parameters(g *onnx.Graph) []*onnx.Value {
 	var out []*onnx.Value
 	for _, v := range g.Initializers() {
-		if v.Const != nil && v.Const.DType == onnx.Float && v.NumUses() > 0 {
+		if v.Const == nil || v.Const.DType != onnx.Float {
+			continue
+		}
+		if op.IsParameter(v) || len(v.Const.Dims) > 0 && slices.ContainsFunc(v.Uses(), addsBias) {
 			out = append(out, v)
 		}
 	}

@@ -32,7 +32,7 @@ type Dir struct {
 	trash   string
 	force   bool
 	resumed bool
-	lock    *lock // nil when the Dir is done
+	lock    *atomicfile.Lock // nil when the Dir is done
 }
 
 // Create starts a fresh run that will replace the folder path, which may be missing or empty, or made by graft (it holds
@@ -65,9 +65,9 @@ func open(path string, force, resume bool) (d *Dir, err error) {
 		return nil, atomicfile.Wrap(path, err)
 	}
 	lockPath := filepath.Join(parent, "."+name+lockSuffix)
-	if d.lock, err = acquire(lockPath); err != nil {
-		if errors.Is(err, ErrInUse) {
-			return nil, fmt.Errorf("output folder %s: %w", path, err)
+	if d.lock, err = atomicfile.TryLock(lockPath); err != nil {
+		if errors.Is(err, atomicfile.ErrLocked) {
+			return nil, fmt.Errorf("output folder %s: %w", path, ErrInUse)
 		}
 		return nil, atomicfile.Wrap(path, err)
 	}
@@ -185,7 +185,7 @@ func (d *Dir) Abort() error {
 }
 
 func (d *Dir) release() error {
-	err := d.lock.release()
+	err := d.lock.Release()
 	d.lock = nil
 	return err
 }

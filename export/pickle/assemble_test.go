@@ -14,7 +14,6 @@ import (
 
 // The tests write pickles by hand, from these pieces.
 
-func le16(n int) string { return string(binary.LittleEndian.AppendUint16(nil, uint16(n))) }
 func le32(n int) string { return string(binary.LittleEndian.AppendUint32(nil, uint32(n))) }
 func le64(n uint64) string {
 	return string(binary.LittleEndian.AppendUint64(nil, n))

@@ -422,6 +422,7 @@ func TestHostileCost(t *testing.T) {
 		read(b) // either verdict
 		elapsed := time.Since(start)
 		runtime.ReadMemStats(&after)
+		t.Logf("%s: %v", name, elapsed)
 		if grown := after.Sys - before.Sys; elapsed > time.Second || grown > uint64(64<<20+4*len(b)) {
 			t.Errorf("%s: %v, %d bytes of memory for a file of %d", name, elapsed, grown, len(b))
 		}

@@ -62,6 +62,9 @@ func InFile(file string, err error) error {
 			return err
 		}
 		c := *in
+		if err != error(in) { // what was said around it is kept
+			c = InputError{Reason: err.Error()}
+		}
 		c.File = printable(file)
 		return &c
 	}

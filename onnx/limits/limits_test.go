@@ -126,7 +126,8 @@ func TestBudgetAndDepth(t *testing.T) {
 		t.Error("a negative amount")
 	}
 	d := NewDepth(2)
-	if d.Enter("x") != nil || d.Enter("x") != nil || d.Enter("x") == nil {
+	first, second, third := d.Enter("x"), d.Enter("x"), d.Enter("x")
+	if first != nil || second != nil || third == nil {
 		t.Error("depth is not its limit")
 	}
 	if d.Leave(); d.Enter("x") != nil {
@@ -145,6 +146,9 @@ func TestInputError(t *testing.T) {
 		t.Error(in)
 	}
 	if err := InFile("größe.onnx", io.ErrClosedPipe); err.Error() != "größe.onnx: io: read/write on closed pipe" || !errors.Is(err, io.ErrClosedPipe) {
+		t.Error(err)
+	}
+	if err := InFile("x", fmt.Errorf("read node: %w", Refuse("dims", "negative"))); err.Error() != "x: read node: dims: negative" || !errors.As(err, &in) {
 		t.Error(err)
 	}
 	if InFile("x", nil) != nil {

@@ -118,3 +118,46 @@ func inferCase(path string, values bool) (full bool, err error) {
 	}
 	return full, nil
 }
+
+// TestModelInference infers real exports whose types are forgotten and compares with what they recorded.
+func TestModelInference(t *testing.T) {
+	files, _ := filepath.Glob("../../../shared/data/onnx/*.onnx")
+	if len(files) == 0 { // a worktree beside the others
+		files, _ = filepath.Glob("../../../../shared/data/onnx/*.onnx")
+	}
+	if len(files) == 0 {
+		t.Skip("no models in ../shared/data/onnx")
+	}
+	for _, f := range files {
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			m, err := onnx.Load(f, onnx.LoadOptions{})
+			if err != nil {
+				t.Skip(err) // the reader's tests judge it
+			}
+			recorded := map[*onnx.Value]onnx.TensorType{}
+			for _, n := range m.Graph.Nodes() {
+				for _, o := range n.Outputs() {
+					if o != nil {
+						recorded[o], o.Type = o.Type, onnx.TensorType{}
+					}
+				}
+			}
+			err = InferGraph(m.Graph)
+			var missing *UnknownOperatorsError
+			if err != nil && !errors.As(err, &missing) {
+				t.Fatal(err)
+			}
+			for o, was := range recorded {
+				if _, err := mergeTypes(o.Type, was); err != nil {
+					t.Errorf("%v: inferred %v, recorded %v", o.Producer(), o.Type, was)
+				}
+				if missing == nil && !o.Type.Shape.Ranked() {
+					t.Errorf("%v: rank unknown, recorded %v", o.Producer(), was)
+				}
+			}
+			if missing != nil {
+				t.Log(missing)
+			}
+		})
+	}
+}

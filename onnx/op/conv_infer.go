@@ -13,54 +13,55 @@ var conv = []Schema{
 	row("ConvTranspose", 7, 2, 3, floats22, inferConvTranspose, append([]string{"output_padding", "output_shape"}, convAttributes...)...),
 }
 
-// convOperands checks what both convolutions ask of x, the weight and the bias, and gives the window. outChannels is the
-// axis of the weight with the output channels of one group or of all. A nil window: a rank is unknown.
-func convOperands(n *onnx.Node) (d onnx.DataType, a ConvAttrs, w *window, err error) {
-	if d, err = sameTypes(n, 0, n.NumInputs()); err != nil {
-		return d, a, nil, err
-	}
-	x, k := shapeOf(n, 0), shapeOf(n, 1)
+// convOperands checks what convolutions ask of x and the weight, and gives the window; a nil one: a rank is unknown.
+func convOperands(n *onnx.Node, x, k onnx.Shape) (a ConvAttrs, w *window, err error) {
 	if x.Ranked() && len(x) < 3 {
-		return d, a, nil, fmt.Errorf("input has rank %d, wants 3 or more", len(x))
+		return a, nil, fmt.Errorf("input has rank %d, wants 3 or more", len(x))
 	}
 	if x.Ranked() && k.Ranked() && len(x) != len(k) {
-		return d, a, nil, fmt.Errorf("weight has rank %d, input has rank %d", len(k), len(x))
+		return a, nil, fmt.Errorf("weight has rank %d, input has rank %d", len(k), len(x))
 	}
 	if !x.Ranked() || !k.Ranked() {
-		return d, a, nil, nil
+		return a, nil, nil
 	}
 	spatial := len(x) - 2
 	a = ConvAttrsOf(n, spatial)
 	if a.Group < 1 || a.Group > maxParam {
-		return d, a, nil, fmt.Errorf("group %d is not possible", a.Group)
+		return a, nil, fmt.Errorf("group %d is not possible", a.Group)
 	}
 	w = &window{kernel: k[2:].Clone(), strides: a.Strides, pads: a.Pads, dilations: a.Dilations, autoPad: a.AutoPad}
 	if a.Kernel != nil {
 		if len(a.Kernel) != spatial {
-			return d, a, nil, fmt.Errorf("kernel_shape has %d entries, wants %d", len(a.Kernel), spatial)
+			return a, nil, fmt.Errorf("kernel_shape has %d entries, wants %d", len(a.Kernel), spatial)
 		}
 		for i, s := range a.Kernel {
 			if k[i+2].Known() && k[i+2].Size != s {
-				return d, a, nil, fmt.Errorf("kernel_shape %v contradicts the weight %v", a.Kernel, k)
+				return a, nil, fmt.Errorf("kernel_shape %v contradicts the weight %v", a.Kernel, k)
 			}
 			if s < 1 {
-				return d, a, nil, fmt.Errorf("kernel size %d is not possible", s)
+				return a, nil, fmt.Errorf("kernel size %d is not possible", s)
 			}
 			w.kernel[i] = size(s)
 		}
 	}
-	return d, a, w, w.check(spatial)
+	return a, w, w.check(spatial)
 }
 
 func inferConv(n *onnx.Node) ([]onnx.TensorType, error) {
-	d, a, w, err := convOperands(n)
+	d, err := sameTypes(n, 0, n.NumInputs())
 	if err != nil {
 		return nil, err
 	}
-	if w == nil {
-		return one(d, nil), nil
+	s, err := convShape(n, shapeOf(n, 0), shapeOf(n, 1), shapeOf(n, 2))
+	return one(d, s), err
+}
+
+// convShape is the shape of the convolution of x with the weight k and a bias, whose shape may be unknown.
+func convShape(n *onnx.Node, x, k, bias onnx.Shape) (onnx.Shape, error) {
+	a, w, err := convOperands(n, x, k)
+	if err != nil || w == nil {
+		return nil, err
 	}
-	x, k := shapeOf(n, 0), shapeOf(n, 1)
 	if x[1].Known() && k[1].Known() {
 		if want, ok := mul(k[1].Size, a.Group); !ok || want != x[1].Size {
 			return nil, fmt.Errorf("weight wants %d input channels, input has %d", want, x[1].Size)
@@ -69,15 +70,14 @@ func inferConv(n *onnx.Node) ([]onnx.TensorType, error) {
 	if k[0].Known() && k[0].Size%a.Group != 0 {
 		return nil, fmt.Errorf("%d output channels do not divide into %d groups", k[0].Size, a.Group)
 	}
-	if err := checkBias(n, k[0]); err != nil {
+	if err := checkBias(bias, k[0]); err != nil {
 		return nil, err
 	}
 	spatial, err := w.slideAll(x[2:])
-	return one(d, append(onnx.Shape{x[0], k[0]}, spatial...)), err
+	return append(onnx.Shape{x[0], k[0]}, spatial...), err
 }
 
-func checkBias(n *onnx.Node, channels onnx.Dim) error {
-	b := shapeOf(n, 2)
+func checkBias(b onnx.Shape, channels onnx.Dim) error {
 	if !b.Ranked() {
 		return nil
 	}
@@ -91,14 +91,15 @@ func checkBias(n *onnx.Node, channels onnx.Dim) error {
 }
 
 func inferConvTranspose(n *onnx.Node) ([]onnx.TensorType, error) {
-	d, a, w, err := convOperands(n)
+	d, err := sameTypes(n, 0, n.NumInputs())
 	if err != nil {
 		return nil, err
 	}
-	if w == nil {
-		return one(d, nil), nil
-	}
 	x, k := shapeOf(n, 0), shapeOf(n, 1)
+	a, w, err := convOperands(n, x, k)
+	if err != nil || w == nil {
+		return one(d, nil), err
+	}
 	if _, ok := mergeDim(x[1], k[0]); !ok {
 		return nil, fmt.Errorf("weight wants %v input channels, input has %v", k[0], x[1])
 	}
@@ -115,7 +116,7 @@ func inferConvTranspose(n *onnx.Node) ([]onnx.TensorType, error) {
 	} else if a.Group != 1 {
 		channels = onnx.UnknownDim
 	}
-	if err := checkBias(n, channels); err != nil {
+	if err := checkBias(shapeOf(n, 2), channels); err != nil {
 		return nil, err
 	}
 	spatial, err := w.spread(x[2:], a)

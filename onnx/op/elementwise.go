@@ -56,7 +56,7 @@ var elementwise = []Schema{
 	binaryRow("Mul", 7, arithmetic, broadcast),
 	binaryRow("Div", 7, arithmetic, broadcast),
 	binaryRow("Pow", 7, accepted{{7, floats}, {12, integers & signed & wide}, {13, bfloat}}, pow).lowest(powLowest),
-	binaryRow("Mod", 10, numbers13, broadcast, "fmod"),
+	binaryRow("Mod", 10, numbers13, mod, "fmod"),
 	row("Min", 8, 1, -1, extremum, broadcast),
 	row("Max", 8, 1, -1, extremum, broadcast),
 	row("Sum", 8, 1, -1, floats13, broadcast),
@@ -126,6 +126,15 @@ func castLowest(n *onnx.Node) int64 {
 	}
 	since, _ := castable.since(to)
 	return max(low, since)
+}
+
+// mod: floating-point types have only the remainder with the dividend's sign.
+func mod(n *onnx.Node) ([]onnx.TensorType, error) {
+	d := dtypeOf(n, 0)
+	if onnx.AttrOr(n, "fmod", int64(0)) == 0 && (floats | bfloat).has(d) {
+		return nil, fmt.Errorf("%v needs fmod = 1", d)
+	}
+	return broadcast(n)
 }
 
 // pow: the base's element type; the exponent may have another.

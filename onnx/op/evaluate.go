@@ -8,9 +8,9 @@ import (
 
 // Bounds of the evaluator: it is for the arithmetic of shapes, not for weights.
 const (
-	maxElements = 1024  // of one array
-	maxWork     = 16384 // elements made for one question
-	maxDepth    = 256   // nodes between a question and the constants that answer it
+	maxElements = 256  // of one array
+	maxWork     = 1024 // elements made for one question
+	maxDepth    = 256  // nodes between a question and the constants that answer it
 )
 
 // element is one entry of an array: a number, a dimension's symbol, or unknown.
@@ -103,7 +103,7 @@ func (e *evaluation) value(v *onnx.Value, depth int) *array {
 	e.memo[v] = nil // what a cycle asks
 	e.work--
 	a := e.compute(v, depth)
-	if a == nil {
+	if a == nil && e.work > 0 {
 		a = unknownArray(v.Type)
 	}
 	if a != nil {
@@ -149,7 +149,7 @@ func (e *evaluation) compute(v *onnx.Value, depth int) *array {
 			}
 		}
 	}
-	if len(in) == 0 || in[0] == nil {
+	if len(in) == 0 || in[0] == nil || e.work <= 0 {
 		return nil
 	}
 	return f(n, in, v.OutputIndex())

@@ -36,27 +36,6 @@ var evaluators = map[string]func(n *onnx.Node, in []*array, out int) *array{
 	"Expand": evalExpand, "ConstantOfShape": evalConstantOfShape, "Range": evalRange,
 }
 
-// both is v when x and y are known.
-func both(x, y element, v int64) element {
-	if x.known && y.known {
-		return number(v)
-	}
-	return element{}
-}
-
-// wrapped brings an element to the width of its type.
-func wrapped(d onnx.DataType, e element) element {
-	switch d {
-	case onnx.Int32:
-		e.i = int64(int32(e.i))
-	case onnx.Int16:
-		e.i = int64(int16(e.i))
-	case onnx.Float:
-		e.f = float64(float32(e.f))
-	}
-	return e
-}
-
 // mapped is an operator of one input; a symbol stays where the operator changes no natural number.
 func mapped(i func(int64) int64, f func(float64) float64) func(*onnx.Node, []*array, int) *array {
 	return func(n *onnx.Node, in []*array, _ int) *array {
@@ -115,7 +94,18 @@ func zipped(d onnx.DataType, x, y *array, f func(p, q element) element) *array {
 	if out == nil {
 		return nil
 	}
-	out.each(func(k int, at []int64) { out.elems[k] = f(x.at(at), y.at(at)) })
+	switch {
+	case len(x.elems) == len(out.elems) && len(y.elems) == len(out.elems):
+		for k := range out.elems {
+			out.elems[k] = f(x.elems[k], y.elems[k])
+		}
+	case len(x.elems) == len(out.elems) && len(y.elems) == 1:
+		for k := range out.elems {
+			out.elems[k] = f(x.elems[k], y.elems[0])
+		}
+	default:
+		out.each(func(k int, at []int64) { out.elems[k] = f(x.at(at), y.at(at)) })
+	}
 	return out
 }
 
@@ -145,99 +135,6 @@ func (a *array) at(place []int64) element {
 		k = k*n + i
 	}
 	return a.elems[k]
-}
-
-func (e element) is(float bool, v int64) bool {
-	if float {
-		return e.known && e.f == float64(v)
-	}
-	return e.known && e.i == v
-}
-
-func evalAdd(float bool, x, y element) element {
-	switch {
-	case x.known && y.known:
-		return element{known: true, i: x.i + y.i, f: x.f + y.f}
-	case x.is(float, 0):
-		return y
-	case y.is(float, 0):
-		return x
-	}
-	return element{}
-}
-
-func evalSub(float bool, x, y element) element {
-	switch {
-	case x.known && y.known:
-		return element{known: true, i: x.i - y.i, f: x.f - y.f}
-	case y.is(float, 0):
-		return x
-	case x.symbol != "" && x.symbol == y.symbol:
-		return number(0)
-	}
-	return element{}
-}
-
-func evalMul(float bool, x, y element) element {
-	switch {
-	case x.known && y.known:
-		return element{known: true, i: x.i * y.i, f: x.f * y.f}
-	case x.is(float, 1):
-		return y
-	case y.is(float, 1):
-		return x
-	case !float && (x.is(false, 0) || y.is(false, 0)):
-		return number(0)
-	}
-	return element{}
-}
-
-func evalDiv(float bool, x, y element) element {
-	switch {
-	case x.known && y.known && float:
-		return element{known: true, f: x.f / y.f}
-	case x.known && y.known && y.i != 0:
-		return number(x.i / y.i)
-	case y.is(float, 1):
-		return x
-	}
-	return element{}
-}
-
-// evalMod: the remainder has the divisor's sign.
-func evalMod(_ bool, x, y element) element {
-	if !x.known || !y.known || y.i == 0 {
-		return element{}
-	}
-	r := x.i % y.i
-	if r != 0 && (r < 0) != (y.i < 0) {
-		r += y.i
-	}
-	return number(r)
-}
-
-func evalMin(float bool, x, y element) element {
-	switch {
-	case x.known && y.known:
-		return element{known: true, i: min(x.i, y.i), f: min(x.f, y.f)}
-	case x.symbol != "" && x.symbol == y.symbol:
-		return x
-	}
-	return element{}
-}
-
-func evalMax(float bool, x, y element) element {
-	switch {
-	case x.known && y.known:
-		return element{known: true, i: max(x.i, y.i), f: max(x.f, y.f)}
-	case x.symbol != "" && x.symbol == y.symbol:
-		return x
-	case !float && x.symbol != "" && y.known && y.i <= 0: // dimensions are not negative
-		return x
-	case !float && y.symbol != "" && x.known && x.i <= 0:
-		return y
-	}
-	return element{}
 }
 
 // compared is a comparison. The half of an element that its type does not use is zero, so that f sees both halves.

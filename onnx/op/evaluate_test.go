@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"graft/onnx"
 )
@@ -130,5 +131,25 @@ func TestComputedOperands(t *testing.T) {
 		if got := c.v.Type.String(); got != c.want {
 			t.Errorf("%v: %s, want %s", c.v.Producer(), got, c.want)
 		}
+	}
+}
+
+// TestInferGraphCost: many nodes that ask for the same costly arithmetic do not take long.
+func TestInferGraphCost(t *testing.T) {
+	g := onnx.NewGraph("")
+	x := g.AddInput("x", parseType("float [2 512]"))
+	big := g.AddInitializer("", onnx.NewTensor(onnx.Int64, maxElements))
+	for range 100 {
+		big = g.Add("Add", []*onnx.Value{big, big}, 1).Output(0)
+	}
+	for range 3000 {
+		g.Add("Reshape", []*onnx.Value{x, big}, 1)
+	}
+	start := time.Now()
+	if err := InferGraph(g); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("%v", d)
 	}
 }

@@ -102,3 +102,17 @@ func TestInferNeverPanics(t *testing.T) {
 		}
 	})
 }
+
+// TestManyInputs: a node that lists an input of many dimensions very often is refused before rules look at it.
+func TestManyInputs(t *testing.T) {
+	g := onnx.NewGraph("")
+	x := g.AddInput("x", onnx.TensorType{DType: onnx.Float, Shape: unknownShape(maxRank)})
+	in := make([]*onnx.Value, 2000)
+	for i := range in {
+		in[i] = x
+	}
+	n := g.Add("Sum", in, 1)
+	if _, err := Infer(n); err == nil || err.Error() != "Sum: the inputs have more than 1048576 dimensions together" {
+		t.Errorf("error %v", err)
+	}
+}

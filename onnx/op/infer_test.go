@@ -96,6 +96,8 @@ func TestInferElementwise(t *testing.T) {
 		{op: "Sum", in: []any{"float [2 1]", "float [3]", "float []"}, want: "float [2 3]"},
 		{op: "Max", in: []any{"int8 [2]"}, want: "int8 [2]"},
 		{op: "Pow", in: []any{"float [2 1]", "int64 [3]"}, want: "float [2 3]"},
+		{op: "Mod", in: []any{"int32 [2]", "int32 []"}, want: "int32 [2]"},
+		{op: "Mod", in: []any{"float [2]", "float []"}, want: "error: Mod: float needs fmod = 1"},
 		{op: "Sqrt", in: []any{"int64 [2]"}, want: "error: Sqrt: does not take int64"},
 		{op: "Where", in: []any{"bool [2 1]", "float [3]", "float []"}, want: "float [2 3]"},
 		{op: "Where", in: []any{"int64 [2]", "float [2]", "float [2]"}, want: "error: Where: condition is int64, wants bool"},

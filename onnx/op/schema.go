@@ -30,7 +30,7 @@ type Schema struct {
 }
 
 // families lists the tables, one a file. An operator is one row in one of them.
-var families = [][]Schema{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize}
+var families = [][]Schema{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize, quantize, loss, recurrent, control}
 
 var table = func() map[string]*Schema {
 	t := map[string]*Schema{}
@@ -66,12 +66,19 @@ func Infer(n *onnx.Node) ([]onnx.TensorType, error) {
 
 // inferChecked applies the rule between bounds of rank and size on what goes in and what comes out.
 func (s *Schema) inferChecked(n *onnx.Node) ([]onnx.TensorType, error) {
+	dims := 0
 	for i := range n.NumInputs() {
-		if v := n.Input(i); v == nil {
+		v := n.Input(i)
+		if v == nil {
 			if i < s.MinIn {
 				return nil, fmt.Errorf("input %d is absent", i)
 			}
-		} else if err := checkType("input", v.Type); err != nil {
+			continue
+		}
+		if dims += len(v.Type.Shape); dims > maxDims {
+			return nil, fmt.Errorf("the inputs have more than %d dimensions together", maxDims)
+		}
+		if err := checkType("input", v.Type); err != nil {
 			return nil, err
 		}
 	}

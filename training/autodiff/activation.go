@@ -10,6 +10,18 @@ var activation = []row{
 	{op: "Softplus", grad: of(gradSoftplus)},
 	{op: "Softmax", grad: of(gradSoftmax)},
 	{op: "LogSoftmax", grad: of(gradLogSoftmax)},
+	{op: "Hardmax", zero: true},
+	{op: "Celu", none: later},
+	{op: "Dropout", none: later},
+	{op: "Elu", none: later},
+	{op: "Gelu", none: later},
+	{op: "HardSigmoid", none: later},
+	{op: "HardSwish", none: later},
+	{op: "Mish", none: later},
+	{op: "PRelu", none: later},
+	{op: "Selu", none: later},
+	{op: "Softsign", none: later},
+	{op: "ThresholdedRelu", none: later},
 }
 
 // y = max(x, 0): dx = dy where x > 0, else 0.

@@ -11,6 +11,7 @@ import (
 var conv = []row{
 	{op: "Conv", grad: gradConv},
 	{op: "ConvTranspose", grad: gradConvTranspose},
+	{op: "ConvInteger", none: integer},
 }
 
 // window is the geometry of a convolution: y[t] sees x[t*stride + i*dilation - begin] for the tap i.
@@ -116,18 +117,29 @@ func (b *Builder) sumChannels(d *onnx.Value) *onnx.Value {
 	return b.ReduceSum(d, false, axes...)
 }
 
-// convInput is the cotangent of a convolution's input. With stride 1 it is a convolution with the flipped weight, which
-// runtimes do faster than a transposed convolution.
+// directFrom is how many elements the columns of a transposed convolution may have before it is slower than a convolution
+// with the flipped weight. Measured on ONNX Runtime 1.28 with weights that are not constant: at 2.5 million (10 MB) the two
+// take as long; at a quarter of that the transposed convolution takes 0.5 to 0.8 of the time, at four times 1.3 to 1.6.
+const directFrom = 2_500_000
+
+// convInput is the cotangent of a convolution's input: the transposed convolution of dy by w, or with stride 1 and much to
+// do the convolution with the flipped weight.
 func (b *Builder) convInput(dy, w *onnx.Value, win window) *onnx.Value {
 	spatial := len(win.kernel)
 	begins, ends := make([]int64, spatial), make([]int64, spatial)
 	direct := win.group <= 1 && all(win.strides, 1)
+	columns := int64(1)
+	if c := w.Type.Shape[1]; c.Known() {
+		columns = c.Size
+	}
 	for i := range spatial {
+		columns *= win.kernel[i] * win.out[i]
 		begins[i] = win.span(i) - 1 - win.begins[i]
 		ends[i] = win.in[i] + win.begins[i] - win.out[i]
 		direct = direct && begins[i] >= 0 && ends[i] >= 0
 	}
-	if direct {
+	negative := slices.ContainsFunc(slices.Concat(win.begins, win.ends), func(p int64) bool { return p < 0 })
+	if direct && (columns > directFrom || negative || all(win.kernel, 1)) {
 		return b.Conv(dy, b.flipped(w, win), nil, op.ConvAttrs{Kernel: win.kernel, Dilations: win.dilations,
 			Pads: slices.Concat(begins, ends), Group: win.group})
 	}

@@ -16,6 +16,7 @@ var elementwise = []row{
 	{op: "Min", grad: gradExtreme},
 	{op: "Max", grad: gradExtreme},
 	{op: "Sum", grad: gradSum},
+	{op: "Mean", grad: gradMean},
 	{op: "Mod", grad: gradMod},
 	{op: "Neg", grad: of(gradNeg)},
 	{op: "Abs", grad: of(gradAbs)},
@@ -34,6 +35,21 @@ var elementwise = []row{
 	{op: "Floor", zero: true},
 	{op: "Ceil", zero: true},
 	{op: "Round", zero: true},
+	{op: "BitShift", zero: true},
+	{op: "BitwiseAnd", zero: true},
+	{op: "BitwiseNot", zero: true},
+	{op: "BitwiseOr", zero: true},
+	{op: "BitwiseXor", zero: true},
+	{op: "Acos", none: later},
+	{op: "Acosh", none: later},
+	{op: "Asin", none: later},
+	{op: "Asinh", none: later},
+	{op: "Atan", none: later},
+	{op: "Atanh", none: later},
+	{op: "Cosh", none: later},
+	{op: "Sinh", none: later},
+	{op: "Tan", none: later},
+	{op: "CastLike", none: later},
 }
 
 // y = a + b: da = dy, db = dy.
@@ -144,6 +160,12 @@ func gradSum(_ *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
 		out[i] = dy[0]
 	}
 	return out
+}
+
+// y = (x1 + x2 + ... + xk) / k: dxi = dy / k.
+func gradMean(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
+	part := b.Mul(dy[0], b.Scalar(dy[0], 1/float64(n.NumInputs())))
+	return gradSum(b, n, []*onnx.Value{part})
 }
 
 // y = a - b q with the whole quotient q = (a - y)/b: da = dy, db = -dy q.

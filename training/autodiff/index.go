@@ -9,6 +9,12 @@ var index = []row{
 	{op: "Range", none: "not differentiable: its length depends on its inputs"},
 	{op: "ConstantOfShape", zero: true},
 	{op: "Constant", zero: true},
+	{op: "NonZero", zero: true},
+	{op: "EyeLike", zero: true},
+	{op: "GatherND", none: later},
+	{op: "Scatter", none: later},
+	{op: "ScatterND", none: later},
+	{op: "OneHot", none: later},
 }
 
 // y = entries of x along an axis: dx = each entry's sum of dy.

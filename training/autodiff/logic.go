@@ -10,4 +10,7 @@ var logic = []row{
 	{op: "And", zero: true},
 	{op: "Or", zero: true},
 	{op: "Not", zero: true},
+	{op: "Xor", zero: true},
+	{op: "IsInf", zero: true},
+	{op: "IsNaN", zero: true},
 }

@@ -9,6 +9,8 @@ var matrix = []row{
 	{op: "MatMul", grad: gradMatMul},
 	{op: "Gemm", grad: gradGemm},
 	{op: "Transpose", grad: of(gradTranspose)},
+	{op: "Einsum", none: later},
+	{op: "MatMulInteger", none: integer},
 }
 
 // Y = A B over the last two dimensions: dA = dY B', dB = A' dY. A vector stands for a row (A) or a column (B).

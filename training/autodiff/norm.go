@@ -5,6 +5,11 @@ import "graft/onnx"
 var norm = []row{
 	{op: "InstanceNormalization", grad: gradInstanceNormalization},
 	{op: "BatchNormalization", grad: gradBatchNormalization},
+	{op: "GroupNormalization", none: later},
+	{op: "LayerNormalization", none: later},
+	{op: "LpNormalization", none: later},
+	{op: "LRN", none: later},
+	{op: "MeanVarianceNormalization", none: later},
 }
 
 // spatialAxes lists the axes of x from the third on.

@@ -9,6 +9,9 @@ var pool = []row{
 	{op: "AveragePool", grad: of(gradAveragePool)},
 	{op: "MaxPool", grad: gradMaxPool},
 	{op: "GlobalAveragePool", grad: of(gradGlobalAveragePool)},
+	{op: "GlobalMaxPool", none: later},
+	{op: "LpPool", none: later},
+	{op: "GlobalLpPool", none: later},
 }
 
 // y = the mean of x over all spatial axes: dx = dy / their size, everywhere.

@@ -1,13 +1,25 @@
 package autodiff
 
-import "graft/onnx"
-import "graft/onnx/op"
+import (
+	"graft/onnx"
+	"graft/onnx/op"
+)
 
 var reduce = []row{
 	{op: "ReduceSum", grad: of(gradReduceSum)},
 	{op: "ReduceMean", grad: of(gradReduceMean)},
 	{op: "ReduceSumSquare", grad: of(gradReduceSumSquare)},
 	{op: "ReduceMax", grad: of(gradReduceMax)},
+	{op: "ReduceMin", grad: of(gradReduceMax)},
+	{op: "ReduceL1", grad: of(gradReduceL1)},
+	{op: "ReduceL2", grad: of(gradReduceL2)},
+	{op: "ReduceLogSumExp", grad: of(gradReduceLogSumExp)},
+	{op: "ArgMax", zero: true},
+	{op: "ArgMin", zero: true},
+	{op: "ReduceLogSum", none: later},
+	{op: "ReduceProd", none: later},
+	{op: "CumSum", none: later},
+	{op: "TopK", none: later},
 }
 
 // reducedAxes lists the axes that a reduction removes, none for one that does nothing.
@@ -95,7 +107,7 @@ func gradReduceSumSquare(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	return b.Mul(n.Input(0), b.Mul(b.kept(n, dy, axes), b.Scalar(dy, 2)))
 }
 
-// y = max x: dy goes to the elements that equal y, in equal parts.
+// y = max x or min x: dy goes to the elements that equal y, in equal parts.
 func gradReduceMax(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	axes, ok := b.reducedAxes(n)
 	if !ok {
@@ -106,4 +118,31 @@ func gradReduceMax(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	}
 	hits := b.castLike(b.Equal(n.Input(0), b.kept(n, n.Output(0), axes)), dy)
 	return b.Mul(hits, b.Div(b.kept(n, dy, axes), b.ReduceSum(hits, true, axes...)))
+}
+
+// y = sum |x|: dx = dy sign x.
+func gradReduceL1(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	axes, ok := b.reducedAxes(n)
+	if !ok {
+		return nil
+	}
+	return b.Mul(b.Sign(n.Input(0)), b.kept(n, dy, axes))
+}
+
+// y = sqrt(sum x^2): dx = dy x / y.
+func gradReduceL2(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	axes, ok := b.reducedAxes(n)
+	if !ok {
+		return nil
+	}
+	return b.Mul(n.Input(0), b.kept(n, b.Div(dy, n.Output(0)), axes))
+}
+
+// y = log sum exp x: dx = dy exp(x - y).
+func gradReduceLogSumExp(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	axes, ok := b.reducedAxes(n)
+	if !ok {
+		return nil
+	}
+	return b.Mul(b.Exp(b.Sub(n.Input(0), b.kept(n, n.Output(0), axes))), b.kept(n, dy, axes))
 }

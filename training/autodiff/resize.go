@@ -9,6 +9,7 @@ import (
 
 var resize = []row{
 	{op: "Resize", grad: of(gradResize)},
+	{op: "Upsample", none: "no rule: upgrade the model, Resize has one"},
 }
 
 // y = x interpolated, along each axis by a matrix: dx = dy by the transposed matrices. Whole factors of nearest

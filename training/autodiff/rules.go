@@ -27,7 +27,7 @@ type row struct {
 	none string
 }
 
-var families = [][]row{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize}
+var families = [][]row{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize, quantize, losses, recurrent, flow}
 
 var rules = func() map[string]row {
 	t := map[string]row{}

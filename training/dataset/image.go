@@ -54,6 +54,13 @@ func (m *Image) RGB() *Image {
 	return &c
 }
 
+// WithPix is the image of m's size, channels, depth and alpha whose colour planes are pix, which is not copied.
+func (m *Image) WithPix(pix []float32) (*Image, error) {
+	c := *m
+	c.Pix, c.Alpha = pix, slices.Clone(m.Alpha)
+	return &c, c.Check()
+}
+
 // Tensor is a copy of the colour planes, float [1,C,H,W]. Alpha is left out.
 func (m *Image) Tensor() *onnx.Tensor {
 	return onnx.FromSlice(m.Pix, 1, int64(m.Channels), int64(m.Height), int64(m.Width))

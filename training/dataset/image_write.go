@@ -6,6 +6,8 @@ import (
 	"image/color"
 	"image/png"
 	"io"
+
+	"graft/onnx/atomicfile"
 )
 
 // WritePNG writes m as a PNG of m.Depth bits a sample (8 unless it is 16): samples are clipped to [0,1] and rounded to
@@ -20,6 +22,11 @@ func WritePNG(w io.Writer, m *Image) error {
 		return fmt.Errorf("write PNG: %w", err)
 	}
 	return nil
+}
+
+// SavePNG is WritePNG to a file that is whole or not there.
+func SavePNG(path string, m *Image) error {
+	return atomicfile.Write(path, 0o666, func(w io.Writer) error { return WritePNG(w, m) })
 }
 
 // picture is m in the form that encodes to the smallest PNG without loss.

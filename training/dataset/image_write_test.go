@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image/png"
 	"math"
+	"path/filepath"
 	"testing"
 
 	"graft/onnx"
@@ -120,5 +121,33 @@ func TestTensorRoundTrip(t *testing.T) {
 		if _, err := FromTensor(bad); err == nil {
 			t.Errorf("%v was taken for an image", bad)
 		}
+	}
+}
+
+// A photo with alpha keeps it when its colour is replaced, and the file is there whole.
+func TestSaveWithOtherColour(t *testing.T) {
+	m := &Image{Width: 32, Height: 32, Channels: 3, Depth: 16, Pix: make([]float32, 3072), Alpha: make([]float32, 1024)}
+	m.Alpha[7] = 1
+	other := make([]float32, 3072)
+	other[5] = 1
+	r, err := m.WithPix(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "r.png")
+	if err := SavePNG(path, r); err != nil {
+		t.Fatal(err)
+	}
+	back, err := ReadImage(path)
+	if err != nil || back.Depth != 16 {
+		t.Fatal(err)
+	}
+	samePlane(t, other, back.Pix)
+	samePlane(t, m.Alpha, back.Alpha)
+	if _, err := m.WithPix(other[1:]); err == nil {
+		t.Error("too few samples were taken")
+	}
+	if err := SavePNG(filepath.Join(t.TempDir(), "x.png"), &Image{}); err == nil {
+		t.Error("an empty image was saved")
 	}
 }

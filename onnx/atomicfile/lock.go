@@ -1,18 +1,21 @@
-package outdir
+package atomicfile
 
 import (
 	"errors"
 	"os"
 )
 
-// lock is a locked file. The system unlocks it when the process dies, so that a killed run blocks nobody.
-type lock struct {
+// ErrLocked says that another process, or another part of this one, holds a lock.
+var ErrLocked = errors.New("is in use by another graft run")
+
+// Lock is a locked file. The system unlocks it when the process dies, so that a killed run blocks nobody.
+type Lock struct {
 	f    *os.File
 	path string
 }
 
-// acquire locks the file at path, made when missing, or gives ErrInUse.
-func acquire(path string) (*lock, error) {
+// TryLock locks the file at path, made when missing, or gives ErrLocked at once. Release removes the file.
+func TryLock(path string) (*Lock, error) {
 	for {
 		f, err := openLock(path)
 		if err != nil {
@@ -26,7 +29,7 @@ func acquire(path string) (*lock, error) {
 		held, herr := f.Stat()
 		named, nerr := os.Lstat(path)
 		if herr == nil && nerr == nil && os.SameFile(held, named) {
-			return &lock{f: f, path: path}, nil
+			return &Lock{f: f, path: path}, nil
 		}
 		if err := errors.Join(herr, f.Close()); err != nil {
 			return nil, err

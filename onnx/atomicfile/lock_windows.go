@@ -1,4 +1,4 @@
-package outdir
+package atomicfile
 
 import (
 	"errors"
@@ -12,25 +12,16 @@ func openLock(path string) (*os.File, error) { return os.OpenFile(path, os.O_RDW
 func lockFile(f *os.File) error {
 	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, new(windows.Overlapped))
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
-		return ErrInUse
+		return ErrLocked
 	}
 	return err
 }
 
-// release closes the file first: Windows removes no open file. When another run has opened it meanwhile, it stays.
-func (l *lock) release() error {
+// Release closes the file first: Windows removes no open file. When another run has opened it meanwhile, it stays.
+func (l *Lock) Release() error {
 	err := l.f.Close()
 	if rerr := os.Remove(l.path); rerr != nil && !errors.Is(rerr, windows.ERROR_SHARING_VIOLATION) && !os.IsNotExist(rerr) {
 		err = errors.Join(err, rerr)
 	}
 	return err
-}
-
-// syncFile opens for writing, which FlushFileBuffers asks for.
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package outdir
+package atomicfile
 
 import (
 	"errors"
@@ -20,22 +20,14 @@ func lockFile(f *os.File) error {
 		case err == nil:
 			return nil
 		case errors.Is(err, unix.EWOULDBLOCK):
-			return ErrInUse
+			return ErrLocked
 		case !errors.Is(err, unix.EINTR):
 			return err
 		}
 	}
 }
 
-// release removes the file while it is still locked, then unlocks it.
-func (l *lock) release() error {
+// Release removes the file while it is still locked, then unlocks it.
+func (l *Lock) Release() error {
 	return errors.Join(os.Remove(l.path), l.f.Close())
-}
-
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

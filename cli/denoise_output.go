@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"graft/export"
+	"graft/onnx"
+	"graft/runtime"
+	"graft/training/dataset"
+	"graft/training/oes"
+)
+
+// exportedModels are the model files of a run.
+type exportedModels struct {
+	compact, sparse []byte
+	bytesDense      int64
+	paramsCompact   int64
+	maxAbsDiff      float64
+	checks          []export.Check
+}
+
+// write fills the work folder.
+func (d *denoising) write(r *denoised) error {
+	if err := d.export(r); err != nil {
+		return err
+	}
+	d.summarize(r)
+	images, err := d.images(r)
+	if err != nil {
+		return err
+	}
+	summary, err := json.MarshalIndent(r.summary, "", "  ")
+	if err != nil {
+		return err
+	}
+	curves := d.figure()
+	chart, err := curves.PNG()
+	if err != nil {
+		return err
+	}
+	var page bytes.Buffer
+	if err := d.report(r, images, curves).Write(&page); err != nil {
+		return err
+	}
+	files := map[string][]byte{
+		"denoised.png": images["denoised"], "model.onnx": r.exported.compact, "model.sparse.onnx": r.exported.sparse,
+		"history.csv": d.history(), "psnr.png": chart, "report.html": page.Bytes(), "summary.json": append(summary, '\n'),
+	}
+	if err := r.mask.WriteFile(d.dir.File("mask.safetensors"), map[string]string{"producer": "graft " + readVersion().Version}); err != nil {
+		return err
+	}
+	if files["mask.safetensors"], err = os.ReadFile(d.dir.File("mask.safetensors")); err != nil {
+		return err
+	}
+	manifest := export.NewManifest(readVersion().Version)
+	manifest.Checks = r.exported.checks
+	manifest.Settings = map[string]any{"preset": d.Text("preset"), "seed": d.Common.Seed, "sparsity": r.summary.Sparsity}
+	for name, data := range files {
+		if err := d.dir.WriteFile(name, data); err != nil {
+			return err
+		}
+		manifest.Add(name, data)
+	}
+	if err := d.dropWork(); err != nil {
+		return err
+	}
+	data, err := manifest.Encode()
+	if err != nil {
+		return err
+	}
+	return d.dir.WriteFile(export.ManifestName, data)
+}
+
+// dropWork takes what only a resumed run needs out of the folder.
+func (d *denoising) dropWork() error {
+	work, err := filepath.Glob(d.dir.File("checkpoint-*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range append(work, d.dir.File(settingsFile)) {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// export makes the model files and runs each against the trained graph.
+func (d *denoising) export(r *denoised) error {
+	d.Progress().Stage("export", 0)
+	base := export.Deployment{Z: export.ZGenerate, Key: oes.ZKey(d.Common.Seed), Scale: oes.ZScale, Metadata: d.metadata(r)}
+	dense, err := base.Apply(d.problem.Network)
+	if err != nil {
+		return err
+	}
+	data, err := dense.Model.Encode()
+	if err != nil {
+		return err
+	}
+	e := &r.exported
+	e.bytesDense = int64(len(data))
+	base.Compact = true
+	feeds := map[string]*onnx.Tensor{d.problem.Network.Graph.Inputs()[0].Name: d.problem.Z}
+	for _, variant := range []struct {
+		file   string
+		sparse bool
+		to     *[]byte
+	}{{"model.onnx", false, &e.compact}, {"model.sparse.onnx", true, &e.sparse}} {
+		base.Sparse = variant.sparse
+		deployed, err := base.Apply(r.fit.Model)
+		if err != nil {
+			return err
+		}
+		diff, err := export.Verify(d.Context(), r.fit.Model, deployed.Model, feeds, export.Float32, d.session())
+		if err != nil {
+			return failed(fmt.Errorf("%s: %w", variant.file, err), "")
+		}
+		if *variant.to, err = deployed.Model.Encode(); err != nil {
+			return err
+		}
+		e.paramsCompact = deployed.Compaction.After
+		e.maxAbsDiff = max(e.maxAbsDiff, diff)
+		e.checks = append(e.checks, export.Check{File: variant.file, Precision: "fp32", MaxAbs: diff, Tolerance: export.Float32})
+	}
+	return nil
+}
+
+// metadata is the provenance that the model files carry.
+func (d *denoising) metadata(r *denoised) onnx.Metadata {
+	return onnx.Metadata{
+		{Key: "graft.version", Value: readVersion().Version},
+		{Key: "graft.method", Value: "Optimal Eye Surgeon, Sparse-DIP"},
+		{Key: "graft.seed", Value: fmt.Sprint(d.Common.Seed)},
+		{Key: "graft.preset", Value: d.Text("preset")},
+		{Key: "graft.sparsity", Value: fmt.Sprintf("%.6g", 1-float64(r.mask.Kept())/float64(r.mask.Total()))},
+		{Key: "graft.steps", Value: fmt.Sprint(d.steps)},
+		{Key: "graft.onnxruntime", Value: runtimeVersion(d.call)},
+	}
+}
+
+// images encodes the pictures of the run at the photo's size.
+func (d *denoising) images(r *denoised) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	put := func(name string, m *dataset.Image) error {
+		var b bytes.Buffer
+		err := dataset.WritePNG(&b, m)
+		out[name] = b.Bytes()
+		return err
+	}
+	drawn := func(name string, t *onnx.Tensor) error {
+		m, err := dataset.FromTensor(t)
+		if err != nil {
+			return err
+		}
+		region := d.problem.Region
+		if m, err = m.Crop(region.X, region.Y, region.Width, region.Height); err != nil {
+			return err
+		}
+		if m, err = d.photo.noisy.WithPix(m.Pix); err != nil {
+			return err
+		}
+		return put(name, m)
+	}
+	if err := put("noisy", d.photo.noisy); err != nil {
+		return nil, err
+	}
+	if d.photo.clean != nil {
+		if err := put("clean", d.photo.clean); err != nil {
+			return nil, err
+		}
+	}
+	if err := drawn("denoised", r.fit.Image); err != nil {
+		return nil, err
+	}
+	if err := drawn("mask only", r.masked); err != nil {
+		return nil, err
+	}
+	if r.dense != nil {
+		return out, drawn("dense", r.dense.Image)
+	}
+	return out, nil
+}
+
+// history is history.csv: stage, step, loss, psnr, seconds.
+func (d *denoising) history() []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	_ = w.Write([]string{"stage", "step", "loss", "psnr", "seconds"}) // a buffer takes everything
+	for _, c := range d.curves {
+		for _, s := range c.Samples {
+			psnr := ""
+			if s.PSNR != oes.NoPSNR {
+				psnr = strconv.FormatFloat(s.PSNR, 'f', 4, 64)
+			}
+			_ = w.Write([]string{c.Stage, fmt.Sprint(s.Step), strconv.FormatFloat(s.Loss, 'g', 7, 64), psnr, strconv.FormatFloat(s.Seconds, 'f', 2, 64)})
+		}
+	}
+	w.Flush()
+	return b.Bytes()
+}
+
+// runtimeVersion is the version of the ONNX Runtime that the verb runs on, "" when none is found.
+func runtimeVersion(c *call) string {
+	l, err := runtime.FindLibrary(c.runtimeOptions())
+	if err != nil {
+		return ""
+	}
+	return l.Version
+}

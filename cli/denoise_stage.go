@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"graft/masking"
+	"graft/onnx"
+	"graft/runtime"
+	"graft/training"
+	"graft/training/oes"
+)
+
+// saveEvery is how many steps lie between checkpoints.
+const saveEvery = 250
+
+// settingsFile records what a work folder was begun with.
+const settingsFile = "settings.json"
+
+// stage sets a stage of the run up: where it runs, how it shows, where its checkpoints go.
+func (d *denoising) stage(name, title string, steps int64) oes.Run {
+	d.Progress().Stage(title, int(steps))
+	return oes.Run{
+		Session:   d.session(),
+		SaveEvery: saveEvery,
+		Progress: func(step, _ int64, loss, psnr float64) {
+			postfix := fmt.Sprintf("loss %.4f", loss)
+			if psnr != oes.NoPSNR {
+				postfix += fmt.Sprintf(", PSNR %.2f dB", psnr)
+			}
+			d.Progress().Step(int(step), postfix)
+		},
+		Save: func(step *training.Step, snap *training.Snapshot, samples []oes.Sample) error {
+			return step.SaveCheckpoint(d.dir.File("checkpoint-"+name), snap, samples)
+		},
+		Resume: func(step *training.Step) (*training.Snapshot, []oes.Sample, error) {
+			var samples []oes.Sample
+			snap, err := step.LoadCheckpoint(d.dir.File("checkpoint-"+name), nil, &samples)
+			if errors.Is(err, training.ErrNoCheckpoint) {
+				return nil, nil, nil
+			}
+			return snap, samples, err
+		},
+	}
+}
+
+// session is where every model of the run runs.
+func (d *denoising) session() runtime.Options { return d.runtimeOptions() }
+
+// trouble gives a failed stage its exit code.
+func (d *denoising) trouble(err error) error {
+	if errors.Is(err, training.ErrDiverged) {
+		return failed(err, "try another --seed, or a lower --sparsity")
+	}
+	return err
+}
+
+// cutMask names the parts of a packed mask.
+func cutMask(p *training.Packing, keep []bool) (*masking.Set, error) {
+	dims := make([][]int64, len(p.Names()))
+	for i := range dims {
+		dims[i] = p.Dims(i)
+	}
+	return masking.FromFlat(p.Names(), dims, keep)
+}
+
+// packMask is the inverse of cutMask for a model's parameters.
+func packMask(m *onnx.Model, set *masking.Set) ([]bool, error) {
+	var names []string
+	for _, v := range training.Parameters(m.Graph) {
+		names = append(names, v.Name)
+	}
+	return set.Flat(names)
+}
+
+// sameSettings writes down what the run was begun with, or compares when it continues one.
+func (d *denoising) sameSettings() error {
+	now := map[string]string{
+		"photo": d.photo.hash, "noise": fmt.Sprint(d.Float("noise")), "size": fmt.Sprint(d.Int("size")),
+		"preset": d.Text("preset"), "sparsity": fmt.Sprint(d.sparsity), "seed": fmt.Sprint(d.Common.Seed), "mask": d.Text("mask"),
+	}
+	data, err := os.ReadFile(d.dir.File(settingsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		data, err := json.Marshal(now)
+		if err != nil {
+			return err
+		}
+		return d.dir.WriteFile(settingsFile, data)
+	}
+	if err != nil {
+		return err
+	}
+	var then map[string]string
+	if err := json.Unmarshal(data, &then); err != nil {
+		return refused(d.dir.File(settingsFile), errors.New("is not what graft wrote: start again without --resume"))
+	}
+	var differ []string
+	for name, value := range now {
+		if then[name] != value {
+			differ = append(differ, name)
+		}
+	}
+	slices.Sort(differ)
+	if len(differ) > 0 {
+		return refused(d.dir.Path(), fmt.Errorf("the run to resume was begun with another %s: start again without --resume", strings.Join(differ, ", ")))
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package training
+
+import (
+	"fmt"
+	"strings"
+
+	"graft/onnx"
+	"graft/onnx/op"
+)
+
+// form is one of the graphs made of a plan: the network with its parameters as inputs, and the loss.
+type form struct {
+	m       *onnx.Model
+	g       *onnx.Graph
+	b       *op.Builder
+	params  []*onnx.Value // inputs, in the plan's order
+	loss    *onnx.Value
+	outputs []*onnx.Value
+}
+
+// out makes v an output. What already goes by a name, or is an output, is passed through an Identity.
+func (f *form) out(v *onnx.Value, name string) {
+	if f.b.Err() != nil {
+		return
+	}
+	if v.Name != "" || v.Producer() == nil || f.g.IsOutput(v) {
+		v = f.b.Identity(v)
+	}
+	if f.b.Err() == nil {
+		f.g.AddOutput(v, name)
+	}
+}
+
+// form starts a graph. The training form has the loss of the logits as its output's place and norms by the batch; the other
+// is the file's with the loss.
+func (p *plan) form(train bool) (*form, error) {
+	m := p.base.Clone()
+	f := &form{m: m, g: m.Graph, b: op.NewBuilder(m.Graph)}
+	f.clearNames(p)
+	target := f.g.AddInput(p.target, p.targetType)
+	lifted := map[string]*onnx.Value{}
+	for _, v := range p.params {
+		in, err := lift(f.g, v.Name)
+		if err != nil {
+			return nil, err
+		}
+		f.params = append(f.params, in)
+	}
+	for _, v := range p.buffers {
+		in, err := lift(f.g, v.Name)
+		if err != nil {
+			return nil, err
+		}
+		lifted[v.Name] = in
+	}
+	moved, err := f.norms(lifted, train && !p.FrozenNorms)
+	if err != nil {
+		return nil, err
+	}
+	f.bypassDropout()
+	user := f.g.Outputs()
+	logits := user[p.outputIndex]
+	if p.softmax {
+		output := logits
+		if logits = behindIdentity(output).Producer().Input(0); train {
+			logits = f.rename(logits, output)
+			user[p.outputIndex] = logits
+		}
+	}
+	f.loss = p.Loss.Build(f.b, logits, target)
+	f.g.SetOutputs()
+	f.out(f.loss, OutputLoss)
+	if err := f.b.Err(); err != nil {
+		return nil, err
+	}
+	f.g.SetOutputs(append(f.g.Outputs(), user...)...)
+	if train {
+		for _, v := range p.buffers {
+			after := moved[v.Name]
+			if after == nil {
+				after = lifted[v.Name]
+			}
+			f.out(after, v.Name+next)
+		}
+	}
+	return f, f.b.Err()
+}
+
+// rename gives to v the name of an output that it takes the place of.
+func (f *form) rename(v, output *onnx.Value) *onnx.Value {
+	if v.Producer() == nil || f.g.IsOutput(v) {
+		v = f.b.Identity(v)
+	}
+	if f.b.Err() == nil {
+		v.Name, output.Name = output.Name, ""
+	}
+	return v
+}
+
+// clearNames takes the names that the form needs from values inside the network. Ports with such a name are the plan's to
+// refuse.
+func (f *form) clearNames(p *plan) {
+	for _, n := range f.g.Nodes() {
+		for _, o := range n.Outputs() {
+			if o != nil && !f.g.IsOutput(o) && p.reserved(o.Name) {
+				o.Name = ""
+			}
+		}
+	}
+}
+
+// lift makes the initializer of that name an input.
+func lift(g *onnx.Graph, name string) (*onnx.Value, error) {
+	for _, v := range g.Initializers() {
+		if v.Name != name {
+			continue
+		}
+		in := g.AddInput(name, v.Type)
+		if err := g.ReplaceUses(v, in); err != nil {
+			return nil, err
+		}
+		if g.IsInput(v) { // files of old have every initializer among the inputs
+			v.Const = nil
+			return in, g.RemoveInput(v)
+		}
+		return in, nil
+	}
+	return nil, fmt.Errorf("no initializer %q", name)
+}
+
+// finish completes the model: nothing unused, the lowest opset from 17 on, and checked.
+func (f *form) finish() (*onnx.Model, error) {
+	if err := f.b.Err(); err != nil {
+		return nil, err
+	}
+	f.g.RemoveUnused()
+	low, err := op.LowestOpset(f.g)
+	if err != nil {
+		return nil, err
+	}
+	low = max(low, 17)
+	f.m.SetOpset("", low)
+	f.m.IRVersion = irVersion(low)
+	f.g.AssignNames()
+	var wrong []string
+	for _, finding := range onnx.Check(f.m) {
+		if finding.Severity == onnx.Error && len(wrong) < 3 {
+			wrong = append(wrong, finding.String())
+		}
+	}
+	if wrong != nil {
+		return nil, fmt.Errorf("the model made is not valid: %s", strings.Join(wrong, "; "))
+	}
+	return f.m, nil
+}
+
+// irVersion is the version of the file format that came with an opset of 17 or more.
+func irVersion(opset int64) int64 {
+	switch {
+	case opset < 19:
+		return 8
+	case opset < 21:
+		return 9
+	case opset < 23:
+		return 10
+	case opset < 24:
+		return 11
+	case opset < 25:
+		return 12
+	}
+	return 13
+}

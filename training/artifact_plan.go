@@ -1,0 +1,275 @@
+package training
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"graft/onnx"
+	"graft/onnx/limits"
+	"graft/onnx/op"
+)
+
+// plan is what the forms of one set of artifacts have in common.
+type plan struct {
+	ArtifactConfig
+	base    *onnx.Model   // weights as initializers; parameters and buffers are among them
+	params  []*onnx.Value // of base, in the file's order
+	buffers []*onnx.Value // running statistics
+	frozen  []*onnx.Value // parameters that stay as they are
+	packing *Packing
+
+	output      string
+	outputIndex int
+	softmax     bool // the output is a Softmax or LogSoftmax that the training form is without
+	target      string
+	targetType  onnx.TensorType
+	notes       []string
+	names       map[string]bool // of inputs and outputs that the forms add
+}
+
+func newPlan(m *onnx.Model, c ArtifactConfig) (*plan, error) {
+	if m.Graph == nil {
+		return nil, errors.New("the model has no graph")
+	}
+	p := &plan{ArtifactConfig: c, base: m.Clone()}
+	g := p.base.Graph
+	if err := needsUpgrade(p.base); err != nil {
+		return nil, err
+	}
+	if err := p.nameConstants(); err != nil {
+		return nil, err
+	}
+	if err := op.InferGraph(g); err != nil {
+		return nil, err
+	}
+	if err := p.chooseOutput(); err != nil {
+		return nil, err
+	}
+	if err := p.chooseParameters(); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.packing, err = NewPacking(p.params); err != nil {
+		return nil, err
+	}
+	return p, p.checkNames()
+}
+
+// reshaped are the operators whose form before opset 13 the table does not speak of.
+var reshaped = []string{"Softmax", "LogSoftmax", "Hardmax", "Squeeze", "Unsqueeze", "ReduceSum", "Split", "Upsample"}
+
+// needsUpgrade refuses what has another meaning in the opset of the artifacts.
+func needsUpgrade(m *onnx.Model) error {
+	opset := m.Opset("")
+	if opset == 0 || opset >= 13 {
+		return nil
+	}
+	var found []string
+	for _, n := range m.Graph.Nodes() {
+		if s := op.Lookup(n.Op); n.Is(n.Op) && (slices.Contains(reshaped, n.Op) || s != nil && s.Since > opset) && !slices.Contains(found, n.Op) {
+			found = append(found, n.Op)
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	return limits.Refuse("opset", "%d, in which %s has another form: it wants 13 or more", opset, strings.Join(found, ", ")).
+		WithHint("convert it first: graft convert FILE --opset 17")
+}
+
+// nameConstants makes initializers of the weights that are Constant or ConstantOfShape nodes.
+func (p *plan) nameConstants() error {
+	g := p.base.Graph
+	g.AssignNames()
+	for _, n := range g.Nodes() {
+		v := n.Output(0)
+		if v == nil || g.IsOutput(v) || !slices.ContainsFunc(v.Uses(), func(u onnx.Use) bool { return op.IsWeightInput(u.Node, u.Index) || addsBias(u) }) {
+			continue
+		}
+		t, err := constantOf(n)
+		if err != nil {
+			return err
+		}
+		if t == nil || !t.DType.IsFloat() || len(t.Dims) == 0 {
+			continue
+		}
+		name := v.Name
+		v.Name = ""
+		if err := g.ReplaceUses(v, g.AddInitializer(name, t)); err != nil {
+			return err
+		}
+	}
+	g.RemoveUnused()
+	return nil
+}
+
+// addsBias reports whether a use is the addition of a bias to what a linear operator gives.
+func addsBias(u onnx.Use) bool {
+	if !u.Node.Is("Add") {
+		return false
+	}
+	other := u.Node.Input(1 - u.Index)
+	return other != nil && other.Producer() != nil && slices.Contains([]string{"MatMul", "Conv", "Gemm", "Einsum"}, other.Producer().Op)
+}
+
+// constantOf is the tensor of a Constant or ConstantOfShape node that holds a weight; nil for other nodes.
+func constantOf(n *onnx.Node) (*onnx.Tensor, error) {
+	if n.Is("Constant") {
+		return op.ConstantOf(n.Output(0)), nil
+	}
+	if !n.Is("ConstantOfShape") {
+		return nil, nil
+	}
+	dims, ok := op.ConstantInts(n.Input(0))
+	if !ok {
+		return nil, nil
+	}
+	const most = 1 << 28
+	if count, err := onnx.ElementCount(dims); err != nil || count > most {
+		return nil, fmt.Errorf("%v: a weight of shape %v: at most %d elements are made", n, dims, int64(most))
+	}
+	value := onnx.AttrOr(n, "value", onnx.FromSlice([]float32{0}))
+	if value.DType != onnx.Float || value.Check() != nil || value.Len() != 1 {
+		return nil, nil
+	}
+	t := onnx.NewTensor(onnx.Float, dims...)
+	if v := value.Float32s()[0]; v != 0 {
+		for i := range t.Float32s() {
+			t.Float32s()[i] = v
+		}
+	}
+	return t, nil
+}
+
+// chooseOutput finds the output that the loss reads, and what it is compared with.
+func (p *plan) chooseOutput() error {
+	outputs := p.base.Graph.Outputs()
+	if len(outputs) == 0 {
+		return errors.New("the model has no output")
+	}
+	names := make([]string, len(outputs))
+	for i, v := range outputs {
+		names[i] = v.Name
+	}
+	if p.Output != "" {
+		if p.outputIndex = slices.Index(names, p.Output); p.outputIndex < 0 {
+			return fmt.Errorf("no output %s: there are %s", limits.Name(p.Output), limits.Names(names, 10))
+		}
+	}
+	v := outputs[p.outputIndex]
+	p.output = v.Name
+	if v.Type.DType != onnx.Float {
+		return fmt.Errorf("output %s is %v, a loss reads float", limits.Name(v.Name), v.Type)
+	}
+	p.target, p.targetType = InputTarget, v.Type
+	if p.Loss.Name != "cross-entropy" {
+		return nil
+	}
+	p.target = InputLabels
+	p.targetType = onnx.TensorType{DType: onnx.Int64}
+	if s := v.Type.Shape; len(s) >= 2 {
+		p.targetType.Shape = slices.Concat(s[:1], s[2:])
+	}
+	if n := behindIdentity(v).Producer(); n != nil && (n.Is("Softmax") || n.Is("LogSoftmax")) {
+		axis := onnx.AttrOr(n, "axis", int64(-1))
+		if axis < 0 {
+			axis += int64(len(v.Type.Shape))
+		}
+		if axis != 1 {
+			return fmt.Errorf("output %s is a %s along axis %d, cross-entropy wants logits with the classes along axis 1", limits.Name(v.Name), n.Op, axis)
+		}
+		p.softmax = true
+		p.notes = append(p.notes, fmt.Sprintf("%s of output %s is taken off in the training and fused models: there it gives logits", n.Op, limits.Name(v.Name)))
+	}
+	return nil
+}
+
+// behindIdentity is the value that v passes on.
+func behindIdentity(v *onnx.Value) *onnx.Value {
+	for v.Producer() != nil && v.Producer().Is("Identity") {
+		v = v.Producer().Input(0)
+	}
+	return v
+}
+
+// chooseParameters sorts the float initializers into buffers, trained and frozen parameters.
+func (p *plan) chooseParameters() error {
+	g := p.base.Graph
+	isBuffer := map[*onnx.Value]bool{}
+	for _, n := range g.Nodes() {
+		if !n.Is("BatchNormalization") {
+			continue
+		}
+		for i := 3; i < 5; i++ {
+			if v := n.Input(i); v != nil && v.Const != nil && v.Const.DType == onnx.Float && !isBuffer[v] {
+				isBuffer[v] = true
+				p.buffers = append(p.buffers, v)
+			}
+		}
+	}
+	var names []string
+	for _, v := range Parameters(g) {
+		switch {
+		case isBuffer[v]:
+			continue
+		case matches(p.Train, v.Name, true) && !matches(p.Freeze, v.Name, false):
+			p.params = append(p.params, v)
+		default:
+			p.frozen = append(p.frozen, v)
+		}
+		names = append(names, v.Name)
+	}
+	switch {
+	case len(p.params) > 0:
+		return nil
+	case len(names) == 0:
+		return errors.New("the model has no trainable parameter: it has no float initializer that an operator learns")
+	}
+	return fmt.Errorf("no trainable parameter is left of %s", limits.Names(names, 8))
+}
+
+func matches(r *regexp.Regexp, name string, without bool) bool {
+	if r == nil {
+		return without
+	}
+	return r.MatchString(name)
+}
+
+// reserved reports whether the forms give that name to an input or output of theirs.
+func (p *plan) reserved(name string) bool { return p.names[name] }
+
+// checkNames gathers the names that the forms add and refuses models whose own ports have one of them.
+func (p *plan) checkNames() error {
+	p.names = map[string]bool{InputLazyReset: true, OutputLoss: true, InputRate: true, InputStep: true, p.target: true,
+		packedGradient: true, InputGradientMask: true}
+	taken := map[string]bool{}
+	g := p.base.Graph
+	for _, v := range slices.Concat(g.Inputs(), g.Outputs(), g.Initializers()) {
+		taken[v.Name] = true
+	}
+	for _, v := range p.params {
+		for _, suffix := range []string{gradient, accumulated, accumulatedOut, next} {
+			p.names[v.Name+suffix] = true
+		}
+		for _, slot := range p.Optimizer.Slots {
+			p.names[v.Name+"."+slot], p.names[v.Name+"."+slot+next] = true, true
+		}
+	}
+	for _, v := range p.buffers {
+		p.names[v.Name+next] = true
+	}
+	var both []string
+	for name := range p.names {
+		if taken[name] {
+			both = append(both, name)
+		}
+	}
+	if both != nil {
+		slices.Sort(both)
+		return fmt.Errorf("the model has inputs, outputs or weights called %s, which the training artifacts need: rename them", limits.Names(both, 5))
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+package training
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"graft/onnx"
+	"graft/onnx/op"
+	"graft/training/autodiff"
+	"graft/training/loss"
+	"graft/training/optim"
+)
+
+// Names of training artifacts' own inputs.
+const (
+	InputLabels    = "labels"          // int64 classes, in place of the target
+	InputLazyReset = "lazy_reset_grad" // bool[1]: true begins a new sum of gradients
+	gradient       = "_grad"
+	accumulated    = "_grad.accumulation.buffer"
+	accumulatedOut = "_grad.accumulation.out"
+	// packedGradient names the value of the fused model in which the gradients are packed.
+	packedGradient = "graft.packed_gradient"
+)
+
+// ArtifactConfig says what artifacts train and how.
+type ArtifactConfig struct {
+	Loss      loss.Loss
+	Optimizer optim.Optimizer
+	Output    string         // the output that the loss reads; empty: the first
+	Train     *regexp.Regexp // parameters to train; nil: all
+	Freeze    *regexp.Regexp // parameters among those to leave as they are; nil: none
+	// FrozenNorms keeps BatchNormalization at the running statistics of the file, which then stay as they are. Otherwise
+	// the training form takes the batch's and moves the running ones.
+	FrozenNorms bool
+}
+
+// Artifacts are the files that any ONNX Runtime can train a model with: graphs of standard operators, and what they start
+// from. Contract lists their inputs and outputs.
+type Artifacts struct {
+	Training  *onnx.Model // forward, backward, and the sum of gradients
+	Eval      *onnx.Model // forward with the loss
+	Optimizer *onnx.Model // the update alone
+	Fused     *Step       // forward, backward and update in one, every state by its name
+	Start     *Snapshot   // parameters as in the file, slots at zero
+	Contract  Contract
+}
+
+// NewArtifacts makes the artifacts of a model, which stays as it is.
+func NewArtifacts(m *onnx.Model, c ArtifactConfig) (*Artifacts, error) {
+	a, err := newArtifacts(m, c)
+	if err != nil {
+		return nil, fmt.Errorf("make training artifacts: %w", err)
+	}
+	return a, nil
+}
+
+func newArtifacts(m *onnx.Model, c ArtifactConfig) (*Artifacts, error) {
+	p, err := newPlan(m, c)
+	if err != nil {
+		return nil, err
+	}
+	a := &Artifacts{}
+	for _, make := range []func(*plan) error{a.makeTraining, a.makeEval, a.makeOptimizer, a.makeFused} {
+		if err := make(p); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.begin(p); err != nil {
+		return nil, err
+	}
+	return a, a.describe(p)
+}
+
+// begin gathers the state before the first step.
+func (a *Artifacts) begin(p *plan) error {
+	tensors := map[string]*onnx.Tensor{}
+	for _, v := range slices.Concat(p.params, p.buffers) {
+		tensors[v.Name] = v.Const
+	}
+	start, err := p.packing.Pack(func(name string) *onnx.Tensor { return tensors[name] })
+	if err != nil {
+		return err
+	}
+	a.Start = a.Fused.NewSnapshot(start, nil)
+	for _, v := range p.buffers {
+		if a.Start.Buffers == nil {
+			a.Start.Buffers = map[string]*onnx.Tensor{}
+		}
+		a.Start.Buffers[v.Name] = v.Const
+	}
+	return nil
+}
+
+func (a *Artifacts) makeTraining(p *plan) error {
+	f, err := p.form(true)
+	if err != nil {
+		return fmt.Errorf("training model: %w", err)
+	}
+	grads, err := f.gradients()
+	if err != nil {
+		return err
+	}
+	buffers := make([]*onnx.Value, len(f.params))
+	for i, v := range f.params {
+		buffers[i] = f.g.AddInput(v.Name+accumulated, v.Type)
+	}
+	reset := f.g.AddInput(InputLazyReset, onnx.TypeOf(onnx.Bool, 1))
+	for i, v := range f.params {
+		sum := f.b.Where(reset, grads[i], f.b.Add(buffers[i], grads[i])) // chosen, so that nothing of an old sum is left
+		f.out(sum, v.Name+accumulatedOut)
+	}
+	a.Training, err = f.finish()
+	return err
+}
+
+func (a *Artifacts) makeEval(p *plan) error {
+	f, err := p.form(false)
+	if err != nil {
+		return fmt.Errorf("eval model: %w", err)
+	}
+	a.Eval, err = f.finish()
+	return err
+}
+
+func (a *Artifacts) makeOptimizer(p *plan) error {
+	g := onnx.NewGraph("optimizer")
+	f := &form{g: g, b: op.NewBuilder(g), m: &onnx.Model{ProducerName: "graft", Graph: g}}
+	u := &update{plan: p, form: f}
+	u.scalars()
+	for _, v := range p.params {
+		u.params = append(u.params, g.AddInput(v.Name, v.Type))
+	}
+	for _, v := range p.params {
+		u.grads = append(u.grads, g.AddInput(v.Name+gradient, v.Type))
+	}
+	u.slots()
+	u.add()
+	var err error
+	a.Optimizer, err = f.finish()
+	return err
+}
+
+func (a *Artifacts) makeFused(p *plan) error {
+	f, err := p.form(true)
+	if err != nil {
+		return fmt.Errorf("fused model: %w", err)
+	}
+	u := &update{plan: p, form: f, params: f.params}
+	if u.grads, err = f.gradients(); err != nil {
+		return err
+	}
+	u.scalars()
+	u.slots()
+	u.add()
+	m, err := f.finish()
+	if err != nil {
+		return err
+	}
+	a.Fused = &Step{Model: m, Packing: p.packing, Slots: p.Optimizer.Slots, Output: p.output, Named: true, Buffers: p.buffers}
+	return nil
+}
+
+// gradients differentiates the loss with respect to every parameter.
+func (f *form) gradients() ([]*onnx.Value, error) {
+	if err := f.b.Err(); err != nil {
+		return nil, err
+	}
+	return autodiff.Gradients(f.g, f.loss, f.params)
+}
+
+// update is the optimizer's part of a graph. Inside all tensors are one vector each.
+type update struct {
+	*plan
+	*form
+	params, grads []*onnx.Value
+	rate, count   *onnx.Value
+	state         [][]*onnx.Value // by slot, then by parameter
+}
+
+func (u *update) scalars() {
+	u.rate = u.g.AddInput(InputRate, onnx.TypeOf(onnx.Float, 1))
+	u.count = u.g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+}
+
+func (u *update) slots() {
+	for _, slot := range u.Optimizer.Slots {
+		var of []*onnx.Value
+		for _, v := range u.plan.params {
+			of = append(of, u.g.AddInput(v.Name+"."+slot, v.Type))
+		}
+		u.state = append(u.state, of)
+	}
+}
+
+func (u *update) add() {
+	packedSlots := make([]*onnx.Value, len(u.state))
+	for i, of := range u.state {
+		packedSlots[i] = u.packing.pack(u.b, of)
+	}
+	packed := u.packing.pack(u.b, u.grads)
+	if len(u.grads) == 1 { // what is not joined may have a name of its own
+		packed = u.b.Identity(packed)
+	}
+	u.b.Named(packed, packedGradient)
+	after, slotsAfter := u.Optimizer.Update(u.b, u.packing.pack(u.b, u.params), packed, packedSlots, u.rate, u.count)
+	out := func(v *onnx.Value, suffix string) {
+		for i, part := range u.packing.unpack(u.b, v) {
+			u.out(part, u.plan.params[i].Name+suffix+next)
+		}
+	}
+	out(after, "")
+	for i, v := range slotsAfter {
+		out(v, "."+u.Optimizer.Slots[i])
+	}
+}
+
+// MaskGradient makes a named step multiply its gradient with the mask of the snapshot, packed, zeros and ones.
+func (s *Step) MaskGradient() error {
+	if s.Masked {
+		return nil
+	}
+	if _, err := s.Fingerprint(); err != nil { // of the step without: a mask may come later
+		return err
+	}
+	g := s.Model.Graph
+	v := g.Lookup(packedGradient)
+	if v == nil || v.Producer() == nil {
+		return errors.New("mask the gradient: the fused model has no value " + packedGradient + ": make the artifacts again")
+	}
+	uses := v.Uses()
+	b := op.NewBuilder(g)
+	masked := b.Mul(v, g.AddInput(InputGradientMask, onnx.TypeOf(onnx.Float, s.Packing.Len())))
+	if err := b.Err(); err != nil {
+		return fmt.Errorf("mask the gradient: %w", err)
+	}
+	for _, u := range uses {
+		u.Node.SetInput(u.Index, masked)
+	}
+	s.Masked = true
+	return nil
+}

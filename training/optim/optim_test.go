@@ -1,0 +1,173 @@
+package optim_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"graft/onnx"
+	"graft/onnx/op"
+	"graft/runtime"
+	"graft/runtime/runtimetest"
+	"graft/training/optim"
+)
+
+// PyTorch's single-tensor updates, in float64: next p from p, g and the state, which they change.
+type reference func(p, g float64, state []float64, lr float64, t int) float64
+
+func sgd(momentum float64, nesterov bool, decay float64) reference {
+	return func(p, g float64, state []float64, lr float64, _ int) float64 {
+		g += decay * p
+		if momentum == 0 {
+			return p - lr*g
+		}
+		state[0] = momentum*state[0] + g
+		if nesterov {
+			return p - lr*(g+momentum*state[0])
+		}
+		return p - lr*state[0]
+	}
+}
+
+func adam(b1, b2, epsilon, decay float64, decoupled bool) reference {
+	return func(p, g float64, state []float64, lr float64, t int) float64 {
+		if decoupled {
+			p *= 1 - lr*decay
+		} else {
+			g += decay * p
+		}
+		state[0] += (1 - b1) * (g - state[0])
+		state[1] = b2*state[1] + (1-b2)*g*g
+		c1, c2 := 1-math.Pow(b1, float64(t)), 1-math.Pow(b2, float64(t))
+		return p - lr/c1*state[0]/(math.Sqrt(state[1])/math.Sqrt(c2)+epsilon)
+	}
+}
+
+func TestUpdates(t *testing.T) {
+	for i, c := range []struct {
+		o    optim.Optimizer
+		want reference
+	}{
+		{optim.SGD(optim.SGDConfig{}), sgd(0, false, 0)},
+		{optim.SGD(optim.SGDConfig{WeightDecay: 0.1}), sgd(0, false, 0.1)},
+		{optim.SGD(optim.SGDConfig{Momentum: 0.9}), sgd(0.9, false, 0)},
+		{optim.SGD(optim.SGDConfig{Momentum: 0.9, Nesterov: true, WeightDecay: 0.01}), sgd(0.9, true, 0.01)},
+		{optim.Adam(optim.AdamConfig{}), adam(0.9, 0.999, 1e-8, 0, false)},
+		{optim.Adam(optim.AdamConfig{Beta1: 0.8, Beta2: 0.99, Epsilon: 1e-3, WeightDecay: 0.1}), adam(0.8, 0.99, 1e-3, 0.1, false)},
+		{optim.AdamW(optim.AdamConfig{WeightDecay: 0.1}), adam(0.9, 0.999, 1e-8, 0.1, true)},
+	} {
+		t.Run(fmt.Sprint(i, c.o.Name), func(t *testing.T) {
+			for _, d := range []onnx.DataType{onnx.Float, onnx.Double} {
+				run(t, c.o, c.want, d)
+			}
+		})
+	}
+}
+
+func run(t *testing.T, o optim.Optimizer, want reference, d onnx.DataType) {
+	t.Helper()
+	const n = 5
+	g := onnx.NewGraph("step")
+	p, grad := g.AddInput("p", onnx.TypeOf(d, n)), g.AddInput("g", onnx.TypeOf(d, n))
+	rate, step := g.AddInput("rate", onnx.TypeOf(onnx.Float, 1)), g.AddInput("step", onnx.TypeOf(onnx.Int64, 1))
+	var slots []*onnx.Value
+	for _, s := range o.Slots {
+		slots = append(slots, g.AddInput(s, p.Type))
+	}
+	b := op.NewBuilder(g)
+	next, nextSlots := o.Update(b, p, grad, slots, rate, step)
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	if len(nextSlots) != len(o.Slots) {
+		t.Fatalf("%d next slots for %v", len(nextSlots), o.Slots)
+	}
+	g.AddOutput(next, "p.next")
+	for i, s := range nextSlots {
+		g.AddOutput(s, o.Slots[i]+".next")
+	}
+	data, err := (&onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := runtime.Open(data, runtimetest.Options(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+
+	set := func(v []float64) *onnx.Tensor {
+		if d == onnx.Double {
+			return onnx.FromSlice(v)
+		}
+		out := onnx.NewTensor(d, int64(len(v)))
+		for i, x := range v {
+			out.Float32s()[i] = float32(x)
+		}
+		return out
+	}
+	at := func(t *onnx.Tensor, i int) float64 {
+		if d == onnx.Double {
+			return onnx.View[float64](t)[i]
+		}
+		return float64(t.Float32s()[i])
+	}
+	const lr = 0.015625 // exact in float32
+	ps := []float64{1, -2, 0.5, 0, 3}
+	state := make([][]float64, n)
+	for i := range state {
+		state[i] = make([]float64, 2)
+	}
+	feeds := map[string]*onnx.Tensor{"p": set(ps), "rate": onnx.FromSlice([]float32{lr})}
+	for _, s := range o.Slots {
+		feeds[s] = set(make([]float64, n))
+	}
+	tolerance := 2e-6
+	if d == onnx.Double {
+		tolerance = 1e-13
+	}
+	for k := 1; k <= 7; k++ {
+		gs := []float64{0.5, -0.125 * float64(k), 1e-4, 0, -8}
+		feeds["g"] = set(gs)
+		if o.Name != "sgd" {
+			feeds["step"] = onnx.FromSlice([]int64{int64(k)})
+		}
+		for _, in := range session.Inputs() {
+			if in.Name == "step" {
+				feeds["step"] = onnx.FromSlice([]int64{int64(k)})
+			}
+		}
+		out, err := session.Run(context.Background(), feeds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range ps {
+			ps[i] = want(ps[i], gs[i], state[i], lr, k)
+			if got := at(out["p.next"], i); math.Abs(got-ps[i]) > tolerance*(1+math.Abs(ps[i])) {
+				t.Errorf("%v, step %d: p[%d] is %v, want %v", d, k, i, got, ps[i])
+			}
+			for j, s := range o.Slots {
+				if got := at(out[s+".next"], i); math.Abs(got-state[i][j]) > tolerance*(1+math.Abs(state[i][j])) {
+					t.Errorf("%v, step %d: %s[%d] is %v, want %v", d, k, s, i, got, state[i][j])
+				}
+			}
+		}
+		feeds["p"] = out["p.next"]
+		for _, s := range o.Slots {
+			feeds[s] = out[s+".next"]
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	for _, o := range optim.Catalog {
+		if got, err := optim.Lookup(o.Name); err != nil || got.Name != o.Name {
+			t.Errorf("Lookup(%q) = %q, %v", o.Name, got.Name, err)
+		}
+	}
+	if _, err := optim.Lookup("magic"); err == nil || !strings.Contains(err.Error(), "sgd, adam, adamw") {
+		t.Errorf("error %v does not list the names", err)
+	}
+}
