@@ -8,6 +8,8 @@ var verbs = []verb{
 	checkVerb,
 	runVerb,
 	compareVerb,
+	pruneVerb,
+	runtimeVerb,
 	completionVerb,
 	denoiseVerb,
 	versionVerb,
