@@ -162,7 +162,7 @@ func tensorBytes(t *onnx.Tensor) (data []byte, ending string, err error) {
 
 func describeOutput(name string, t *onnx.Tensor) ranOutput {
 	o := ranOutput{Port: inspect.PortOf(&onnx.Value{Name: name, Type: t.Type()})}
-	values, ok := runtime.Reals(t)
+	values, ok := t.Reals()
 	if !ok || len(values) == 0 {
 		return o
 	}

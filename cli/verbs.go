@@ -10,6 +10,8 @@ var verbs = []verb{
 	compareVerb,
 	artifactsVerb,
 	trainVerb,
+	pruneVerb,
+	runtimeVerb,
 	completionVerb,
 	denoiseVerb,
 	versionVerb,

@@ -89,8 +89,8 @@ func difference(a, b *onnx.Tensor, tol Tolerance) Difference {
 	case a.DType == b.DType && bytes.Equal(a.Data, b.Data):
 		return Difference{Cosine: 1, Equal: true}
 	}
-	x, xok := Reals(a)
-	y, yok := Reals(b)
+	x, xok := a.Reals()
+	y, yok := b.Reals()
 	if !xok || !yok {
 		apart.Reason = fmt.Sprintf("%v and %v cannot be compared", a.DType, b.DType)
 		return apart
@@ -135,73 +135,4 @@ func distance(x, y []float64, tol Tolerance) Difference {
 		}
 	}
 	return d
-}
-
-// Reals gives t's elements as float64; ok is false for types that are no numbers of a byte or wider.
-func Reals(t *onnx.Tensor) (out []float64, ok bool) {
-	switch t.DType {
-	case onnx.Float:
-		return widened(onnx.View[float32](t)), true
-	case onnx.Double:
-		return onnx.View[float64](t), true
-	case onnx.Int8:
-		return widened(onnx.View[int8](t)), true
-	case onnx.Int16:
-		return widened(onnx.View[int16](t)), true
-	case onnx.Int32:
-		return widened(onnx.View[int32](t)), true
-	case onnx.Int64:
-		return widened(onnx.View[int64](t)), true
-	case onnx.Uint8:
-		return widened(onnx.View[uint8](t)), true
-	case onnx.Uint16:
-		return widened(onnx.View[uint16](t)), true
-	case onnx.Uint32:
-		return widened(onnx.View[uint32](t)), true
-	case onnx.Uint64:
-		return widened(onnx.View[uint64](t)), true
-	case onnx.Bool:
-		for _, b := range t.Data {
-			out = append(out, float64(b))
-		}
-		return out, true
-	case onnx.Float16, onnx.BFloat16:
-		for _, bits := range onnx.View[uint16](t) {
-			if t.DType == onnx.BFloat16 {
-				out = append(out, float64(math.Float32frombits(uint32(bits)<<16)))
-			} else {
-				out = append(out, half(bits))
-			}
-		}
-		return out, true
-	}
-	return nil, false
-}
-
-func widened[T float32 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](values []T) []float64 {
-	out := make([]float64, len(values))
-	for i, v := range values {
-		out[i] = float64(v)
-	}
-	return out
-}
-
-// half is the number of an IEEE binary16 pattern.
-func half(bits uint16) float64 {
-	exponent, fraction := int(bits>>10&0x1f), float64(bits&0x3ff)
-	x := math.Ldexp(fraction, -24)
-	switch exponent {
-	case 0:
-	case 0x1f:
-		x = math.Inf(1)
-		if fraction != 0 {
-			return math.NaN()
-		}
-	default:
-		x = math.Ldexp(1024+fraction, exponent-25)
-	}
-	if bits>>15 == 1 {
-		x = -x
-	}
-	return x
 }
