@@ -186,9 +186,9 @@ func (r *trainRun) mask() (*onnx.Tensor, error) {
 		tensors[name] = t
 	}
 	mask, err := r.step.Packing.Pack(func(name string) *onnx.Tensor { return tensors[name] })
-	for _, name := range set.Names() {
-		if tensors[name] == nil && err == nil {
-			err = fmt.Errorf("%s is no parameter that is trained", limits.Name(name))
+	for _, m := range set.Masks() {
+		if tensors[m.Name] == nil && err == nil && m.Kept() < int64(len(m.Keep)) {
+			err = fmt.Errorf("%s is no parameter that is trained", limits.Name(m.Name))
 		}
 	}
 	if err != nil {
@@ -212,7 +212,7 @@ func (r *trainRun) loop(from *training.Snapshot) (*training.Snapshot, error) {
 	before := r.record.Seconds
 	seconds := func() float64 { return before + time.Since(r.begun).Seconds() }
 	progress := r.Progress()
-	progress.Stage("train", int(r.steps))
+	progress.Stage("train", int(r.steps-from.Steps))
 	l := &training.Loop{
 		Step: r.step, Session: r.runtimeOptions(),
 		Rate: func(int64) float64 { return r.rate },
@@ -222,15 +222,15 @@ func (r *trainRun) loop(from *training.Snapshot) (*training.Snapshot, error) {
 			if kept(p.Step) {
 				r.record.History = append(r.record.History, trainLine{p.Step, p.Loss, seconds()})
 			}
-			progress.Step(int(p.Step), fmt.Sprintf("epoch %d, loss %.4g", r.data.Epoch(p.Step), p.Loss))
+			progress.Step(int(p.Step-from.Steps), fmt.Sprintf("epoch %d, step %d, loss %.4g", r.data.Epoch(p.Step), p.Step, p.Loss))
 			return nil
 		},
 	}
 	return l.Run(r.Context(), from, r.steps, int64(r.Int("save-every")), r.save)
 }
 
-// kept reports whether a step is a line of the history: all of the first hundred, then one in ten.
-func kept(step int64) bool { return step <= 100 || step%10 == 0 }
+// kept reports whether a step is a line of the history: all of the first hundred, then one in ten, later one in a hundred.
+func kept(step int64) bool { return step <= 100 || step%10 == 0 && step <= 10_000 || step%100 == 0 }
 
 // save writes the checkpoint and the history.
 func (r *trainRun) save(s *training.Snapshot) error {

@@ -34,6 +34,8 @@ type ArtifactConfig struct {
 	// FrozenNorms keeps BatchNormalization at the running statistics of the file, which then stay as they are. Otherwise
 	// the training form takes the batch's and moves the running ones.
 	FrozenNorms bool
+	// ClipNorm bounds the Euclidean length of the gradient over all parameters; 0: no bound.
+	ClipNorm float64
 }
 
 // Artifacts are the files that any ONNX Runtime can train a model with: graphs of standard operators, and what they start
@@ -204,6 +206,9 @@ func (u *update) add() {
 		packed = u.b.Identity(packed)
 	}
 	u.b.Named(packed, packedGradient)
+	if u.ClipNorm > 0 {
+		packed = clipped(u.b, packed, u.ClipNorm)
+	}
 	after, slotsAfter := u.Optimizer.Update(u.b, u.packing.pack(u.b, u.params), packed, packedSlots, u.rate, u.count)
 	out := func(v *onnx.Value, suffix string) {
 		for i, part := range u.packing.unpack(u.b, v) {
@@ -214,6 +219,12 @@ func (u *update) add() {
 	for i, v := range slotsAfter {
 		out(v, "."+u.Optimizer.Slots[i])
 	}
+}
+
+// clipped is g times min(1, norm/(|g| + 1e-6)), as PyTorch clips.
+func clipped(b *op.Builder, g *onnx.Value, norm float64) *onnx.Value {
+	length := b.Add(b.Sqrt(b.ReduceSum(b.Mul(g, g), true, 0)), b.Scalar(g, 1e-6))
+	return b.Mul(g, b.Min(b.Scalar(g, 1), b.Div(b.Scalar(g, norm), length)))
 }
 
 // MaskGradient makes a named step multiply its gradient with the mask of the snapshot, packed, zeros and ones.

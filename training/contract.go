@@ -34,7 +34,8 @@ type Contract struct {
 	Loss         string                   `json:"loss"`
 	Optimizer    string                   `json:"optimizer"`
 	LearningRate float64                  `json:"learning_rate"` // the optimizer's usual one
-	Output       string                   `json:"output"`        // the output that the loss reads
+	ClipNorm     float64                  `json:"clip_norm,omitempty"`
+	Output       string                   `json:"output"` // the output that the loss reads
 	Target       ContractPort             `json:"target"`
 	Inputs       []ContractPort           `json:"inputs"`  // the user's
 	Outputs      []ContractPort           `json:"outputs"` // the user's, in the training model
@@ -103,7 +104,7 @@ func (a *Artifacts) describe(p *plan) error {
 		}
 	}
 	c := Contract{Format: contractFormat, Producer: "graft", Loss: p.Loss.Name, Optimizer: p.Optimizer.Name,
-		LearningRate: p.Optimizer.LearningRate, Output: p.output, Inputs: ports(user), Parameters: ports(p.params),
+		LearningRate: p.Optimizer.LearningRate, ClipNorm: p.ClipNorm, Output: p.output, Inputs: ports(user), Parameters: ports(p.params),
 		Frozen: []string{}, Buffers: ports(p.buffers), Slots: slices.Clone(p.Optimizer.Slots), Models: map[string]ContractModel{},
 		Notes: append([]string{}, p.notes...)}
 	c.Target = port(&onnx.Value{Name: p.target, Type: p.targetType})
