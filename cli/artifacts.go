@@ -32,7 +32,7 @@ Losses: ` + strings.Join(lossNames(), ", ") + `. Optimizers: ` + strings.Join(op
 		text("train", "REGEX", "train the parameters with matching names; all without it"),
 		text("freeze", "REGEX", "leave the parameters with matching names as they are"),
 		choice("bn", "train", "BatchNormalization: the statistics of the batch, or those of the file", "train", "frozen"),
-		number("clip-norm", "X", above(0, 1e30), 0, "bound the length of the gradient over all parameters"),
+		number("clip-norm", "X", above(0, 1e9), 0, "bound the length of the gradient over all parameters"),
 	},
 	run: runArtifacts,
 }
