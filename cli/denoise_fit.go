@@ -92,18 +92,23 @@ func (d *denoising) decoder(*denoised) (*oes.Fit, error) {
 
 // magnitude keeps as many of the largest weights at initialization.
 func (d *denoising) magnitude(r *denoised) (*oes.Fit, error) {
-	return d.pruned("magnitude", r, func(v *onnx.Value) []float32 { return masking.MagnitudeScores(v, d.Common.Seed) })
+	return d.pruned("magnitude", r)
 }
 
 // random keeps as many weights drawn at random.
 func (d *denoising) random(r *denoised) (*oes.Fit, error) {
-	return d.pruned("random", r, func(v *onnx.Value) []float32 { return masking.RandomScores(v, d.Common.Seed) })
+	return d.pruned("random", r)
 }
 
-func (d *denoising) pruned(name string, r *denoised, score func(*onnx.Value) []float32) (*oes.Fit, error) {
+// pruned trains what the pruning method of that name keeps of the weights at initialization.
+func (d *denoising) pruned(name string, r *denoised) (*oes.Fit, error) {
+	score, err := masking.FindScore(name)
+	if err != nil {
+		return nil, err
+	}
 	var scores []float32
 	for _, v := range training.Parameters(d.problem.Network.Graph) {
-		scores = append(scores, score(v)...)
+		scores = append(scores, score.Of(v, d.Common.Seed)...)
 	}
 	keep, err := masking.TopK(scores, r.mask.Kept(), d.Common.Seed)
 	if err != nil {
