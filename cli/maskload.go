@@ -9,22 +9,22 @@ import (
 	"graft/onnx/limits"
 )
 
-// loadMask reads the mask file at path for the model m: safetensors with a tensor for each parameter's name, or a torch
+// loadMask reads the mask file at path for the network g: safetensors with a tensor for each parameter's name, or a torch
 // pickle of one flat tensor over all parameters in the order of the initializers, as the authors of Optimal Eye Surgeon
 // write it. A mask of another network is refused, naming the tensor.
-func loadMask(path string, m *onnx.Model) (*masking.Set, error) {
+func loadMask(path string, g *onnx.Graph) (*masking.Set, error) {
 	isPickle, err := looksPickled(path)
 	if err != nil {
 		return nil, refused(path, err)
 	}
 	var set *masking.Set
 	if isPickle {
-		set, err = flatMask(path, m.Graph)
+		set, err = flatMask(path, g)
 	} else {
 		set, err = masking.ReadFile(path)
 	}
 	if err == nil {
-		err = masking.Fit(m.Graph, set)
+		err = masking.Fit(g, set)
 	}
 	if err != nil {
 		return nil, refused(path, limits.InFile(path, err))

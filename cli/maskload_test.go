@@ -26,7 +26,7 @@ func TestAuthorsMask(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := loadMask(path, m)
+	set, err := loadMask(path, m.Graph)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestAuthorsMask(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := loadMask(path, small); err == nil || !strings.Contains(err.Error(), "mask has 3008867 values, the network has 514851") {
+	if _, err := loadMask(path, small.Graph); err == nil || !strings.Contains(err.Error(), "mask has 3008867 values, the network has 514851") {
 		t.Error(err)
 	}
 }
@@ -50,7 +50,7 @@ func TestPickledMaskOfAnotherNetwork(t *testing.T) {
 	}
 	for _, name := range []string{"tensor.pkl", "state.pt"} {
 		path := filepath.Join("..", "export", "pickle", "testdata", name)
-		if _, err := loadMask(path, m); err == nil || !strings.Contains(err.Error(), "mask") {
+		if _, err := loadMask(path, m.Graph); err == nil || !strings.Contains(err.Error(), "mask") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -131,7 +131,7 @@ func (c *call) pruneOutputs() (model, mask string, err error) {
 // chooseMask is the mask that the command line asks for, and how it was made, in a few words.
 func (c *call) chooseMask(m *onnx.Model, path string) (*masking.Set, string, error) {
 	if file := c.Text("mask"); file != "" {
-		set, err := loadMask(file, m)
+		set, err := loadMask(file, m.Graph)
 		return set, "by a mask", err
 	}
 	score, err := masking.FindScore(c.Text("method"))

@@ -3,10 +3,12 @@ package training
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"graft/onnx"
 	"graft/onnx/op"
+	"graft/onnx/rewrite"
 	"graft/training/autodiff"
 	"graft/training/loss"
 	"graft/training/optim"
@@ -33,6 +35,9 @@ type StepConfig struct {
 	Weights func(b *op.Builder, trained *onnx.Value) *onnx.Value
 	// Penalty is added to the loss that is differentiated, not to the one reported; nil: none.
 	Penalty func(b *op.Builder, trained *onnx.Value) *onnx.Value
+	// Constants are inputs that are the same in every step, by name: they become part of the graph, so that what follows
+	// from them alone is computed once. The target is one of the inputs.
+	Constants map[string]*onnx.Tensor
 	// MaskGradient multiplies the gradient with an input, so that what is masked stays as it is, slots included.
 	MaskGradient bool
 }
@@ -80,6 +85,9 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	output := outputs[0]
 	s := &Step{Model: m, Packing: packing, Output: output.Name, Masked: c.MaskGradient}
 
+	if _, err := rewrite.Apply(g, rewrite.PoolIntoConv, rewrite.NormBeforeUpsample); err != nil {
+		return nil, err
+	}
 	b := op.NewBuilder(g)
 	trained := g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, packing.Len()))
 	weights := trained
@@ -117,6 +125,15 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 		return nil, err
 	}
 	g.AddOutput(b.Identity(reported), OutputLoss)
+	for _, name := range slices.Sorted(maps.Keys(c.Constants)) {
+		input := g.Lookup(name)
+		if input == nil {
+			return nil, fmt.Errorf("no input %q to make constant", name)
+		}
+		if _, err := rewrite.Bind(g, input, c.Constants[name]); err != nil {
+			return nil, err
+		}
+	}
 	g.RemoveUnused()
 	return s, b.Err()
 }

@@ -20,14 +20,28 @@ var shape = []row{
 	{op: "Pad", grad: gradPad},
 	{op: "Shape", zero: true},
 	{op: "Size", zero: true},
-	{op: "DepthToSpace", none: later},
-	{op: "SpaceToDepth", none: later},
+	{op: "DepthToSpace", grad: of(gradDepthToSpace)},
+	{op: "SpaceToDepth", grad: of(gradSpaceToDepth)},
 	{op: "Trilu", none: later},
 }
 
 // y = x in another shape: dx = dy in x's.
 func gradReshape(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	return b.reshapeLike(dy, n.Input(0))
+}
+
+// y = x with its pixels moved: dx = dy moved back.
+func gradSpaceToDepth(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	return b.DepthToSpace(dy, onnx.AttrOr(n, "blocksize", int64(0)))
+}
+
+// y = x with its channels moved: dx = dy moved back, as far as it is the order that SpaceToDepth makes.
+func gradDepthToSpace(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	if onnx.AttrOr(n, "mode", "DCR") != "DCR" {
+		b.Fail("mode CRD has no rule yet")
+		return nil
+	}
+	return b.SpaceToDepth(dy, onnx.AttrOr(n, "blocksize", int64(0)))
 }
 
 // y = x repeated along each axis: dx = the sum of the copies.

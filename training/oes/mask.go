@@ -67,7 +67,8 @@ func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 			initial := b.Graph().AddInput(inputInitial, flat)
 			return b.Mul(initial, bernoulli.Sample(b, logits, uniform))
 		},
-		Penalty: bernoulli.Penalty,
+		Penalty:   bernoulli.Penalty,
+		Constants: p.constants(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
@@ -106,10 +107,6 @@ type followed struct {
 
 // follow runs to the end, sampling the curves: the output that step s+1 sees is what s updates have made.
 func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run Run) (*followed, error) {
-	z, err := p.inputName()
-	if err != nil {
-		return nil, err
-	}
 	snap, samples := step.NewSnapshot(f.start, f.mask), []Sample(nil)
 	if run.Resume != nil {
 		resumed, earlier, err := run.Resume(step)
@@ -128,13 +125,10 @@ func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run
 	loop := &training.Loop{Step: step, Session: run.Session,
 		Rate: func(int64) float64 { return f.rate },
 		Feed: func(step int64) map[string]*onnx.Tensor {
-			feeds := map[string]*onnx.Tensor{z: p.Z, training.InputTarget: p.Noisy}
-			if f.feed != nil {
-				for name, t := range f.feed(step) {
-					feeds[name] = t
-				}
+			if f.feed == nil {
+				return nil
 			}
-			return feeds
+			return f.feed(step)
 		},
 		Each: func(at training.Progress) error {
 			psnr := float64(NoPSNR)
@@ -152,7 +146,7 @@ func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run
 	if run.Save != nil {
 		save = func(s *training.Snapshot) error { return run.Save(step, s, until(samples, s.Steps)) }
 	}
-	snap, err = loop.Run(ctx, snap, f.steps, run.SaveEvery, save)
+	snap, err := loop.Run(ctx, snap, f.steps, run.SaveEvery, save)
 	if err != nil {
 		if ctx.Err() != nil && save != nil && snap != nil {
 			if saveErr := save(snap); saveErr != nil {

@@ -116,11 +116,11 @@ func (p *Problem) Draw(ctx context.Context, m *onnx.Model, o runtime.Options) (*
 	return nil, fmt.Errorf("draw: the network has no output")
 }
 
-// inputName is the name of the network's z.
-func (p *Problem) inputName() (string, error) {
-	in := p.Network.Graph.Inputs()
-	if len(in) != 1 {
-		return "", fmt.Errorf("the network has %d inputs, wants one (z)", len(in))
+// constants are the inputs of a training step that never change.
+func (p *Problem) constants() map[string]*onnx.Tensor {
+	c := map[string]*onnx.Tensor{training.InputTarget: p.Noisy}
+	for _, in := range p.Network.Graph.Inputs() {
+		c[in.Name] = p.Z
 	}
-	return in[0].Name, nil
+	return c
 }

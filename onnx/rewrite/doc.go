@@ -1,0 +1,12 @@
+// Package rewrite changes graphs without changing what they compute. A Rule looks at one node and builds what may stand in
+// its place; Apply is the only thing that edits the graph.
+//
+//	n, err := rewrite.Apply(model.Graph, rewrite.PoolIntoConv, rewrite.NormBeforeUpsample)
+//	if err != nil {
+//		return err
+//	}
+//	fmt.Println(n, "nodes replaced")
+//
+// Bind and Lift turn inputs into initializers and back: parameters are initializers where a model is deployed and inputs
+// where it is trained.
+package rewrite

@@ -1,0 +1,33 @@
+package rewrite
+
+import (
+	"fmt"
+
+	"graft/onnx"
+)
+
+// Bind makes an input an initializer that holds t, and gives the new value. The name stays.
+func Bind(g *onnx.Graph, input *onnx.Value, t *onnx.Tensor) (*onnx.Value, error) {
+	if !g.IsInput(input) {
+		return nil, fmt.Errorf("bind %q: it is no input", input.Name)
+	}
+	v := g.AddInitializer(input.Name, t)
+	if err := g.ReplaceUses(input, v); err != nil {
+		return nil, fmt.Errorf("bind: %w", err)
+	}
+	return v, g.RemoveInput(input)
+}
+
+// Lift makes an initializer an input of the same name, and gives the new value and what the initializer held.
+func Lift(g *onnx.Graph, initializer *onnx.Value) (*onnx.Value, *onnx.Tensor, error) {
+	t := initializer.Const
+	if t == nil || g.IsInput(initializer) {
+		return nil, nil, fmt.Errorf("lift %q: it is no initializer alone", initializer.Name)
+	}
+	v := g.AddInput(initializer.Name, initializer.Type)
+	if err := g.ReplaceUses(initializer, v); err != nil {
+		return nil, nil, fmt.Errorf("lift: %w", err)
+	}
+	g.RemoveUnused()
+	return v, t, nil
+}
