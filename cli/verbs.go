@@ -3,6 +3,7 @@ package cli
 // verbs is the table of everything graft can do, in the order that the help
 // shows. A new verb is one file and one row here.
 var verbs = []verb{
+	denoiseVerb,
 	buildVerb,
 	inspectVerb,
 	checkVerb,
@@ -13,6 +14,5 @@ var verbs = []verb{
 	pruneVerb,
 	runtimeVerb,
 	completionVerb,
-	denoiseVerb,
 	versionVerb,
 }
