@@ -9,6 +9,8 @@ var verbs = []verb{
 	checkVerb,
 	runVerb,
 	compareVerb,
+	artifactsVerb,
+	trainVerb,
 	pruneVerb,
 	runtimeVerb,
 	completionVerb,
