@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -117,8 +119,8 @@ func (d *denoising) arguments() error {
 		d.sparsity = d.Float("sparsity")
 	}
 	for _, name := range d.List("baseline") {
-		if _, ok := baselineMethods[name]; !ok {
-			return misuse("unknown baseline %q: there are dense, decoder, magnitude, random", name)
+		if !slices.Contains(baselineNames(), name) {
+			return misuse("unknown baseline %q: there are %s", name, strings.Join(baselineNames(), ", "))
 		}
 	}
 	return nil
@@ -155,7 +157,7 @@ func (d *denoising) plan() error {
 func (d *denoising) mask() (*masking.Set, error) {
 	model := d.problem.Network
 	if file := d.Text("mask"); file != "" {
-		set, err := loadMask(file, model)
+		set, err := loadMask(file, model.Graph)
 		if err != nil {
 			return nil, err
 		}

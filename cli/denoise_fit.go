@@ -50,17 +50,18 @@ func (d *denoising) sparse(mask *masking.Set) (*denoised, error) {
 	return r, nil
 }
 
-// baselineMethods are the methods a run can be compared with.
-var baselineMethods = map[string]func(*denoising, *denoised) (*oes.Fit, error){
-	"dense":     (*denoising).dense,
-	"decoder":   (*denoising).decoder,
-	"magnitude": (*denoising).magnitude,
-	"random":    (*denoising).random,
+// baselineMethods are the methods a run can be compared with besides the pruning scores.
+var baselineMethods = map[string]func(*denoising) (*oes.Fit, error){
+	"dense":   (*denoising).dense,
+	"decoder": (*denoising).decoder,
 }
+
+// baselineNames lists every baseline.
+func baselineNames() []string { return append([]string{"dense", "decoder"}, masking.ScoreNames()...) }
 
 func (d *denoising) baselines(r *denoised) error {
 	for _, name := range d.List("baseline") {
-		fit, err := baselineMethods[name](d, r)
+		fit, err := d.baseline(name, r.mask.Kept())
 		if err != nil {
 			return d.trouble(err)
 		}
@@ -72,8 +73,19 @@ func (d *denoising) baselines(r *denoised) error {
 	return nil
 }
 
+func (d *denoising) baseline(name string, kept int64) (*oes.Fit, error) {
+	if method, ok := baselineMethods[name]; ok {
+		return method(d)
+	}
+	score, err := masking.FindScore(name)
+	if err != nil {
+		return nil, err
+	}
+	return d.pruned(score, kept)
+}
+
 // dense has the same network, initialization, z, noise and steps.
-func (d *denoising) dense(*denoised) (*oes.Fit, error) {
+func (d *denoising) dense() (*oes.Fit, error) {
 	rate := d.preset.DenseRate
 	if d.IsSet("baseline-lr") {
 		rate = d.Float("baseline-lr")
@@ -81,7 +93,7 @@ func (d *denoising) dense(*denoised) (*oes.Fit, error) {
 	return d.problem.Fit(d.Context(), oes.FitConfig{Steps: d.steps, Rate: rate}, d.stage("dense", "train dense", d.steps))
 }
 
-func (d *denoising) decoder(*denoised) (*oes.Fit, error) {
+func (d *denoising) decoder() (*oes.Fit, error) {
 	scales := len(d.preset.network(d.photo.noisy.Width, d.photo.noisy.Height, d.photo.noisy.Channels).Channels)
 	p, err := d.photo.decoderProblem(d.problem, scales, d.Common.Seed)
 	if err != nil {
@@ -90,26 +102,17 @@ func (d *denoising) decoder(*denoised) (*oes.Fit, error) {
 	return p.Fit(d.Context(), oes.FitConfig{Steps: d.steps, Rate: 1e-2}, d.stage("decoder", "train decoder", d.steps))
 }
 
-// magnitude keeps as many of the largest weights at initialization.
-func (d *denoising) magnitude(r *denoised) (*oes.Fit, error) {
-	return d.pruned("magnitude", r, func(v *onnx.Value) []float32 { return masking.MagnitudeScores(v, d.Common.Seed) })
-}
-
-// random keeps as many weights drawn at random.
-func (d *denoising) random(r *denoised) (*oes.Fit, error) {
-	return d.pruned("random", r, func(v *onnx.Value) []float32 { return masking.RandomScores(v, d.Common.Seed) })
-}
-
-func (d *denoising) pruned(name string, r *denoised, score func(*onnx.Value) []float32) (*oes.Fit, error) {
+// pruned keeps as many weights as the learned mask does, by a score taken at initialization.
+func (d *denoising) pruned(score masking.Score, kept int64) (*oes.Fit, error) {
 	var scores []float32
 	for _, v := range training.Parameters(d.problem.Network.Graph) {
-		scores = append(scores, score(v)...)
+		scores = append(scores, score.Of(v, d.Common.Seed)...)
 	}
-	keep, err := masking.TopK(scores, r.mask.Kept(), d.Common.Seed)
+	keep, err := masking.TopK(scores, kept, d.Common.Seed)
 	if err != nil {
 		return nil, err
 	}
-	return d.problem.Fit(d.Context(), oes.FitConfig{Steps: d.steps, Rate: d.preset.SparseRate, Mask: keep}, d.stage(name, "train "+name, d.steps))
+	return d.problem.Fit(d.Context(), oes.FitConfig{Steps: d.steps, Rate: d.preset.SparseRate, Mask: keep}, d.stage(score.Name, "train "+score.Name, d.steps))
 }
 
 // best is the largest PSNR of the samples, last the last; NaN without samples or without a clean photo.
