@@ -30,8 +30,9 @@ func (b *Builder) perChannel(v *onnx.Value, rank int) *onnx.Value {
 	return b.Reshape(v, dims...)
 }
 
-// y = scale r (x-m) + bias, with the mean m and r = 1/sqrt(variance + epsilon) of each channel of M elements. With the
-// means s1 of dy and s2 of dy (x-m): dx = scale r (dy - s1 - r^2 s2 (x-m)); dscale = M r s2; dbias = M s1.
+// y = scale r (x-m) + bias, with the mean m and r = 1/sqrt(variance + epsilon) of each channel of M elements. With the sums
+// s1 of dy and s2 of dy (x-m), and V = M (variance + epsilon), so that r^2 = M/V:
+// dx = scale r (dy - s1/M - (x-m) s2/V); dscale = r s2; dbias = s1.
 func gradInstanceNormalization(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
 	x, scale, d := n.Input(0), n.Input(1), dy[0]
 	rank, ok := b.rank(x)
@@ -39,27 +40,34 @@ func gradInstanceNormalization(b *Builder, n *onnx.Node, dy []*onnx.Value) []*on
 		return nil
 	}
 	axes := spatialAxes(rank)
-	per := b.Reciprocal(b.count(x, axes)) // 1/M
+	m := b.count(x, axes)
+	per := b.Reciprocal(m)
 	centred := b.Sub(x, b.Mul(b.ReduceSum(x, true, axes...), per))
-	variance := b.Mul(b.ReduceSum(b.Mul(centred, centred), true, axes...), per)
-	epsilon := float64(onnx.AttrOr(n, "epsilon", float32(1e-5)))
-	r := b.Reciprocal(b.Sqrt(b.Add(variance, b.Scalar(x, epsilon))))
+	epsilon := b.Mul(m, b.Scalar(x, float64(onnx.AttrOr(n, "epsilon", float32(1e-5)))))
+	v := b.Add(b.ReduceSum(b.Mul(centred, centred), true, axes...), epsilon)
+	r := b.Sqrt(b.Div(m, v))
 	sum1 := b.ReduceSum(d, true, axes...)
 	sum2 := b.ReduceSum(b.Mul(d, centred), true, axes...)
 	out := make([]*onnx.Value, 3)
 	if b.Wants(0) {
-		a := b.Mul(b.perChannel(scale, rank), r)
-		slope := b.Neg(b.Mul(b.Mul(a, b.Mul(r, r)), b.Mul(sum2, per)))
-		offset := b.Neg(b.Mul(a, b.Mul(sum1, per)))
-		out[0] = b.Add(b.Add(b.Mul(d, a), b.Mul(centred, slope)), offset)
+		part := b.Sub(b.Sub(d, b.Mul(sum1, per)), b.Mul(centred, b.Div(sum2, v)))
+		out[0] = b.Mul(part, b.Mul(b.perChannel(scale, rank), r))
 	}
 	if b.Wants(1) {
-		out[1] = b.sumChannels(b.Mul(sum2, r))
+		out[1] = b.sumSamples(b.Mul(sum2, r))
 	}
 	if b.Wants(2) {
-		out[2] = b.sumChannels(sum1)
+		out[2] = b.sumSamples(sum1)
 	}
 	return out
+}
+
+// sumSamples sums v [N,C,1,...] over the samples: [C].
+func (b *Builder) sumSamples(v *onnx.Value) *onnx.Value {
+	if b.Err() == nil && v.Type.Shape[0].Known() && v.Type.Shape[0].Size == 1 {
+		return b.Reshape(v, -1)
+	}
+	return b.sumChannels(v)
 }
 
 // y = scale r (x-m) + bias with given m and variance, r = 1/sqrt(variance + epsilon), S the sum over all but the channels:

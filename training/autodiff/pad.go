@@ -105,7 +105,12 @@ func (b *Builder) uncovered(d *onnx.Value, begins, ends []int64) *onnx.Value {
 // n elements between.
 func (b *Builder) foldReflect(d *onnx.Value, axis, p, n, q int64) *onnx.Value {
 	part := func(from, to int64) *onnx.Value { return b.Slice(d, op.SliceSpec{Axis: axis, Start: from, End: to}) }
-	mirror := func(from, to int64) *onnx.Value { return b.reversed(part(from, to), int(axis)) }
+	mirror := func(from, to int64) *onnx.Value {
+		if to-from == 1 {
+			return part(from, to)
+		}
+		return b.reversed(part(from, to), int(axis))
+	}
 	if p+q+2 > n { // the images overlap
 		sum := part(p, p+n)
 		if p > 0 {
