@@ -46,7 +46,7 @@ func TestPublishedMask(t *testing.T) {
 			v.Const.Float32s()[i] = (u - 0.4999999) * 0.2
 		}
 	}
-	set, err := loadMask(path, m)
+	set, err := loadMask(path, m.Graph)
 	if err != nil {
 		t.Fatal(err)
 	}
