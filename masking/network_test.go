@@ -36,10 +36,6 @@ func (n *net) weight(name string, dims ...int64) *onnx.Value {
 	return n.Graph().AddInitializer(name, w)
 }
 
-func (n *net) vector(name string, values ...float32) *onnx.Value {
-	return n.Graph().AddInitializer(name, onnx.FromSlice(values))
-}
-
 // conv is a convolution without padding: weights name.weight and name.bias.
 func (n *net) conv(name string, x *onnx.Value, out, kernel int64, pads ...int64) *onnx.Value {
 	return n.Conv(x, n.weight(name+".weight", out, x.Type.Shape[1].Size, kernel, kernel), n.weight(name+".bias", out), op.ConvAttrs{Pads: pads})
