@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -25,8 +24,8 @@ var compareVerb = verb{
 	flags: []cli.Flag{
 		text("inputs", "FILE.npz", "inputs by name; .npz, .safetensors, or .npy for an only input"),
 		dimFlag(),
-		number("atol", "X", between(0, math.MaxFloat32), 1e-5, "absolute tolerance"),
-		number("rtol", "X", between(0, math.MaxFloat32), 1e-5, "tolerance relative to the largest element of A's output"),
+		number("atol", "X", between(0, 1e9), 1e-5, "absolute tolerance"),
+		number("rtol", "X", between(0, 1e9), 1e-5, "tolerance relative to the largest element of A's output"),
 		toggle("layers", "compare values inside the models too"),
 	},
 	run: runCompare,

@@ -23,16 +23,16 @@ type denoisePreset struct {
 // denoisePresets holds what was chosen by measurement; docs/denoise.md has the table.
 var denoisePresets = map[string]denoisePreset{
 	"quick": {
-		Network:  graphs.Hourglass{Channels: []int64{16, 16, 32, 32}},
-		Sparsity: 0.9, Prior: 0.5, Strength: 1, MaskSide: 128, MaskSteps: 1500,
-		TrainSteps: 1500, TrainPixels: 90e6, LeastSteps: 300, SparseRate: 1e-2, DenseRate: 1e-3,
-		Presentation: "minutes on two cores: a small hourglass, its mask learned at 128 pixels",
+		Network:  graphs.QuickHourglass,
+		Sparsity: 0.95, Prior: 1, Strength: 1, MaskSide: 128, MaskSteps: 1500,
+		TrainSteps: 2000, TrainPixels: 90e6, LeastSteps: 300, SparseRate: 1e-2, DenseRate: 1e-3,
+		Presentation: "minutes on two cores: half a million weights, mask learned at 128 pixels",
 	},
 	"balanced": {
-		Network:  graphs.Hourglass{Channels: []int64{16, 32, 64, 64}},
-		Sparsity: 0.9, Prior: 0.5, Strength: 1, MaskSide: 256, MaskSteps: 3000,
-		TrainSteps: 3000, TrainPixels: 600e6, LeastSteps: 1000, SparseRate: 1e-2, DenseRate: 1e-3,
-		Presentation: "an hour or so on two cores: half a million weights, mask learned at 256 pixels",
+		Network:  graphs.Hourglass{Channels: []int64{16, 32, 64, 128, 128}},
+		Sparsity: 0.95, Prior: 1, Strength: 1, MaskSide: 256, MaskSteps: 3000,
+		TrainSteps: 3000, TrainPixels: 400e6, LeastSteps: 1000, SparseRate: 1e-2, DenseRate: 1e-3,
+		Presentation: "an hour or so on two cores: two million weights, mask learned at 256 pixels",
 	},
 	"paper": {
 		Network:  graphs.Hourglass{}.Defaults(),

@@ -9,19 +9,37 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/urfave/cli/v2"
+
+	ortruntime "graft/runtime"
 )
 
-// TestMain gives the scripts two commands: graft itself, and graftprobe, which
-// is graft with one more verb that shows what the frame hands to a verb.
+// runtimeLibrary is the machine's ONNX Runtime, "" when there is none. The scripts have a home of their own, so that they are
+// told where it is; those that run a model begin with the condition ort.
+var runtimeLibrary = sync.OnceValue(func() string {
+	if ortruntime.Supported() != nil {
+		return ""
+	}
+	library, err := ortruntime.FindLibrary(ortruntime.Options{})
+	if err != nil {
+		return ""
+	}
+	return library.Path
+})
+
+// TestMain gives the scripts three commands: graft itself, graftprobe, which
+// is graft with one more verb that shows what the frame hands to a verb, and
+// graftfixture, which writes model files, broken ones among them.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"graft": func() { os.Exit(Main(os.Args)) },
+		"graft":        func() { os.Exit(Main(os.Args)) },
+		"graftfixture": func() { os.Exit(writeFixture(os.Args[1:])) },
 		"graftprobe": func() {
 			a := NewApp(os.Stdin, os.Stdout, os.Stderr)
 			a.signals = true
@@ -35,6 +53,22 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("GRAFT_ORT_LIB", os.Getenv("GRAFT_ORT_LIB"))
+			if library := runtimeLibrary(); library != "" {
+				e.Setenv("GRAFT_ORT_LIB", library)
+			}
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "ort" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			if runtimeLibrary() == "" && os.Getenv("ORT_REQUIRED") == "1" {
+				return false, errors.New("ORT_REQUIRED=1, and there is no ONNX Runtime")
+			}
+			return runtimeLibrary() != "", nil
+		},
 	})
 }
 

@@ -67,7 +67,7 @@ func runPrune(c *call) error {
 	if err != nil {
 		return err
 	}
-	set, how, err := c.chooseMask(m.Graph, path)
+	set, how, err := c.chooseMask(m, path)
 	if err != nil {
 		return err
 	}
@@ -129,16 +129,16 @@ func (c *call) pruneOutputs() (model, mask string, err error) {
 }
 
 // chooseMask is the mask that the command line asks for, and how it was made, in a few words.
-func (c *call) chooseMask(g *onnx.Graph, path string) (*masking.Set, string, error) {
+func (c *call) chooseMask(m *onnx.Model, path string) (*masking.Set, string, error) {
 	if file := c.Text("mask"); file != "" {
-		set, err := loadMask(file, g)
+		set, err := loadMask(file, m.Graph)
 		return set, "by a mask", err
 	}
 	score, err := masking.FindScore(c.Text("method"))
 	if err != nil {
 		return nil, "", misuse("%v", err)
 	}
-	parameters := masking.Parameters(g)
+	parameters := masking.Parameters(m.Graph)
 	if len(parameters) == 0 {
 		return nil, "", refused(path, fmt.Errorf("the model has no weights to prune: no float initializer is read as one"))
 	}

@@ -3,14 +3,16 @@ package cli
 // verbs is the table of everything graft can do, in the order that the help
 // shows. A new verb is one file and one row here.
 var verbs = []verb{
+	denoiseVerb,
 	buildVerb,
 	inspectVerb,
 	checkVerb,
 	runVerb,
 	compareVerb,
+	artifactsVerb,
+	trainVerb,
 	pruneVerb,
 	runtimeVerb,
 	completionVerb,
-	denoiseVerb,
 	versionVerb,
 }

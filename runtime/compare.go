@@ -128,11 +128,12 @@ func distance(x, y []float64, tol Tolerance) Difference {
 	default:
 		d.MaxRel = Real(diff / largest)
 	}
-	if xx > 0 || yy > 0 {
+	switch {
+	case xx == 0 && yy == 0:
+	case xx == 0 || yy == 0:
 		d.Cosine = 0
-		if xx > 0 && yy > 0 {
-			d.Cosine = Real(dot / (math.Sqrt(xx) * math.Sqrt(yy)))
-		}
+	default:
+		d.Cosine = Real(dot / (math.Sqrt(xx) * math.Sqrt(yy)))
 	}
 	return d
 }

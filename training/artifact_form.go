@@ -10,12 +10,11 @@ import (
 
 // form is one of the graphs made of a plan: the network with its parameters as inputs, and the loss.
 type form struct {
-	m       *onnx.Model
-	g       *onnx.Graph
-	b       *op.Builder
-	params  []*onnx.Value // inputs, in the plan's order
-	loss    *onnx.Value
-	outputs []*onnx.Value
+	m      *onnx.Model
+	g      *onnx.Graph
+	b      *op.Builder
+	params []*onnx.Value // inputs, in the plan's order
+	loss   *onnx.Value
 }
 
 // out makes v an output. What already goes by a name, or is an output, is passed through an Identity.

@@ -36,13 +36,13 @@ func newPlan(m *onnx.Model, c ArtifactConfig) (*plan, error) {
 	}
 	p := &plan{ArtifactConfig: c, base: m.Clone()}
 	g := p.base.Graph
-	if err := needsUpgrade(p.base); err != nil {
-		return nil, err
-	}
 	if err := p.nameConstants(); err != nil {
 		return nil, err
 	}
 	if err := op.InferGraph(g); err != nil {
+		return nil, err
+	}
+	if err := needsUpgrade(p.base); err != nil {
 		return nil, err
 	}
 	if err := p.chooseOutput(); err != nil {
@@ -58,10 +58,14 @@ func newPlan(m *onnx.Model, c ArtifactConfig) (*plan, error) {
 	return p, p.checkNames()
 }
 
-// reshaped are the operators whose form before opset 13 the table does not speak of.
-var reshaped = []string{"Softmax", "LogSoftmax", "Hardmax", "Squeeze", "Unsqueeze", "ReduceSum", "Split", "Upsample"}
+// unchanged are operators whose rows speak of forms that older ones are written like.
+var unchanged = []string{"Concat", "Flatten", "Gather", "MaxPool", "AveragePool", "BatchNormalization"}
 
-// needsUpgrade refuses what has another meaning in the opset of the artifacts.
+// reshaped are operators that lost attributes to inputs at opset 13.
+var reshaped = map[string]string{"Squeeze": "axes", "Unsqueeze": "axes", "ReduceSum": "axes", "Split": "split"}
+
+// needsUpgrade refuses what has another meaning in the opset of the artifacts. A Softmax over the last axis, which all opsets
+// share, gets its axis written out.
 func needsUpgrade(m *onnx.Model) error {
 	opset := m.Opset("")
 	if opset == 0 || opset >= 13 {
@@ -69,7 +73,26 @@ func needsUpgrade(m *onnx.Model) error {
 	}
 	var found []string
 	for _, n := range m.Graph.Nodes() {
-		if s := op.Lookup(n.Op); n.Is(n.Op) && (slices.Contains(reshaped, n.Op) || s != nil && s.Since > opset) && !slices.Contains(found, n.Op) {
+		s := op.Lookup(n.Op)
+		if s == nil || !n.Is(n.Op) || slices.Contains(found, n.Op) || slices.Contains(unchanged, n.Op) {
+			continue
+		}
+		low := s.Since
+		if s.Lowest != nil {
+			low = s.Lowest(n)
+		}
+		_, older := n.Attr(reshaped[n.Op])
+		switch n.Op {
+		case "Softmax", "LogSoftmax", "Hardmax":
+			rank := int64(len(n.Input(0).Type.Shape))
+			axis := onnx.AttrOr(n, "axis", int64(1))
+			if rank > 0 && (axis == -1 || axis == rank-1) {
+				n.SetAttr(onnx.Int("axis", rank-1))
+				continue
+			}
+			older = true
+		}
+		if older || low > opset {
 			found = append(found, n.Op)
 		}
 	}

@@ -62,8 +62,8 @@ func newArtifacts(m *onnx.Model, c ArtifactConfig) (*Artifacts, error) {
 		return nil, err
 	}
 	a := &Artifacts{}
-	for _, make := range []func(*plan) error{a.makeTraining, a.makeEval, a.makeOptimizer, a.makeFused} {
-		if err := make(p); err != nil {
+	for _, fill := range []func(*plan) error{a.makeTraining, a.makeEval, a.makeOptimizer, a.makeFused} {
+		if err := fill(p); err != nil {
 			return nil, err
 		}
 	}

@@ -122,12 +122,12 @@ func (r *run) step(ctx context.Context) error {
 		feeds[name] = t
 	}
 	if err := r.state.Step(ctx, feeds); err != nil {
-		return fmt.Errorf("train: step %d: %w", step, err)
+		return fmt.Errorf("step %d: %w", step, err)
 	}
 	r.taken = step
 	loss := float64(r.state.Output(OutputLoss).Float32s()[0])
 	if diverged(loss) {
-		return fmt.Errorf("train: step %d: %w", step, ErrDiverged)
+		return fmt.Errorf("step %d: %w", step, ErrDiverged)
 	}
 	if r.Each == nil {
 		return nil
@@ -140,10 +140,10 @@ func (r *run) step(ctx context.Context) error {
 func (r *run) snapshot() (*Snapshot, error) {
 	s, err := r.Step.gather(r.state, r.taken)
 	if err != nil {
-		return nil, fmt.Errorf("train: step %d: %w", r.taken, err)
+		return nil, fmt.Errorf("step %d: %w", r.taken, err)
 	}
 	if !s.Finite() {
-		return nil, fmt.Errorf("train: step %d: %w", r.taken, ErrDiverged)
+		return nil, fmt.Errorf("step %d: %w", r.taken, ErrDiverged)
 	}
 	s.Mask = r.mask
 	return s, nil

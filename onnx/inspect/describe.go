@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"slices"
+	"strings"
 
 	"graft/onnx"
 	"graft/onnx/limits"
@@ -58,13 +59,19 @@ type Layer struct {
 
 // Describe describes m. The types of its values are inferred in place as far as they can be.
 func Describe(m *onnx.Model) *Summary {
-	_, unknown := op.InferModel(m)
+	_, missing := op.InferModel(m)
 	s := &Summary{
 		IRVersion: m.IRVersion, Opsets: map[string]int64{}, Producer: m.ProducerName, ProducedBy: m.ProducerVersion, Operators: map[string]int{}, Inputs: []Port{},
-		Outputs: []Port{}, Layers: []Layer{}, Unknown: unknown, Metadata: map[string]string{},
+		Outputs: []Port{}, Layers: []Layer{}, Metadata: map[string]string{},
 	}
 	for _, o := range m.Opsets {
 		s.Opsets[orDefault(o.Domain)] = o.Version
+	}
+	for _, name := range missing {
+		if i := strings.LastIndex(name, ":"); i >= 0 {
+			name = name[:i] + ":" + name[i:]
+		}
+		s.Unknown = append(s.Unknown, name)
 	}
 	for _, kv := range m.Metadata {
 		s.Metadata[kv.Key] = kv.Value

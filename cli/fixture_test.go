@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"graft/onnx"
+	"graft/onnx/safetensors"
+	"graft/training/dataset"
+)
+
+// fixtures are the files that graftfixture NAME FILE writes.
+var fixtures = map[string]func() ([]byte, error){
+	"cyclic": func() ([]byte, error) {
+		return rawModel(rawNode("Relu", "first", "b", "a"), rawNode("Relu", "second", "a", "b"), rawNode("Add", "", "x", "y", "b")), nil
+	},
+	"unknown": func() ([]byte, error) { return rawModel(rawNode("Relu", "lost", "nowhere", "y")), nil },
+	"huge": func() ([]byte, error) {
+		return rawModel(rawNode("Add", "add", "x", "y", "w"), rawTensor("w", []uint64{1 << 20, 1 << 20}, make([]byte, 16))), nil
+	},
+	"garbage":   func() ([]byte, error) { return []byte("this is no model\n"), nil },
+	"operators": func() ([]byte, error) { return encoded(oddModel()) },
+	"mismatch":  func() ([]byte, error) { return encoded(mismatched()) },
+	"names":     func() ([]byte, error) { return encoded(evilNames()) },
+	"embed":     func() ([]byte, error) { return encoded(embedding()) },
+	"weighted":  func() ([]byte, error) { return encoded(product(2)) },
+	"doubled":   func() ([]byte, error) { return encoded(product(4)) },
+	"ids.npy":   func() ([]byte, error) { return npy(onnx.FromSlice([]int64{6, 0, 3}, 1, 3)) },
+	"ids.npz": func() ([]byte, error) {
+		t := onnx.FromSlice([]int64{6, 0, 3}, 1, 3)
+		t.Name = "ids"
+		var b bytes.Buffer
+		err := dataset.WriteNpz(&b, []*onnx.Tensor{t})
+		return b.Bytes(), err
+	},
+	"ids.pb":   func() ([]byte, error) { return onnx.EncodeTensor(onnx.FromSlice([]int64{6, 0, 3}, 1, 3)) },
+	"real.npy": func() ([]byte, error) { return npy(onnx.FromSlice([]float32{6, 0, 3}, 1, 3)) },
+	"wrong.safetensors": func() ([]byte, error) {
+		t := onnx.NewTensor(onnx.Bool, 3)
+		t.Name = "elsewhere.weight"
+		return safetensors.Encode([]*onnx.Tensor{t}, nil)
+	},
+}
+
+func writeFixture(args []string) int {
+	if len(args) == 2 && fixtures[args[0]] != nil {
+		data, err := fixtures[args[0]]()
+		if err == nil {
+			err = os.WriteFile(args[1], data, 0o644)
+		}
+		if err == nil {
+			return 0
+		}
+		fmt.Fprintln(os.Stderr, err)
+	}
+	fmt.Fprintln(os.Stderr, "usage: graftfixture NAME FILE")
+	return 1
+}
+
+func npy(t *onnx.Tensor) ([]byte, error) {
+	var b bytes.Buffer
+	err := dataset.WriteNpy(&b, t)
+	return b.Bytes(), err
+}
+
+func encoded(g *onnx.Graph) ([]byte, error) {
+	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}, {Domain: "com.example", Version: 1}}, ProducerName: "fixture", Graph: g}
+	m.Metadata.Set("origin", "a test")
+	return m.Encode()
+}
+
+// oddModel has an operator that nobody knows before a convolution of free height, and a free batch.
+func oddModel() *onnx.Graph {
+	g := onnx.NewGraph("odd")
+	shape := onnx.Shape{{Symbol: "N"}, {Size: 3}, {Symbol: "height"}, {Size: 10}}
+	x := g.AddInput("x", onnx.TensorType{DType: onnx.Float, Shape: shape})
+	odd := g.Add("Frobnicate", []*onnx.Value{x}, 1)
+	odd.Domain = "com.example"
+	w := onnx.NewTensor(onnx.Float, 4, 3, 1, 1)
+	w.Float32s()[5] = 1
+	conv := g.Add("Conv", []*onnx.Value{x, g.AddInitializer("w", w)}, 1)
+	conv.Name = "conv"
+	conv.Output(0).Type, odd.Output(0).Type = onnx.TensorType{DType: onnx.Float}, onnx.TensorType{DType: onnx.Float}
+	g.AddOutput(conv.Output(0), "y")
+	g.AddOutput(odd.Output(0), "z")
+	return g
+}
+
+// mismatched multiplies matrices whose inner dimensions differ.
+func mismatched() *onnx.Graph {
+	g := onnx.NewGraph("mismatched")
+	n := g.Add("MatMul", []*onnx.Value{g.AddInput("x", onnx.TypeOf(onnx.Float, 2, 3)), g.AddInput("w", onnx.TypeOf(onnx.Float, 4, 5))}, 1)
+	n.Name = "product"
+	n.Output(0).Type = onnx.TypeOf(onnx.Float, 2, 5)
+	g.AddOutput(n.Output(0), "y")
+	return g
+}
+
+// evilNames has outputs whose names would lead out of a folder, or collide, if they were paths.
+func evilNames() *onnx.Graph {
+	g := onnx.NewGraph("names")
+	x := g.AddInput("x", onnx.TypeOf(onnx.Float, 2))
+	for _, name := range []string{"../escape", "/tmp/absolute", "Y", "y", "a\x1b[2Jb", "con", "manifest", "..", "dec/conv.weight"} {
+		n := g.Add("Relu", []*onnx.Value{x}, 1)
+		n.Output(0).Type = x.Type
+		g.AddOutput(n.Output(0), name)
+	}
+	return g
+}
+
+// embedding looks up rows of a table of 7.
+func embedding() *onnx.Graph {
+	g := onnx.NewGraph("embedding")
+	ids := g.AddInput("ids", onnx.TensorType{DType: onnx.Int64, Shape: onnx.Shape{{Size: 1}, {Symbol: "length"}}})
+	table := onnx.NewTensor(onnx.Float, 7, 2)
+	for i := range table.Float32s() {
+		table.Float32s()[i] = float32(i)
+	}
+	n := g.Add("Gather", []*onnx.Value{g.AddInitializer("table", table), ids}, 1)
+	g.AddOutput(n.Output(0), "rows")
+	n.Output(0).Type = onnx.TensorType{DType: onnx.Float, Shape: onnx.Shape{{Size: 1}, {Symbol: "length"}, {Size: 2}}}
+	return g
+}
+
+// product is relu(x·w) with w all of one value, and twice that as the output.
+func product(w float32) *onnx.Graph {
+	g := onnx.NewGraph("product")
+	t := onnx.NewTensor(onnx.Float, 3, 2)
+	for i := range t.Float32s() {
+		t.Float32s()[i] = w
+	}
+	x := g.AddInput("x", onnx.TypeOf(onnx.Float, 1, 3))
+	clean := g.Add("Abs", []*onnx.Value{x}, 1).Output(0)
+	inner := g.Add("MatMul", []*onnx.Value{clean, g.AddInitializer("w", t)}, 1).Output(0)
+	y := g.Add("Add", []*onnx.Value{inner, inner}, 1).Output(0)
+	clean.Name, clean.Type = "clean", x.Type
+	inner.Name, inner.Type, y.Type = "inner", onnx.TypeOf(onnx.Float, 1, 2), onnx.TypeOf(onnx.Float, 1, 2)
+	g.AddOutput(y, "y")
+	return g
+}
+
+// field appends a length-delimited protobuf field.
+func field(b []byte, number protowire.Number, value []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, number, protowire.BytesType), value)
+}
+
+func varint(b []byte, number protowire.Number, value uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), value)
+}
+
+// rawModel is a ModelProto of opset 17 with input x and output y, both float [2], and the given fields of its graph: what
+// the encoder would refuse to write.
+func rawModel(graphFields ...[]byte) []byte {
+	graph := field(nil, 2, []byte("raw"))
+	for _, f := range graphFields {
+		graph = append(graph, f...)
+	}
+	dim := field(nil, 1, varint(nil, 1, 2))
+	typ := field(nil, 1, field(varint(nil, 1, 1), 2, dim))
+	graph = field(graph, 11, field(field(nil, 1, []byte("x")), 2, typ))
+	graph = field(graph, 12, field(field(nil, 1, []byte("y")), 2, typ))
+	return field(field(varint(nil, 1, 8), 7, graph), 8, varint(nil, 2, 17))
+}
+
+// rawNode is a GraphProto's field with a node; names are the first input, the output, then more inputs.
+func rawNode(op, name string, names ...string) []byte {
+	b := field(field(nil, 1, []byte(names[0])), 2, []byte(names[1]))
+	for _, more := range names[2:] {
+		b = field(b, 1, []byte(more))
+	}
+	return field(nil, 1, field(field(b, 3, []byte(name)), 4, []byte(op)))
+}
+
+func rawTensor(name string, dims []uint64, raw []byte) []byte {
+	var b []byte
+	for _, d := range dims {
+		b = varint(b, 1, d)
+	}
+	return field(nil, 5, field(field(varint(b, 2, 1), 8, []byte(name)), 9, raw))
+}
