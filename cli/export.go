@@ -133,7 +133,7 @@ func (c *call) verifyExport(path string, original, made *onnx.Model) (float64, e
 		in := original.Graph.Inputs()[0]
 		dims, _ := in.Type.Shape.Sizes()
 		feeds[in.Name] = oes.NewZ(c.Common.Seed, dims...)
-	} else if err := c.complete(original.Graph, path, feeds); err != nil {
+	} else if err := c.complete(original, path, feeds); err != nil {
 		return 0, err
 	}
 	op.InferModel(made)
