@@ -32,6 +32,7 @@ Losses: ` + strings.Join(lossNames(), ", ") + `. Optimizers: ` + strings.Join(op
 		text("train", "REGEX", "train the parameters with matching names; all without it"),
 		text("freeze", "REGEX", "leave the parameters with matching names as they are"),
 		choice("bn", "train", "BatchNormalization: the statistics of the batch, or those of the file", "train", "frozen"),
+		number("clip-norm", "X", above(0, 1e9), 0, "bound the length of the gradient over all parameters"),
 	},
 	run: runArtifacts,
 }
@@ -100,7 +101,7 @@ func runArtifacts(c *call) error {
 
 // artifactConfig reads the flags.
 func (c *call) artifactConfig() (training.ArtifactConfig, error) {
-	config := training.ArtifactConfig{Output: c.Text("output"), FrozenNorms: c.Text("bn") == "frozen"}
+	config := training.ArtifactConfig{Output: c.Text("output"), FrozenNorms: c.Text("bn") == "frozen", ClipNorm: c.Float("clip-norm")}
 	for _, flag := range []struct{ name, values string }{{"loss", strings.Join(lossNames(), ", ")}, {"optimizer", strings.Join(optimizerNames(), ", ")}} {
 		if c.Text(flag.name) == "" {
 			return config, misuse("flag --%s is missing: there are %s", flag.name, flag.values)

@@ -40,7 +40,7 @@ func runCheck(c *call) error {
 	case err != nil:
 		return err
 	default:
-		doc.Findings = append(doc.Findings, inspect.Check(m)...)
+		doc.Findings = append(doc.Findings, inspect.Check(m.Clone())...) // the runtime gets the types that the file has
 	}
 	if c.Bool("against-runtime") && m != nil {
 		finding, err := c.checkRuntime(m, path)

@@ -7,7 +7,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"graft/onnx"
-	"graft/onnx/op"
 	"graft/runtime"
 )
 
@@ -56,7 +55,6 @@ func runCompare(c *call) error {
 		if err != nil {
 			return err
 		}
-		op.InferModel(m)
 		sides[i].model = m
 	}
 	feeds, err := c.commonFeeds(sides)
@@ -109,7 +107,7 @@ func (c *call) commonFeeds(sides [2]side) (map[string]*onnx.Tensor, error) {
 		}
 	}
 	for _, s := range sides {
-		if err := c.complete(s.model.Graph, s.path, feeds); err != nil {
+		if err := c.complete(s.model, s.path, feeds); err != nil {
 			return nil, err
 		}
 	}

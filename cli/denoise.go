@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"graft/cli/outdir"
 	"graft/masking"
 	"graft/onnx"
+	"graft/training"
 	"graft/training/oes"
 )
 
@@ -37,6 +39,8 @@ taken as noisy, and no PSNR is given.`,
 		fraction("sparsity", "S", below(0, 1), 0, "fraction of weights to remove; the preset's without it").under("Method"),
 		text("mask", "FILE", "take this mask instead of learning one").under("Method"),
 		list("baseline", "NAMES", "also train: dense, decoder, magnitude, random").under("Method"),
+		integer("mask-steps", "N", 1, 10_000_000, 0, "steps of mask learning; the preset's without it").under("Method"),
+		integer("train-steps", "N", 1, 10_000_000, 0, "training steps; the preset's for the photo's size without it").under("Method"),
 		fraction("baseline-lr", "X", above(0, 1), 0, "learning rate of the dense baseline; 1e-3 without it").under("Method"),
 		toggle("resume", "continue the run that was cut off in this --out folder").under("Method"),
 	},
@@ -50,6 +54,7 @@ type denoising struct {
 	sparsity float64
 	photo    *photo
 	problem  *oes.Problem
+	given    *masking.Set // of --mask
 	dir      *outdir.Dir
 	steps    int64
 	notes    []string // what was done, for the report
@@ -72,38 +77,70 @@ func runDenoise(c *call) error {
 	if d.photo, err = readPhoto(c); err != nil {
 		return err
 	}
+	if err := d.prepare(); err != nil {
+		return err
+	}
 	if c.Common.DryRun {
 		return d.plan()
 	}
 	if err := d.open(); err != nil {
 		return err
 	}
-	defer d.dir.Suspend()
-	if d.problem, err = d.photo.problem(d.preset, c.Common.Seed, 0); err != nil {
-		return err
-	}
-	d.steps = d.preset.steps(d.photo.noisy.Width * d.photo.noisy.Height)
-
-	mask, err := d.mask()
+	result, err := d.work()
 	if err != nil {
-		return err
-	}
-	result, err := d.sparse(mask)
-	if err != nil {
-		return err
-	}
-	if err := d.baselines(result); err != nil {
-		return err
-	}
-	if err := d.write(result); err != nil {
-		return err
-	}
-	if err := d.dir.Commit(); err != nil {
-		return err
+		return d.leave(d.grade(err))
 	}
 	c.JSON(result.summary)
 	d.tell(result)
 	return nil
+}
+
+// prepare makes the network, and refuses what can be refused before anything is written.
+func (d *denoising) prepare() (err error) {
+	if d.problem, err = d.photo.problem(d.preset, d.Common.Seed, 0); err != nil {
+		return err
+	}
+	d.steps = d.preset.steps(d.photo.noisy.Width * d.photo.noisy.Height)
+	if file := d.Text("mask"); file != "" {
+		if d.given, err = loadMask(file, d.problem.Network.Graph); err != nil {
+			return err
+		}
+		d.sparsity = 1 - float64(d.given.Kept())/float64(d.given.Total())
+		d.note("The mask was read from %s.", filepath.Base(file))
+	}
+	packing, err := training.NewPacking(training.Parameters(d.problem.Network.Graph))
+	if err != nil {
+		return err
+	}
+	if d.given != nil && d.given.Kept() == 0 {
+		return refused(d.Text("mask"), errors.New("the mask keeps no weight"))
+	}
+	if masking.KeepCount(packing.Len(), d.sparsity) == 0 && d.given == nil {
+		return misuse("--sparsity %g leaves none of %d weights", d.sparsity, packing.Len())
+	}
+	return nil
+}
+
+// work does all that takes time, and puts the folder in its place.
+func (d *denoising) work() (*denoised, error) {
+	mask, err := d.mask()
+	if err != nil {
+		return nil, err
+	}
+	result, err := d.sparse(mask)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.baselines(result); err != nil {
+		return nil, err
+	}
+	if err := d.write(result); err != nil {
+		return nil, err
+	}
+	if err := d.dir.Commit(); err != nil {
+		return nil, folderError(d.Out(), err)
+	}
+	return result, nil
 }
 
 // arguments checks what the flags' own ranges cannot.
@@ -114,11 +151,23 @@ func (d *denoising) arguments() error {
 	if d.IsSet("noise") && d.IsSet("clean") {
 		return misuse("--noise and --clean exclude each other: --noise makes the noisy photo, --clean says what one looks like without noise")
 	}
+	if d.IsSet("mask") && d.IsSet("sparsity") {
+		return misuse("--mask and --sparsity exclude each other: the mask says what is removed")
+	}
+	if n := d.Int("mask-steps"); n > 0 {
+		d.preset.MaskSteps = int64(n)
+	}
+	if n := d.Int("train-steps"); n > 0 {
+		d.preset.TrainSteps, d.preset.TrainPixels = int64(n), 0
+	}
 	d.sparsity = d.preset.Sparsity
 	if d.IsSet("sparsity") {
 		d.sparsity = d.Float("sparsity")
 	}
-	for _, name := range d.List("baseline") {
+	for i, name := range d.List("baseline") {
+		if slices.Contains(d.List("baseline")[:i], name) {
+			return misuse("--baseline names %s twice", name)
+		}
 		if !slices.Contains(baselineNames(), name) {
 			return misuse("unknown baseline %q: there are %s", name, strings.Join(baselineNames(), ", "))
 		}
@@ -134,13 +183,24 @@ func (d *denoising) open() (err error) {
 		d.dir, err = outdir.Create(d.Out(), d.Common.Force)
 	}
 	if err != nil {
-		return err
+		return folderError(d.Out(), err)
 	}
 	if err := d.sameSettings(); err != nil {
-		d.dir.Suspend()
-		return err
+		return d.leave(err)
 	}
 	return nil
+}
+
+// leave ends a run that failed with err. Its work folder stays when --resume can go on from it.
+func (d *denoising) leave(err error) error {
+	left := d.dir.Abort
+	if saved, globErr := filepath.Glob(d.dir.File("checkpoint-*/state.json")); globErr != nil || len(saved) > 0 {
+		left = d.dir.Suspend
+	}
+	if leftErr := left(); leftErr != nil {
+		return errors.Join(err, leftErr)
+	}
+	return err
 }
 
 // plan says what a run would do.
@@ -155,24 +215,14 @@ func (d *denoising) plan() error {
 
 // mask learns the mask, or reads it.
 func (d *denoising) mask() (*masking.Set, error) {
-	model := d.problem.Network
-	if file := d.Text("mask"); file != "" {
-		set, err := loadMask(file, model.Graph)
-		if err != nil {
-			return nil, err
-		}
-		d.note("The mask was read from %s.", filepath.Base(file))
-		d.sparsity = 1 - float64(set.Kept())/float64(set.Total())
-		return set, nil
+	if d.given != nil {
+		return d.given, nil
 	}
 	learned, err := d.learnMask()
 	if err != nil {
 		return nil, err
 	}
 	keep := masking.KeepCount(learned.Packing.Len(), d.sparsity)
-	if keep == 0 {
-		return nil, misuse("--sparsity %g leaves none of %d weights", d.sparsity, learned.Packing.Len())
-	}
 	flat, err := masking.TopK(learned.Logits.Float32s(), keep, d.Common.Seed)
 	if err != nil {
 		return nil, failed(err, "")
@@ -184,7 +234,12 @@ func (d *denoising) mask() (*masking.Set, error) {
 func (d *denoising) learnMask() (*oes.Mask, error) {
 	problem := d.problem
 	longer := max(d.photo.noisy.Width, d.photo.noisy.Height)
-	if side := d.preset.MaskSide; side > 0 && longer > side+side/4 {
+	side := d.preset.MaskSide
+	if side > 0 { // the shorter side needs its pixels too
+		shorter := min(d.photo.noisy.Width, d.photo.noisy.Height)
+		side = max(side, (minSide*longer+shorter-1)/shorter)
+	}
+	if side > 0 && longer > side+side/4 {
 		small, err := d.photo.problem(d.preset, d.Common.Seed, side)
 		if err != nil {
 			return nil, err
@@ -199,14 +254,17 @@ func (d *denoising) learnMask() (*oes.Mask, error) {
 		d.note("The mask was learned on the photo at its size in %d steps.", d.preset.MaskSteps)
 	}
 	learned, err := problem.LearnMask(d.Context(), oes.MaskConfig{
-		Keep: (1 - d.sparsity) * d.preset.Prior, Strength: d.preset.Strength, Steps: d.preset.MaskSteps, Seed: d.Common.Seed,
+		Keep: min((1-d.sparsity)*d.preset.Prior, mostKept), Strength: d.preset.Strength, Steps: d.preset.MaskSteps, Seed: d.Common.Seed,
 	}, d.stage("mask", "learn mask", d.preset.MaskSteps))
 	if err != nil {
-		return nil, d.trouble(err)
+		return nil, err
 	}
 	d.curves = append(d.curves, curve{"mask", learned.Samples})
 	return learned, nil
 }
+
+// mostKept keeps the prior of mask learning from being sure, where its divergence has no value.
+const mostKept = 0.999
 
 func (d *denoising) note(format string, a ...any) {
 	d.notes = append(d.notes, fmt.Sprintf(format, a...))

@@ -43,7 +43,7 @@ func (d *denoising) sparse(mask *masking.Set) (*denoised, error) {
 	}
 	r.fit, err = d.problem.Fit(d.Context(), oes.FitConfig{Steps: d.steps, Rate: d.preset.SparseRate, Mask: flat}, d.stage("sparse", "train sparse", d.steps))
 	if err != nil {
-		return nil, d.trouble(err)
+		return nil, err
 	}
 	d.note("The kept weights were trained at %d x %d pixels in %d steps.", d.problem.Region.Width, d.problem.Region.Height, d.steps)
 	d.curves = append(d.curves, curve{"sparse", r.fit.Samples})
@@ -63,7 +63,7 @@ func (d *denoising) baselines(r *denoised) error {
 	for _, name := range d.List("baseline") {
 		fit, err := d.baseline(name, r.mask.Kept())
 		if err != nil {
-			return d.trouble(err)
+			return err
 		}
 		d.curves = append(d.curves, curve{name, fit.Samples})
 		if name == "dense" {

@@ -11,7 +11,6 @@ import (
 
 	"graft/export"
 	"graft/onnx"
-	"graft/runtime"
 	"graft/training/dataset"
 	"graft/training/oes"
 )
@@ -203,13 +202,4 @@ func (d *denoising) history() []byte {
 	}
 	w.Flush()
 	return b.Bytes()
-}
-
-// runtimeVersion is the version of the ONNX Runtime that the verb runs on, "" when none is found.
-func runtimeVersion(c *call) string {
-	l, err := runtime.FindLibrary(c.runtimeOptions())
-	if err != nil {
-		return ""
-	}
-	return l.Version
 }

@@ -66,15 +66,12 @@ func readImage(path string, size int) (*dataset.Image, string, error) {
 		if image, err = image.Resize(size); err != nil {
 			return nil, "", refused(path, err)
 		}
-		if least := min(image.Width, image.Height); least < minSide {
-			return nil, "", misuse("--size %d makes %s %d x %d, the smaller side must have %d pixels or more", size, filepath.Base(path), image.Width, image.Height, minSide)
-		}
 	}
 	return image, hex.EncodeToString(sum[:]), nil
 }
 
-// minSide is the least side in pixels of a photo that a network can be made for.
-const minSide = 16
+// minSide is the least side in pixels of a photo.
+const minSide = 32
 
 // addNoise adds seeded Gaussian noise and clips, as noisy photos are.
 func addNoise(m *dataset.Image, sigma float64, seed uint64) (*dataset.Image, error) {

@@ -80,7 +80,9 @@ func (d *denoising) report(r *denoised, images map[string][]byte, curves chart.F
 			page.Numbers.Rows = append(page.Numbers.Rows, []string{name, cell(best), cell(final)})
 		}
 		row("noisy", math.NaN(), *s.NoisyPSNR)
-		row("mask only", math.NaN(), *s.MaskOnlyPSNR)
+		if s.MaskOnlyPSNR != nil {
+			row("mask only", math.NaN(), *s.MaskOnlyPSNR)
+		}
 		for _, c := range d.curves {
 			if c.Stage != "mask" {
 				row(c.Stage, best(c.Samples), last(c.Samples))

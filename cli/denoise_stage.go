@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,12 +54,16 @@ func (d *denoising) stage(name, title string, steps int64) oes.Run {
 // session is where every model of the run runs.
 func (d *denoising) session() runtime.Options { return d.runtimeOptions() }
 
-// trouble gives a failed stage its exit code.
-func (d *denoising) trouble(err error) error {
-	if errors.Is(err, training.ErrDiverged) {
+// grade gives an error of the work its exit code.
+func (d *denoising) grade(err error) error {
+	var known *Error
+	switch {
+	case errors.As(err, &known) || d.Context().Err() != nil:
+		return err
+	case errors.Is(err, training.ErrDiverged):
 		return failed(err, "try another --seed, or a lower --sparsity")
 	}
-	return err
+	return runtimeError(err, d.Out())
 }
 
 // cutMask names the parts of a packed mask.
@@ -78,11 +84,31 @@ func packMask(m *onnx.Model, set *masking.Set) ([]bool, error) {
 	return set.Flat(names)
 }
 
+// maskHash identifies the mask of --mask, "" without one.
+func (d *denoising) maskHash() string {
+	if d.given == nil {
+		return ""
+	}
+	h := sha256.New()
+	for _, m := range d.given.Masks() {
+		fmt.Fprintf(h, "%q %v\n", m.Name, m.Dims)
+		keep := make([]byte, len(m.Keep))
+		for i, yes := range m.Keep {
+			if yes {
+				keep[i] = 1
+			}
+		}
+		h.Write(keep)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
 // sameSettings writes down what the run was begun with, or compares when it continues one.
 func (d *denoising) sameSettings() error {
 	now := map[string]string{
 		"photo": d.photo.hash, "noise": fmt.Sprint(d.Float("noise")), "size": fmt.Sprint(d.Int("size")),
-		"preset": d.Text("preset"), "sparsity": fmt.Sprint(d.sparsity), "seed": fmt.Sprint(d.Common.Seed), "mask": d.Text("mask"),
+		"preset": d.Text("preset"), "sparsity": fmt.Sprint(d.sparsity), "seed": fmt.Sprint(d.Common.Seed), "mask": d.maskHash(),
+		"mask-steps": fmt.Sprint(d.preset.MaskSteps), "train-steps": fmt.Sprint(d.steps), "baseline-lr": fmt.Sprint(d.Float("baseline-lr")),
 	}
 	data, err := os.ReadFile(d.dir.File(settingsFile))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -30,7 +30,7 @@ type denoiseSummary struct {
 	BytesCompact   int64    `json:"bytes_compact"`
 	BytesSparse    int64    `json:"bytes_sparse"`
 	MaxAbsDiff     float64  `json:"max_abs_diff"`
-	MaskSteps      int64    `json:"mask_steps"`
+	MaskSteps      int64    `json:"mask_steps,omitempty"`
 	TrainSteps     int64    `json:"train_steps"`
 	Width          int      `json:"width"`
 	Height         int      `json:"height"`

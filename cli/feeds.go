@@ -9,6 +9,7 @@ import (
 
 	"graft/onnx"
 	"graft/onnx/limits"
+	"graft/onnx/op"
 	"graft/runtime"
 	"graft/training/dataset"
 )
@@ -147,12 +148,15 @@ func readTensorFile(path string) ([]*onnx.Tensor, error) {
 	return []*onnx.Tensor{t}, nil
 }
 
-// complete makes up the inputs that feeds lacks.
-func (c *call) complete(g *onnx.Graph, path string, feeds map[string]*onnx.Tensor) error {
+// complete makes up the inputs that feeds lacks. m itself is not inferred: the runtime gets the types that the file has.
+func (c *call) complete(m *onnx.Model, path string, feeds map[string]*onnx.Tensor) error {
 	dims, err := c.freeDims()
 	if err != nil {
 		return err
 	}
+	inferred := m.Clone()
+	op.InferModel(inferred)
+	g := inferred.Graph
 	for _, name := range feedNames(g) {
 		if feeds[name] != nil {
 			continue

@@ -10,6 +10,7 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
+	"graft/onnx/inspect"
 	"graft/onnx/op"
 )
 
@@ -81,6 +82,9 @@ func runPrune(c *call) error {
 	}
 	doc := describePruning(set)
 	doc.File, doc.Bytes, doc.Mask = out, len(data), maskOut
+	if n := inspect.Describe(m.Clone()).Constants; n > 0 {
+		c.Say("%s more parameters are constant nodes of the graph, not initializers: they stay as they are", grouped(n))
+	}
 	doc.DeadChannels, doc.Compact, err = deadChannels(m)
 	if err != nil {
 		c.Detail("dead channels are not counted: %s", err.Error())

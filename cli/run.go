@@ -12,7 +12,6 @@ import (
 	"graft/cli/outdir"
 	"graft/onnx"
 	"graft/onnx/inspect"
-	"graft/onnx/op"
 	"graft/runtime"
 	"graft/training/dataset"
 )
@@ -60,12 +59,11 @@ func runRun(c *call) error {
 	if err != nil {
 		return err
 	}
-	op.InferModel(m)
 	feeds, err := namedFeeds(m.Graph, c.List("input"))
 	if err != nil {
 		return err
 	}
-	if err := c.complete(m.Graph, path, feeds); err != nil {
+	if err := c.complete(m, path, feeds); err != nil {
 		return err
 	}
 	var dir *outdir.Dir

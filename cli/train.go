@@ -12,10 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"graft/masking"
-	"graft/onnx"
 	"graft/onnx/atomicfile"
-	"graft/onnx/limits"
 	"graft/training"
 	"graft/training/dataset"
 )
@@ -160,43 +157,6 @@ func (r *trainRun) begin() (*training.Snapshot, error) {
 	return snap, snap.ApplyMask(mask)
 }
 
-// mask reads --mask as zeros and ones packed as the parameters; nil without one. A parameter without a mask is kept whole.
-func (r *trainRun) mask() (*onnx.Tensor, error) {
-	path := r.Text("mask")
-	if path == "" {
-		return nil, nil
-	}
-	set, err := masking.ReadFile(path)
-	if err != nil {
-		return nil, refused(path, err)
-	}
-	tensors := map[string]*onnx.Tensor{}
-	for i, name := range r.step.Packing.Names() {
-		dims := r.step.Packing.Dims(i)
-		m := set.Get(name)
-		if m != nil {
-			dims = m.Dims
-		}
-		t := onnx.NewTensor(onnx.Float, dims...)
-		for i := range t.Float32s() {
-			if m == nil || m.Keep[i] {
-				t.Float32s()[i] = 1
-			}
-		}
-		tensors[name] = t
-	}
-	mask, err := r.step.Packing.Pack(func(name string) *onnx.Tensor { return tensors[name] })
-	for _, name := range set.Names() {
-		if tensors[name] == nil && err == nil {
-			err = fmt.Errorf("%s is no parameter that is trained", limits.Name(name))
-		}
-	}
-	if err != nil {
-		return nil, refused(path, limits.InFile(path, limits.Refuse("mask", "%v: it is of another network", err)))
-	}
-	return mask, nil
-}
-
 // plan settles how long the run is and how fast.
 func (r *trainRun) plan() {
 	r.steps, r.rate = int64(r.Int("steps")), r.Float("lr")
@@ -212,7 +172,7 @@ func (r *trainRun) loop(from *training.Snapshot) (*training.Snapshot, error) {
 	before := r.record.Seconds
 	seconds := func() float64 { return before + time.Since(r.begun).Seconds() }
 	progress := r.Progress()
-	progress.Stage("train", int(r.steps))
+	progress.Stage("train", int(r.steps-from.Steps))
 	l := &training.Loop{
 		Step: r.step, Session: r.runtimeOptions(),
 		Rate: func(int64) float64 { return r.rate },
@@ -222,15 +182,15 @@ func (r *trainRun) loop(from *training.Snapshot) (*training.Snapshot, error) {
 			if kept(p.Step) {
 				r.record.History = append(r.record.History, trainLine{p.Step, p.Loss, seconds()})
 			}
-			progress.Step(int(p.Step), fmt.Sprintf("epoch %d, loss %.4g", r.data.Epoch(p.Step), p.Loss))
+			progress.Step(int(p.Step-from.Steps), fmt.Sprintf("epoch %d, step %d, loss %.4g", r.data.Epoch(p.Step), p.Step, p.Loss))
 			return nil
 		},
 	}
 	return l.Run(r.Context(), from, r.steps, int64(r.Int("save-every")), r.save)
 }
 
-// kept reports whether a step is a line of the history: all of the first hundred, then one in ten.
-func kept(step int64) bool { return step <= 100 || step%10 == 0 }
+// kept reports whether a step is a line of the history: all of the first hundred, then one in ten, later one in a hundred.
+func kept(step int64) bool { return step <= 100 || step%10 == 0 && step <= 10_000 || step%100 == 0 }
 
 // save writes the checkpoint and the history.
 func (r *trainRun) save(s *training.Snapshot) error {

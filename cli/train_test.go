@@ -191,7 +191,7 @@ func TestTrainMasked(t *testing.T) {
 			t.Fatalf("w1[%d] is %g", i, w.Float32s()[i])
 		}
 	}
-	if err := set.Add(&masking.Mask{Name: "w9", Dims: []int64{1}, Keep: []bool{true}}); err != nil {
+	if err := set.Add(&masking.Mask{Name: "w9", Dims: []int64{1}, Keep: []bool{false}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := set.WriteFile(f.path("other.safetensors"), nil); err != nil {

@@ -12,6 +12,7 @@ var verbs = []verb{
 	artifactsVerb,
 	trainVerb,
 	pruneVerb,
+	exportVerb,
 	runtimeVerb,
 	completionVerb,
 	versionVerb,

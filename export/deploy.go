@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"slices"
 
 	"graft/masking"
 	"graft/onnx"
@@ -38,11 +39,14 @@ type Deployed struct {
 // leastOpset is what deployed models declare at least: every runtime in use reads it.
 const leastOpset = 17
 
+// generatorOpset is the least opset that has what makes z: Range and Mod among the rest.
+const generatorOpset = 13
+
 // Apply makes the deployed form of m, which stays as it is.
 func (d Deployment) Apply(m *onnx.Model) (*Deployed, error) {
 	out := &Deployed{Model: m.Clone()}
 	g := out.Model.Graph
-	if err := d.placeZ(g); err != nil {
+	if err := d.placeZ(out.Model); err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
 	if d.Compact {
@@ -68,11 +72,12 @@ func (d Deployment) Apply(m *onnx.Model) (*Deployed, error) {
 }
 
 // placeZ replaces the graph's only input.
-func (d Deployment) placeZ(g *onnx.Graph) error {
+func (d Deployment) placeZ(m *onnx.Model) error {
 	if d.Z == "" || d.Z == ZInput {
 		return nil
 	}
-	in := g.Inputs()
+	g := m.Graph
+	in := slices.DeleteFunc(g.Inputs(), (*onnx.Value).IsInitializer)
 	if len(in) != 1 {
 		return fmt.Errorf("--z %s wants a generator with one input, the model has %d", d.Z, len(in))
 	}
@@ -80,6 +85,9 @@ func (d Deployment) placeZ(g *onnx.Graph) error {
 	dims, ok := z.Type.Shape.Sizes()
 	if !ok || z.Type.DType != onnx.Float {
 		return fmt.Errorf("--z %s wants a float input of known size, %q is %v", d.Z, z.Name, z.Type)
+	}
+	if d.Z == ZGenerate && m.Opset("") < generatorOpset {
+		return fmt.Errorf("--z %s wants opset %d, the model has %d", d.Z, generatorOpset, m.Opset(""))
 	}
 	var made *onnx.Value
 	switch d.Z {

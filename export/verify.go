@@ -3,13 +3,13 @@ package export
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"graft/onnx"
+	"graft/onnx/limits"
 	"graft/runtime"
 )
 
-// Tolerance says what counts as equal: |a-b| <= Absolute + Relative*max|a|, for every output.
+// Tolerance says what counts as equal: |a-b| <= Absolute + Relative*max|a|, for every element, the maximum being over the output.
 type Tolerance struct {
 	Absolute float64 `json:"atol"`
 	Relative float64 `json:"rtol"`
@@ -19,7 +19,7 @@ type Tolerance struct {
 var Float32 = Tolerance{1e-5, 1e-5}
 
 // Verify runs two models on the same inputs and compares their outputs by position. Inputs that a model does not have are
-// not fed to it. It gives the largest absolute difference, and an error when it is beyond the tolerance.
+// not fed to it. The values count, whatever their element types. It gives the largest absolute difference, and an error when it is beyond the tolerance.
 func Verify(ctx context.Context, original, exported *onnx.Model, feeds map[string]*onnx.Tensor, tol Tolerance, o runtime.Options) (float64, error) {
 	a, err := outputs(ctx, original, feeds, o)
 	if err != nil {
@@ -32,22 +32,32 @@ func Verify(ctx context.Context, original, exported *onnx.Model, feeds map[strin
 	if len(a) != len(b) {
 		return 0, fmt.Errorf("the export has %d outputs, the original %d", len(b), len(a))
 	}
-	worst := 0.0
+	named := map[string]*onnx.Tensor{}
+	byName := map[string]*onnx.Tensor{}
 	for i := range a {
-		diff, largest, err := difference(a[i], b[i])
-		if err != nil {
-			return 0, err
-		}
-		worst = max(worst, diff)
-		if !(diff <= tol.Absolute+tol.Relative*largest) {
-			return worst, fmt.Errorf("the export differs from the graph it came from: output %q by %.3g, allowed %.3g",
-				a[i].Name, diff, tol.Absolute+tol.Relative*largest)
+		byName[a[i].name], named[a[i].name] = a[i].tensor, b[i].tensor
+	}
+	c := runtime.Compare(byName, named, runtime.Tolerance{Abs: tol.Absolute, Rel: tol.Relative})
+	for _, d := range c.Outputs {
+		switch {
+		case d.Equal:
+		case d.Reason != "":
+			return float64(d.MaxAbs), fmt.Errorf("the export differs from the graph it came from: output %s: %s", limits.Name(d.Name), d.Reason)
+		default:
+			return float64(d.MaxAbs), fmt.Errorf("the export differs from the graph it came from: output %s by %.3g, beyond %g + %g of the largest value",
+				limits.Name(d.Name), float64(d.MaxAbs), tol.Absolute, tol.Relative)
 		}
 	}
-	return worst, nil
+	return float64(c.MaxAbs), nil
 }
 
-func outputs(ctx context.Context, m *onnx.Model, feeds map[string]*onnx.Tensor, o runtime.Options) ([]*onnx.Tensor, error) {
+// output is one output of a model that ran.
+type output struct {
+	name   string
+	tensor *onnx.Tensor
+}
+
+func outputs(ctx context.Context, m *onnx.Model, feeds map[string]*onnx.Tensor, o runtime.Options) ([]output, error) {
 	data, err := m.Encode()
 	if err != nil {
 		return nil, err
@@ -67,29 +77,9 @@ func outputs(ctx context.Context, m *onnx.Model, feeds map[string]*onnx.Tensor, 
 	if err != nil {
 		return nil, err
 	}
-	var list []*onnx.Tensor
+	var list []output
 	for _, p := range s.Outputs() {
-		list = append(list, got[p.Name])
+		list = append(list, output{p.Name, got[p.Name]})
 	}
 	return list, nil
-}
-
-// difference gives the largest |a-b| and the largest |a|. A NaN on one side alone is an infinite difference.
-func difference(a, b *onnx.Tensor) (diff, largest float64, err error) {
-	x, y := a.Float32s(), b.Float32s()
-	if a.DType != onnx.Float || b.DType != onnx.Float || len(x) != len(y) {
-		return 0, 0, fmt.Errorf("output %q is %v in the original, %v in the export", a.Name, a.Type(), b.Type())
-	}
-	for i := range x {
-		p, q := float64(x[i]), float64(y[i])
-		largest = max(largest, math.Abs(p))
-		switch {
-		case math.IsNaN(p) && math.IsNaN(q) || p == q:
-		case math.IsNaN(p) || math.IsNaN(q):
-			return math.Inf(1), largest, nil
-		default:
-			diff = max(diff, math.Abs(p-q))
-		}
-	}
-	return diff, largest, nil
 }

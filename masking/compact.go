@@ -19,55 +19,100 @@ type Compaction struct {
 // too: filters, kernel slices, norm scales. Nodes whose operator has no row here keep all channels they read and make.
 //
 // One forward sweep finds the constants, one backward sweep what is needed; together they are the fixpoint, because what is
-// removed was constant or unread already.
+// removed was constant or unread already. Where a graph needs no channel of a tensor at all, one stays.
+//
+// Channels are those that the values' types say: types must have been inferred. Unused nodes and initializers go.
 func Compact(g *onnx.Graph) (Compaction, error) {
 	done := Compaction{Before: weightCount(g)}
-	c := &compactor{graph: g, state: map[*onnx.Value]*channels{}}
+	g.RemoveUnused()
 	nodes := g.Nodes()
+	c := newCompactor(g, nodes)
 	for _, n := range nodes {
-		c.rule(n).constants(c, n)
+		c.rules[n].constants(c, n)
 	}
 	for _, v := range append(g.Inputs(), g.Outputs()...) {
 		c.of(v).needAll() // the signature stays
 	}
 	for _, n := range slices.Backward(nodes) {
-		c.rule(n).needs(c, n)
+		c.rules[n].needs(c, n)
 	}
 	for changed := true; changed; {
 		changed = false
 		for _, n := range nodes {
-			changed = c.rule(n).tie(c, n) || changed
+			changed = c.rules[n].tie(c, n) || changed
 		}
 	}
-	for _, s := range c.state {
+	for v, s := range c.state {
 		s.settle()
 		done.Channels += int64(len(s.needed) - len(s.kept))
+		if !s.whole() {
+			v.Type.Shape = slices.Clone(v.Type.Shape)
+			v.Type.Shape[1] = onnx.Dim{Size: int64(len(s.kept))}
+		}
 	}
 	for _, n := range nodes {
-		if err := c.rule(n).apply(c, n); err != nil {
+		if err := c.rules[n].apply(c, n); err != nil {
 			return Compaction{}, fmt.Errorf("compact %v: %w", n, err)
 		}
 	}
-	g.RemoveUnused()
-	for _, n := range g.Nodes() {
-		types, err := op.Infer(n)
-		if err != nil {
-			continue // an operator of the file that the table does not know keeps its types
-		}
-		for i, t := range types {
-			if v := n.Output(i); v != nil {
-				v.Type = t
-			}
-		}
+	if err := c.dropJoins(); err != nil {
+		return Compaction{}, fmt.Errorf("compact: %w", err)
 	}
+	g.RemoveUnused()
 	done.After = weightCount(g)
 	return done, nil
 }
 
 // compactor holds what is known of every value's channels.
 type compactor struct {
-	graph *onnx.Graph
-	state map[*onnx.Value]*channels
+	graph  *onnx.Graph
+	rules  map[*onnx.Node]compactRule
+	state  map[*onnx.Value]*channels
+	pinned map[*onnx.Value]bool // graph inputs and outputs, and what branches hand out: never cut
+	budget int64                // channels that may still be kept book of
+	joins  []*onnx.Node         // concatenations of which one input is left
+}
+
+// maxChannels bounds the channels of all values together: a file's types can claim any number.
+const maxChannels = 1 << 24
+
+func newCompactor(g *onnx.Graph, nodes []*onnx.Node) *compactor {
+	c := &compactor{graph: g, rules: map[*onnx.Node]compactRule{}, state: map[*onnx.Value]*channels{},
+		pinned: map[*onnx.Value]bool{}, budget: maxChannels}
+	c.pin(g.Inputs())
+	c.pin(g.Outputs())
+	for _, n := range nodes {
+		for _, sub := range n.Subgraphs() {
+			c.pinBranch(sub)
+		}
+	}
+	for _, n := range nodes {
+		c.rules[n] = c.rule(n)
+	}
+	return c
+}
+
+func (c *compactor) pin(list []*onnx.Value) {
+	for _, v := range list {
+		c.pinned[v] = true
+	}
+}
+
+func (c *compactor) pinBranch(g *onnx.Graph) {
+	c.pin(g.Outputs())
+	for _, n := range g.Nodes() {
+		for _, sub := range n.Subgraphs() {
+			c.pinBranch(sub)
+		}
+	}
+}
+
+// fixed is the tensor of a value that no caller of the graph can override; nil when there is none.
+func (c *compactor) fixed(v *onnx.Value) *onnx.Tensor {
+	if v == nil || c.graph.IsInput(v) {
+		return nil
+	}
+	return op.ConstantOf(v)
 }
 
 // channels is what is known of one value, along axis 1.
@@ -87,6 +132,10 @@ func (c *compactor) of(v *onnx.Value) *channels {
 	if v != nil && len(v.Type.Shape) >= 2 && v.Type.Shape[1].Known() && v.Type.DType.IsFloat() && !v.IsInitializer() {
 		n = v.Type.Shape[1].Size
 	}
+	if n < 0 || n > c.budget {
+		n = 0
+	}
+	c.budget -= n
 	s := &channels{constant: make([]bool, n), value: make([]float64, n), needed: make([]bool, n)}
 	c.state[v] = s
 	return s
@@ -151,8 +200,8 @@ func replace(v *onnx.Value, t *onnx.Tensor) {
 }
 
 // own reports whether v is a float initializer that one node alone reads.
-func own(v *onnx.Value) bool {
-	return v != nil && v.Const != nil && v.Const.DType == onnx.Float && v.NumUses() == 1
+func (c *compactor) own(v *onnx.Value) bool {
+	return v != nil && v.Const != nil && v.Const.DType == onnx.Float && v.NumUses() == 1 && !c.pinned[v]
 }
 
 func weightCount(g *onnx.Graph) (n int64) {

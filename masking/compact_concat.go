@@ -13,16 +13,19 @@ func (concatRule) axis(n *onnx.Node) int64 {
 	return axis
 }
 
-func (r concatRule) fits(n *onnx.Node) bool {
+func (r concatRule) fits(c *compactor, n *onnx.Node) bool {
 	if r.axis(n) != 1 {
 		return false
 	}
+	channels := 0
 	for _, v := range n.Inputs() {
-		if v == nil || v.IsInitializer() || len(v.Type.Shape) < 2 || !v.Type.Shape[1].Known() {
+		x := c.of(v)
+		if x.count() == 0 {
 			return false
 		}
+		channels += x.count()
 	}
-	return true
+	return c.of(n.Output(0)).count() == channels
 }
 
 // each calls f for every channel: i of the input, o of the output.
@@ -31,9 +34,7 @@ func (concatRule) each(c *compactor, n *onnx.Node, f func(x, y *channels, i, o i
 	for _, v := range n.Inputs() {
 		x := c.of(v)
 		for i := range x.count() {
-			if at < y.count() {
-				f(x, y, i, at)
-			}
+			f(x, y, i, at)
 			at++
 		}
 	}
@@ -75,8 +76,24 @@ func (r concatRule) apply(c *compactor, n *onnx.Node) error {
 		rest = []*onnx.Value{n.Input(0)}
 	}
 	old := n.Output(0)
-	fresh := c.graph.Add("Concat", rest, 1, n.Attrs...).Output(0)
-	fresh.Type, fresh.Name = old.Type, old.Name
+	made := c.graph.Add("Concat", rest, 1, n.Attrs...)
+	made.Name, made.Doc, made.Metadata = n.Name, n.Doc, n.Metadata
+	fresh := made.Output(0)
+	fresh.Type, fresh.Name, fresh.Doc = old.Type, old.Name, old.Doc
+	n.Name, old.Name = "", ""
 	c.state[fresh] = c.of(old)
+	if len(rest) == 1 {
+		c.joins = append(c.joins, made)
+	}
 	return c.graph.ReplaceUses(old, fresh)
+}
+
+// dropJoins takes out the concatenations that have one input left. Only then do readers see another value.
+func (c *compactor) dropJoins() error {
+	for _, n := range c.joins {
+		if err := c.graph.ReplaceUses(n.Output(0), n.Input(0)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

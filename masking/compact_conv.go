@@ -11,9 +11,14 @@ import (
 // into the bias, unless zero padding shows its edge.
 type convRule struct{}
 
-func (convRule) fits(n *onnx.Node) bool {
-	w, bias := n.Input(1), n.Input(2)
-	return own(w) && len(w.Const.Dims) >= 3 && (bias == nil || own(bias)) && onnx.AttrOr(n, "group", int64(1)) == 1
+func (convRule) fits(c *compactor, n *onnx.Node) bool {
+	weight, bias := n.Input(1), n.Input(2)
+	if !c.own(weight) || bias != nil && !c.own(bias) || onnx.AttrOr(n, "group", int64(1)) != 1 {
+		return false
+	}
+	w := weight.Const
+	return len(w.Dims) >= 3 && w.Len() > 0 && (bias == nil || bias.Const.Len() == w.Dims[0]) &&
+		int64(c.of(n.Input(0)).count()) == w.Dims[1] && int64(c.of(n.Output(0)).count()) == w.Dims[0]
 }
 
 // folds reports whether a constant input channel can be taken into the bias.
@@ -26,7 +31,7 @@ func (convRule) folds(n *onnx.Node, value float64) bool {
 	return !padded && (a.AutoPad == "NOTSET" || a.AutoPad == "VALID")
 }
 
-// sums gives for output channel o and each input channel the sum of the kernel, and whether any weight is not zero.
+// kernelSums gives for output channel o and each input channel the sum of the kernel, and whether any weight is not zero.
 func kernelSums(w *onnx.Tensor, o int64) (sums []float64, any []bool) {
 	in := w.Dims[1]
 	taps := int64(1)
@@ -46,9 +51,6 @@ func kernelSums(w *onnx.Tensor, o int64) (sums []float64, any []bool) {
 
 func (r convRule) constants(c *compactor, n *onnx.Node) {
 	x, y, w := c.of(n.Input(0)), c.of(n.Output(0)), n.Input(1).Const
-	if int64(x.count()) != w.Dims[1] || int64(y.count()) != w.Dims[0] {
-		return
-	}
 	for o := range y.count() {
 		sums, any := kernelSums(w, int64(o))
 		value, constant := 0.0, true
@@ -72,10 +74,6 @@ func (r convRule) constants(c *compactor, n *onnx.Node) {
 
 func (r convRule) needs(c *compactor, n *onnx.Node) {
 	x, y, w := c.of(n.Input(0)), c.of(n.Output(0)), n.Input(1).Const
-	if int64(x.count()) != w.Dims[1] || int64(y.count()) != w.Dims[0] {
-		opaque{}.needs(c, n)
-		return
-	}
 	for o, needed := range y.needed {
 		if !needed {
 			continue
@@ -94,9 +92,6 @@ func (convRule) tie(*compactor, *onnx.Node) bool { return false }
 // apply folds the constants of x into the bias and keeps the filters and kernel slices of what stays.
 func (r convRule) apply(c *compactor, n *onnx.Node) error {
 	x, y, weight := c.of(n.Input(0)), c.of(n.Output(0)), n.Input(1)
-	if int64(x.count()) != weight.Const.Dims[1] || int64(y.count()) != weight.Const.Dims[0] {
-		return nil
-	}
 	bias := make([]float64, y.count())
 	if b := n.Input(2); b != nil {
 		for o, v := range b.Const.Float32s() {
@@ -107,6 +102,11 @@ func (r convRule) apply(c *compactor, n *onnx.Node) error {
 	inner := int(w.Len() / w.Dims[0] / w.Dims[1])
 	folded := false
 	for o := range y.count() {
+		if !y.needed[o] { // it may stay as the only one: then as zeros
+			clear(w.Float32s()[o*x.count()*inner : (o+1)*x.count()*inner])
+			bias[o] = 0
+			continue
+		}
 		sums, any := kernelSums(weight.Const, int64(o))
 		for i, used := range any {
 			if !used || x.needed[i] || !x.constant[i] || !r.folds(n, x.value[i]) {
@@ -129,7 +129,16 @@ func (r convRule) apply(c *compactor, n *onnx.Node) error {
 	if b := n.Input(2); b != nil {
 		replace(b, out)
 	} else {
-		n.SetInput(2, c.graph.AddInitializer(weight.Name+".folded_bias", out))
+		n.SetInput(2, c.graph.AddInitializer(c.freeName(weight.Name+".folded_bias"), out))
 	}
 	return nil
+}
+
+// freeName is name, or one made of it that nothing in the graph has yet.
+func (c *compactor) freeName(name string) string {
+	for free := name; ; free += "_" {
+		if c.graph.Lookup(free) == nil {
+			return free
+		}
+	}
 }

@@ -5,12 +5,20 @@ import "graft/onnx"
 // normRule: with the statistics of the instance, a channel whose scale is zero or whose input is constant is its shift.
 type normRule struct{}
 
-func (normRule) fits(n *onnx.Node) bool { return own(n.Input(1)) && own(n.Input(2)) }
+func (normRule) fits(c *compactor, n *onnx.Node) bool {
+	channels := c.of(n.Input(0)).count()
+	for _, v := range []*onnx.Value{n.Input(1), n.Input(2)} {
+		if !c.own(v) || len(v.Const.Dims) != 1 || int(v.Const.Len()) != channels {
+			return false
+		}
+	}
+	return c.of(n.Output(0)).count() == channels
+}
 
 func (normRule) constants(c *compactor, n *onnx.Node) {
 	x, y := c.of(n.Input(0)), c.of(n.Output(0))
 	scale, shift := n.Input(1).Const.Float32s(), n.Input(2).Const.Float32s()
-	for i := range min(x.count(), y.count(), len(scale), len(shift)) {
+	for i := range x.constant {
 		if scale[i] == 0 || x.constant[i] {
 			y.set(i, float64(shift[i]))
 		}
@@ -19,10 +27,6 @@ func (normRule) constants(c *compactor, n *onnx.Node) {
 
 func (normRule) needs(c *compactor, n *onnx.Node) {
 	x, y := c.of(n.Input(0)), c.of(n.Output(0))
-	if x.count() != y.count() {
-		opaque{}.needs(c, n)
-		return
-	}
 	for i, needed := range y.needed {
 		// A needed constant is made from whatever stands in the channel: scale zero hides it.
 		x.needed[i] = x.needed[i] || needed
@@ -36,9 +40,14 @@ func (normRule) tie(c *compactor, n *onnx.Node) bool {
 func (normRule) apply(c *compactor, n *onnx.Node) error {
 	y := c.of(n.Output(0))
 	for _, v := range []*onnx.Value{n.Input(1), n.Input(2)} {
-		if int(v.Const.Len()) == y.count() && !y.whole() {
-			replace(v, pick(v.Const, 0, y.kept))
+		if y.whole() && !y.unneeded() {
+			continue
 		}
+		t := pick(v.Const, 0, y.kept)
+		if y.unneeded() { // the one that stays is zero
+			clear(t.Data)
+		}
+		replace(v, t)
 	}
 	return nil
 }

@@ -19,16 +19,16 @@ func TopK(scores []float32, k int64, seed uint64) ([]bool, error) {
 	if k < 0 || k > int64(len(scores)) {
 		return nil, fmt.Errorf("keep %d of %d weights: no such choice", k, len(scores))
 	}
+	for i, s := range scores {
+		if s != s {
+			return nil, fmt.Errorf("score of weight %d is not a number", i)
+		}
+	}
 	keep := make([]bool, len(scores))
 	if k == 0 {
 		return keep, nil
 	}
 	sorted := slices.Clone(scores)
-	for i, s := range sorted {
-		if s != s {
-			return nil, fmt.Errorf("score of weight %d is not a number", i)
-		}
-	}
 	slices.Sort(sorted)
 	border := sorted[int64(len(sorted))-k]
 	var ties []int

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"graft/onnx"
 	"graft/onnx/limits"
@@ -56,115 +55,6 @@ func newPlan(m *onnx.Model, c ArtifactConfig) (*plan, error) {
 		return nil, err
 	}
 	return p, p.checkNames()
-}
-
-// unchanged are operators whose rows speak of forms that older ones are written like.
-var unchanged = []string{"Concat", "Flatten", "Gather", "MaxPool", "AveragePool", "BatchNormalization"}
-
-// reshaped are operators that lost attributes to inputs at opset 13.
-var reshaped = map[string]string{"Squeeze": "axes", "Unsqueeze": "axes", "ReduceSum": "axes", "Split": "split"}
-
-// needsUpgrade refuses what has another meaning in the opset of the artifacts. A Softmax over the last axis, which all opsets
-// share, gets its axis written out.
-func needsUpgrade(m *onnx.Model) error {
-	opset := m.Opset("")
-	if opset == 0 || opset >= 13 {
-		return nil
-	}
-	var found []string
-	for _, n := range m.Graph.Nodes() {
-		s := op.Lookup(n.Op)
-		if s == nil || !n.Is(n.Op) || slices.Contains(found, n.Op) || slices.Contains(unchanged, n.Op) {
-			continue
-		}
-		low := s.Since
-		if s.Lowest != nil {
-			low = s.Lowest(n)
-		}
-		_, older := n.Attr(reshaped[n.Op])
-		switch n.Op {
-		case "Softmax", "LogSoftmax", "Hardmax":
-			rank := int64(len(n.Input(0).Type.Shape))
-			axis := onnx.AttrOr(n, "axis", int64(1))
-			if rank > 0 && (axis == -1 || axis == rank-1) {
-				n.SetAttr(onnx.Int("axis", rank-1))
-				continue
-			}
-			older = true
-		}
-		if older || low > opset {
-			found = append(found, n.Op)
-		}
-	}
-	if found == nil {
-		return nil
-	}
-	return limits.Refuse("opset", "%d, in which %s has another form: it wants 13 or more", opset, strings.Join(found, ", ")).
-		WithHint("convert it first: graft convert FILE --opset 17")
-}
-
-// nameConstants makes initializers of the weights that are Constant or ConstantOfShape nodes.
-func (p *plan) nameConstants() error {
-	g := p.base.Graph
-	g.AssignNames()
-	for _, n := range g.Nodes() {
-		v := n.Output(0)
-		if v == nil || g.IsOutput(v) || !slices.ContainsFunc(v.Uses(), func(u onnx.Use) bool { return op.IsWeightInput(u.Node, u.Index) || addsBias(u) }) {
-			continue
-		}
-		t, err := constantOf(n)
-		if err != nil {
-			return err
-		}
-		if t == nil || !t.DType.IsFloat() || len(t.Dims) == 0 {
-			continue
-		}
-		name := v.Name
-		v.Name = ""
-		if err := g.ReplaceUses(v, g.AddInitializer(name, t)); err != nil {
-			return err
-		}
-	}
-	g.RemoveUnused()
-	return nil
-}
-
-// addsBias reports whether a use is the addition of a bias to what a linear operator gives.
-func addsBias(u onnx.Use) bool {
-	if !u.Node.Is("Add") {
-		return false
-	}
-	other := u.Node.Input(1 - u.Index)
-	return other != nil && other.Producer() != nil && slices.Contains([]string{"MatMul", "Conv", "Gemm", "Einsum"}, other.Producer().Op)
-}
-
-// constantOf is the tensor of a Constant or ConstantOfShape node that holds a weight; nil for other nodes.
-func constantOf(n *onnx.Node) (*onnx.Tensor, error) {
-	if n.Is("Constant") {
-		return op.ConstantOf(n.Output(0)), nil
-	}
-	if !n.Is("ConstantOfShape") {
-		return nil, nil
-	}
-	dims, ok := op.ConstantInts(n.Input(0))
-	if !ok {
-		return nil, nil
-	}
-	const most = 1 << 28
-	if count, err := onnx.ElementCount(dims); err != nil || count > most {
-		return nil, fmt.Errorf("%v: a weight of shape %v: at most %d elements are made", n, dims, int64(most))
-	}
-	value := onnx.AttrOr(n, "value", onnx.FromSlice([]float32{0}))
-	if value.DType != onnx.Float || value.Check() != nil || value.Len() != 1 {
-		return nil, nil
-	}
-	t := onnx.NewTensor(onnx.Float, dims...)
-	if v := value.Float32s()[0]; v != 0 {
-		for i := range t.Float32s() {
-			t.Float32s()[i] = v
-		}
-	}
-	return t, nil
 }
 
 // chooseOutput finds the output that the loss reads, and what it is compared with.

@@ -34,6 +34,8 @@ type ArtifactConfig struct {
 	// FrozenNorms keeps BatchNormalization at the running statistics of the file, which then stay as they are. Otherwise
 	// the training form takes the batch's and moves the running ones.
 	FrozenNorms bool
+	// ClipNorm bounds the Euclidean length of the gradient over all parameters; 0: no bound.
+	ClipNorm float64
 }
 
 // Artifacts are the files that any ONNX Runtime can train a model with: graphs of standard operators, and what they start
@@ -168,52 +170,6 @@ func (f *form) gradients() ([]*onnx.Value, error) {
 		return nil, err
 	}
 	return autodiff.Gradients(f.g, f.loss, f.params)
-}
-
-// update is the optimizer's part of a graph. Inside all tensors are one vector each.
-type update struct {
-	*plan
-	*form
-	params, grads []*onnx.Value
-	rate, count   *onnx.Value
-	state         [][]*onnx.Value // by slot, then by parameter
-}
-
-func (u *update) scalars() {
-	u.rate = u.g.AddInput(InputRate, onnx.TypeOf(onnx.Float, 1))
-	u.count = u.g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
-}
-
-func (u *update) slots() {
-	for _, slot := range u.Optimizer.Slots {
-		var of []*onnx.Value
-		for _, v := range u.plan.params {
-			of = append(of, u.g.AddInput(v.Name+"."+slot, v.Type))
-		}
-		u.state = append(u.state, of)
-	}
-}
-
-func (u *update) add() {
-	packedSlots := make([]*onnx.Value, len(u.state))
-	for i, of := range u.state {
-		packedSlots[i] = u.packing.pack(u.b, of)
-	}
-	packed := u.packing.pack(u.b, u.grads)
-	if len(u.grads) == 1 { // what is not joined may have a name of its own
-		packed = u.b.Identity(packed)
-	}
-	u.b.Named(packed, packedGradient)
-	after, slotsAfter := u.Optimizer.Update(u.b, u.packing.pack(u.b, u.params), packed, packedSlots, u.rate, u.count)
-	out := func(v *onnx.Value, suffix string) {
-		for i, part := range u.packing.unpack(u.b, v) {
-			u.out(part, u.plan.params[i].Name+suffix+next)
-		}
-	}
-	out(after, "")
-	for i, v := range slotsAfter {
-		out(v, "."+u.Optimizer.Slots[i])
-	}
 }
 
 // MaskGradient makes a named step multiply its gradient with the mask of the snapshot, packed, zeros and ones.

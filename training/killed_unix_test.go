@@ -16,7 +16,7 @@ import (
 	"graft/training"
 )
 
-const killedSteps = 60
+const killedSteps = 40
 
 // TestKilledRunResumes kills a training process, which saves after every step, again and again at random moments. In the
 // end its parameters are those of a run that nobody killed.

@@ -125,7 +125,11 @@ func (r *run) step(ctx context.Context) error {
 		return fmt.Errorf("step %d: %w", step, err)
 	}
 	r.taken = step
-	loss := float64(r.state.Output(OutputLoss).Float32s()[0])
+	value := r.state.Output(OutputLoss).Float32s()
+	if len(value) != 1 {
+		return fmt.Errorf("step %d: output %q is no single float", step, OutputLoss)
+	}
+	loss := float64(value[0])
 	if diverged(loss) {
 		return fmt.Errorf("step %d: %w", step, ErrDiverged)
 	}

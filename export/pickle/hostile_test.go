@@ -406,7 +406,8 @@ func TestHostileP26ZipMethods(t *testing.T) {
 	refused(t, ziptest.Build(nested), "PERSID")
 }
 
-// The costliest of the attacks stay within the time and memory that a small file may take.
+// The costliest of the attacks stay within the time and memory that a small file may take. The time is the best of three:
+// the machine may be busy.
 func TestHostileCost(t *testing.T) {
 	tensor := tensorOp("h\x00", 0, make([]int64, 60), make([]int64, 60))
 	attacks := map[string][]byte{
@@ -418,9 +419,12 @@ func TestHostileCost(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		start := time.Now()
-		read(b) // either verdict
-		elapsed := time.Since(start)
+		elapsed := time.Hour
+		for range 3 {
+			start := time.Now()
+			read(b) // either verdict
+			elapsed = min(elapsed, time.Since(start))
+		}
 		runtime.ReadMemStats(&after)
 		t.Logf("%s: %v", name, elapsed)
 		if grown := after.Sys - before.Sys; elapsed > time.Second || grown > uint64(64<<20+4*len(b)) {

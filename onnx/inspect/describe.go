@@ -25,8 +25,9 @@ type Summary struct {
 	Operators  map[string]int    `json:"operators"` // of the main graph: "Conv", "com.microsoft::Gelu"
 	Parameters int64             `json:"parameters"`
 	Nonzero    int64             `json:"nonzero"`
-	Sparsity   float64           `json:"sparsity"` // 1 - Nonzero/Parameters; 0 without parameters
-	Bytes      int64             `json:"bytes"`    // of the file; whoever reads it fills this in
+	Constants  int64             `json:"constant_parameters,omitempty"` // those of the parameters that nodes hold
+	Sparsity   float64           `json:"sparsity"`                      // 1 - Nonzero/Parameters; 0 without parameters
+	Bytes      int64             `json:"bytes"`                         // of the file; whoever reads it fills this in
 	Weights    int64             `json:"weight_bytes"`
 	MACs       int64             `json:"macs"`
 	FreeDims   []string          `json:"macs_free_dims,omitempty"`
@@ -175,8 +176,8 @@ func (c *count) weights(g *onnx.Graph, depth int) {
 		}
 	}
 	for _, n := range g.Nodes() {
-		if total, nonzero, reader := constantWeight(n); reader != nil {
-			c.add(reader, total, nonzero)
+		if total, nonzero, reader := constantWeight(n); reader != nil && c.add(reader, total, nonzero) != nil {
+			c.summary.Constants += total
 		}
 		for _, sub := range n.Subgraphs() {
 			c.weights(sub, depth+1)

@@ -39,7 +39,7 @@ func small() *onnx.Model {
 
 func TestDescribe(t *testing.T) {
 	s := Describe(small())
-	if s.Parameters != 16+16+4+8 || s.Nonzero != 14+0+3+1 || s.Nodes != 8 || s.Operators["MatMul"] != 3 || s.Operators["com.example::Frobnicate"] != 1 {
+	if s.Parameters != 16+16+4+8 || s.Nonzero != 14+0+3+1 || s.Constants != 4 || s.Nodes != 8 || s.Operators["MatMul"] != 3 || s.Operators["com.example::Frobnicate"] != 1 {
 		t.Errorf("%+v", s)
 	}
 	if math.Abs(s.Sparsity-26.0/44) > 1e-12 || s.Opsets["ai.onnx"] != 17 || s.Opsets["com.example"] != 2 {

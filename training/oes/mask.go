@@ -155,6 +155,11 @@ func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run
 		}
 		return nil, err
 	}
+	if save != nil { // so that a run of several stages goes on after this one
+		if err := save(snap); err != nil {
+			return nil, err
+		}
+	}
 	return &followed{snap, samples}, nil
 }
 

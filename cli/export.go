@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/urfave/cli/v2"
+
+	"graft/export"
+	"graft/onnx"
+	"graft/onnx/inspect"
+	"graft/onnx/op"
+	"graft/runtime"
+	"graft/training/oes"
+)
+
+var exportVerb = verb{
+	name: "export", args: "FILE", short: "make a model ready for other runtimes, and check it against the one it came from",
+	long: `FILE is an ONNX model, or a folder of training artifacts, whose model with the weights of its checkpoint is exported.
+--compact cuts channels that are constant or unread, which leaves the output as it is. --sparse-initializer stores weights
+that are mostly zero by place and value: it saves disk, runtimes make them dense when they load the file. --from puts the
+weights of a checkpoint folder in the places of the initializers of the same names.
+
+A generator's one input can be made inside the file (--z generate), uniform on (0, 0.1) from --seed: then the file needs no
+input at all. --z tensor stores the same numbers.
+
+The new file is run against the old one on the same inputs before it is written, and refused when an output differs by more
+than 1e-5 + 1e-5 of its largest value.`,
+	examples: []string{
+		"graft export pruned.onnx --compact --out small.onnx",
+		"graft export hourglass.onnx --z generate --seed 7 --out generator.onnx",
+		"graft export artifacts/ --sparse-initializer --out trained.onnx",
+	},
+	groups: readsModel | runsModel | writes,
+	flags: []cli.Flag{
+		toggle("compact", "cut channels that are constant or unread").under("Form"),
+		toggle("sparse-initializer", "store initializers sparsely where that is smaller").under("Form"),
+		choice("precision", "fp32", "element type of the weights: fp32 in this version", "fp32", "fp16", "bf16", "int8", "int4").under("Form"),
+		choice("z", string(export.ZInput), "where a generator's input comes from", string(export.ZGenerate), string(export.ZInput), string(export.ZTensor)).under("Form"),
+		text("from", "DIR", "checkpoint folder to take the weights from").under("Weights"),
+		toggle("no-verify", "write the file without running it").under("Check"),
+		dimFlag().under("Check"),
+	},
+	run: runExport,
+}
+
+// exportedModel is the document of graft export --json. MaxAbsDiff is absent when the file was not run.
+type exportedModel struct {
+	File          string   `json:"file"`
+	Bytes         int      `json:"bytes"`
+	Params        int64    `json:"params"`
+	ParamsNonzero int64    `json:"params_nonzero"`
+	Channels      int64    `json:"channels_removed"`
+	Opset         int64    `json:"opset"`
+	MaxAbsDiff    *float64 `json:"max_abs_diff,omitempty"`
+	Hash          string   `json:"hash"` // SHA-256 of the file
+}
+
+func runExport(c *call) error {
+	out, err := c.OutFile()
+	if err != nil {
+		return err
+	}
+	if p := c.Text("precision"); p != "fp32" {
+		return misuse("--precision %s: this version exports fp32 alone", p)
+	}
+	path := c.Arg(0)
+	m, err := c.exportSource(path)
+	if err != nil {
+		return err
+	}
+	d := export.Deployment{Z: export.Z(c.Text("z")), Key: oes.ZKey(c.Common.Seed), Scale: oes.ZScale,
+		Compact: c.Bool("compact"), Sparse: c.Bool("sparse-initializer"), Metadata: c.exportMetadata()}
+	deployed, err := d.Apply(m)
+	if err != nil {
+		return refused(path, err)
+	}
+	made := deployed.Model
+	doc := exportedModel{File: out, Channels: deployed.Compaction.Channels, Opset: made.Opset("")}
+	if !c.Bool("no-verify") {
+		diff, err := c.verifyExport(path, m, made)
+		if err != nil {
+			return err
+		}
+		doc.MaxAbsDiff = &diff
+		for _, kv := range []onnx.KeyValue{{Key: "graft.max_abs_diff", Value: strconv.FormatFloat(diff, 'g', 6, 64)},
+			{Key: "graft.tolerance", Value: fmt.Sprintf("%g + %g of the largest value", export.Float32.Absolute, export.Float32.Relative)}} {
+			made.Metadata.Set(kv.Key, kv.Value)
+		}
+	}
+	data, err := encodeModel(made, out)
+	if err != nil {
+		return err
+	}
+	s := inspect.Describe(made)
+	doc.Bytes, doc.Params, doc.ParamsNonzero, doc.Hash = len(data), s.Parameters, s.Nonzero, export.Hash(data)
+	c.JSON(doc)
+	would := "would write "
+	if !c.Common.DryRun {
+		if err := writeFile(out, data); err != nil {
+			return err
+		}
+		would = ""
+	}
+	c.Print("%s%s: %s parameters, %s of them not zero, %s, opset %d", would, out, grouped(doc.Params), grouped(doc.ParamsNonzero), size(int64(doc.Bytes)), doc.Opset)
+	if c.Bool("compact") {
+		c.Print("%s removed", counted(int(doc.Channels), "channel"))
+	}
+	if doc.MaxAbsDiff == nil {
+		c.Print("not verified: the file was not run")
+	} else {
+		c.Print("differs from %s by at most %.3g", path, *doc.MaxAbsDiff)
+	}
+	return nil
+}
+
+// exportMetadata is the provenance that the file carries, beside what the model's file has.
+func (c *call) exportMetadata() onnx.Metadata {
+	m := onnx.Metadata{{Key: "graft.version", Value: readVersion().Version}, {Key: "graft.precision", Value: c.Text("precision")}}
+	if c.Text("z") != string(export.ZInput) {
+		m.Set("graft.seed", fmt.Sprint(c.Common.Seed))
+	}
+	if !c.Bool("no-verify") {
+		m.Set("graft.onnxruntime", runtimeVersion(c))
+	}
+	return m
+}
+
+// verifyExport runs both models and gives their largest difference.
+func (c *call) verifyExport(path string, original, made *onnx.Model) (float64, error) {
+	feeds := map[string]*onnx.Tensor{}
+	if z := export.Z(c.Text("z")); z == export.ZGenerate || z == export.ZTensor {
+		in := original.Graph.Inputs()[0]
+		dims, _ := in.Type.Shape.Sizes()
+		feeds[in.Name] = oes.NewZ(c.Common.Seed, dims...)
+	} else if err := c.complete(original, path, feeds); err != nil {
+		return 0, err
+	}
+	op.InferModel(made)
+	diff, err := export.Verify(c.Context(), original, made, feeds, export.Float32, c.runtimeOptions())
+	if err == nil {
+		return diff, nil
+	}
+	if c.Context().Err() != nil {
+		return 0, c.Context().Err()
+	}
+	graded := runtimeError(err, path)
+	if graded == err {
+		return 0, &Error{File: path, Err: err, Code: exitRuntime, Hint: "nothing was written"}
+	}
+	if e, ok := graded.(*Error); ok && e.Code == exitEnvironment {
+		e.Reason += ": the export cannot be checked"
+		e.Hint += "; --no-verify writes it unchecked"
+	}
+	return 0, graded
+}
+
+// runtimeVersion is the version of the ONNX Runtime that the verb runs on, "" when none is found.
+func runtimeVersion(c *call) string {
+	l, err := runtime.FindLibrary(c.runtimeOptions())
+	if err != nil {
+		return ""
+	}
+	return l.Version
+}

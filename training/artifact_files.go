@@ -1,0 +1,119 @@
+package training
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"graft/onnx"
+	"graft/onnx/atomicfile"
+	"graft/onnx/limits"
+)
+
+// Files of a folder of artifacts.
+const (
+	TrainingFile  = "training_model.onnx"
+	EvalFile      = "eval_model.onnx"
+	OptimizerFile = "optimizer_model.onnx"
+	FusedFile     = "fused_model.onnx"
+	ContractFile  = "contract.json"
+	CheckpointDir = "checkpoint"
+)
+
+// Write writes the files into the folder dir, which is there. Each is whole or not there.
+func (a *Artifacts) Write(dir string) error {
+	for _, m := range a.models() {
+		data, err := m.model.Encode()
+		if err == nil {
+			err = atomicfile.WriteFile(filepath.Join(dir, m.file), data, 0o666)
+		}
+		if err != nil {
+			return fmt.Errorf("write training artifacts: %w", err)
+		}
+	}
+	data, err := json.MarshalIndent(a.Contract, "", "  ")
+	if err == nil {
+		err = atomicfile.WriteFile(filepath.Join(dir, ContractFile), append(data, '\n'), 0o666)
+	}
+	if err == nil {
+		err = a.Fused.SaveCheckpoint(filepath.Join(dir, CheckpointDir), a.Start, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("write training artifacts: %w", err)
+	}
+	return nil
+}
+
+// OpenArtifacts reads the fused model and the contract in a folder that Write has filled. The models are held against the
+// hashes in the contract.
+func OpenArtifacts(dir string) (*Step, *Contract, error) {
+	s, c, err := openArtifacts(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read training artifacts: %w", err)
+	}
+	return s, c, nil
+}
+
+func openArtifacts(dir string) (*Step, *Contract, error) {
+	data, err := readWhole(filepath.Join(dir, ContractFile), maxStateBytes)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil, limits.InFile(dir, limits.Refuse("", "holds no %s: graft artifacts makes such folders", ContractFile))
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &Contract{}
+	if err := json.Unmarshal(data, c); err != nil || c.Format != contractFormat || c.Producer != "graft" {
+		return nil, nil, limits.InFile(filepath.Join(dir, ContractFile), limits.Refuse("", "is no contract of training artifacts of format %d", contractFormat))
+	}
+	path := filepath.Join(dir, FusedFile)
+	const largest = 2 << 30 // of a protobuf file
+	if data, err = readWhole(path, largest); err != nil {
+		return nil, nil, err
+	}
+	fingerprint := hashOf(data)
+	if fingerprint != c.Models["fused"].SHA256 {
+		return nil, nil, limits.InFile(path, limits.Refuse("", "is not the model that %s describes: make the artifacts again", ContractFile))
+	}
+	m, err := onnx.Decode(data)
+	if err != nil {
+		return nil, nil, limits.InFile(path, err)
+	}
+	s := &Step{Model: m, Slots: c.Slots, Output: c.Output, Named: true, fingerprint: fingerprint}
+	var params []*onnx.Value
+	for _, list := range []struct {
+		ports []ContractPort
+		to    *[]*onnx.Value
+	}{{c.Parameters, &params}, {c.Buffers, &s.Buffers}} {
+		for _, p := range list.ports {
+			i := slices.IndexFunc(m.Graph.Inputs(), func(v *onnx.Value) bool { return v.Name == p.Name })
+			if i < 0 {
+				return nil, nil, limits.InFile(path, limits.Refuse("", "has no input %s, which %s names", limits.Name(p.Name), ContractFile))
+			}
+			*list.to = append(*list.to, m.Graph.Inputs()[i])
+		}
+	}
+	if s.Packing, err = NewPacking(params); err != nil {
+		return nil, nil, limits.InFile(path, err)
+	}
+	return s, c, nil
+}
+
+// readWhole reads a regular file of at most most bytes.
+func readWhole(path string, most int64) ([]byte, error) {
+	f, size, err := limits.OpenRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if size > most {
+		return nil, limits.InFile(path, limits.Refuse("", "%d bytes, at most %d", size, most))
+	}
+	data := make([]byte, size)
+	_, err = io.ReadFull(f, data)
+	return data, err
+}
