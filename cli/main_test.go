@@ -33,13 +33,15 @@ var runtimeLibrary = sync.OnceValue(func() string {
 	return library.Path
 })
 
-// TestMain gives the scripts three commands: graft itself, graftprobe, which
+// TestMain gives the scripts four commands: graft itself, graftprobe, which
 // is graft with one more verb that shows what the frame hands to a verb, and
-// graftfixture, which writes model files, broken ones among them.
+// graftfixture, which writes model files, broken ones among them, and
+// graftphoto, which writes photos.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"graft":        func() { os.Exit(Main(os.Args)) },
 		"graftfixture": func() { os.Exit(writeFixture(os.Args[1:])) },
+		"graftphoto":   func() { os.Exit(writePhoto(os.Args[1:])) },
 		"graftprobe": func() {
 			a := NewApp(os.Stdin, os.Stdout, os.Stderr)
 			a.signals = true
