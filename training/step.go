@@ -33,8 +33,9 @@ type StepConfig struct {
 	// Weights makes the network's packed weights from the packed vector that is trained; nil: they are the same. Further
 	// inputs it adds to the graph are fed by the caller.
 	Weights func(b *op.Builder, trained *onnx.Value) *onnx.Value
-	// Penalty is added to the loss that is differentiated, not to the one reported; nil: none.
-	Penalty func(b *op.Builder, trained *onnx.Value) *onnx.Value
+	// PenaltyGradient gives the gradient of a penalty that is minimized beside the loss, with respect to the packed vector
+	// that is trained; nil: none. The reported loss is without it.
+	PenaltyGradient func(b *op.Builder, trained *onnx.Value) *onnx.Value
 	// Constants are inputs that are the same in every step, by name: they become part of the graph, so that what follows
 	// from them alone is computed once. The target is one of the inputs.
 	Constants map[string]*onnx.Tensor
@@ -85,7 +86,7 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	output := outputs[0]
 	s := &Step{Model: m, Packing: packing, Output: output.Name, Masked: c.MaskGradient}
 
-	if _, err := rewrite.Apply(g, rewrite.PoolIntoConv, rewrite.NormBeforeUpsample, rewrite.BiasBeforeNorm); err != nil {
+	if _, err := rewrite.Apply(g, rewrite.PoolIntoConv, rewrite.NormBeforeUpsample, rewrite.UpsampleIntoConv, rewrite.BiasBeforeNorm); err != nil {
 		return nil, err
 	}
 	b := op.NewBuilder(g)
@@ -106,10 +107,6 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 
 	target := g.AddInput(InputTarget, output.Type)
 	objective := c.Loss(b, output, target)
-	reported := objective
-	if c.Penalty != nil {
-		objective = b.Add(objective, c.Penalty(b, trained))
-	}
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
@@ -118,13 +115,16 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 		return nil, err
 	}
 	gradient := gradients[0]
+	if c.PenaltyGradient != nil {
+		gradient = b.Add(gradient, c.PenaltyGradient(b, trained))
+	}
 	if c.MaskGradient {
 		gradient = b.Mul(gradient, g.AddInput(InputGradientMask, trained.Type))
 	}
 	if err := s.update(b, c.Optimizer, trained, gradient); err != nil {
 		return nil, err
 	}
-	g.AddOutput(b.Identity(reported), OutputLoss)
+	g.AddOutput(b.Identity(objective), OutputLoss)
 	for _, name := range slices.Sorted(maps.Keys(c.Constants)) {
 		input := g.Lookup(name)
 		if input == nil {

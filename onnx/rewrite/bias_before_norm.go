@@ -5,7 +5,7 @@ import (
 	"graft/onnx/op"
 )
 
-// BiasBeforeNorm drops the bias of a convolution that InstanceNormalization follows, directly or behind an average pool
+// BiasBeforeNorm drops the bias of a convolution, transposed or not, that InstanceNormalization follows, directly or behind an average pool
 // without padding: the norm subtracts each channel's mean, and with it any constant. For training, where it spares the
 // sum that would be the bias's gradient, which is zero in exact arithmetic.
 var BiasBeforeNorm = Rule{Name: "BiasBeforeNorm", Op: "InstanceNormalization", Build: biasBeforeNorm}
@@ -23,10 +23,10 @@ func biasBeforeNorm(b *op.Builder, n *onnx.Node) []*onnx.Value {
 		pool = nil
 	}
 	conv := x.Producer()
-	if conv == nil || !conv.Is("Conv") || conv.Input(2) == nil || !alone(b.Graph(), x) {
+	if conv == nil || !conv.Is("Conv") && !conv.Is("ConvTranspose") || conv.Input(2) == nil || !alone(b.Graph(), x) {
 		return nil
 	}
-	x = b.Node("Conv", conv.Inputs()[:2], 1, conv.Attrs...)[0]
+	x = b.Node(conv.Op, conv.Inputs()[:2], 1, conv.Attrs...)[0]
 	if pool != nil {
 		x = b.Node("AveragePool", []*onnx.Value{x}, 1, pool.Attrs...)[0]
 	}

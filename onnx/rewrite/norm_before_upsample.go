@@ -11,21 +11,38 @@ var NormBeforeUpsample = Rule{Name: "NormBeforeUpsample", Op: "InstanceNormaliza
 
 func normBeforeUpsample(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	up := n.Input(0).Producer()
-	if up == nil || !up.Is("Resize") || !alone(b.Graph(), n.Input(0)) {
+	if up == nil || !alone(b.Graph(), n.Input(0)) {
 		return nil
 	}
-	scales := op.ConstantOf(up.Input(2)).Float32s()
-	text := func(name, def string) string { return onnx.AttrOr(up, name, def) }
-	if len(scales) < 3 || scales[0] != 1 || scales[1] != 1 || text("mode", "nearest") != "nearest" ||
-		text("coordinate_transformation_mode", "half_pixel") != "asymmetric" || text("nearest_mode", "round_prefer_floor") != "floor" {
+	if times := repeats(up); len(times) < 3 || times[0] != 1 || times[1] != 1 {
 		return nil
-	}
-	for _, s := range scales[2:] {
-		if s < 1 || s != float32(int64(s)) {
-			return nil
-		}
 	}
 	norm := b.InstanceNormalization(up.Input(0), n.Input(1), n.Input(2), onnx.AttrOr(n, "epsilon", float32(1e-5)))
 	inputs := append([]*onnx.Value{norm}, up.Inputs()[1:]...)
 	return b.Node("Resize", inputs, 1, up.Attrs...)
+}
+
+// repeats is how often a Resize repeats the elements of its input along each axis; nil for any other node, and for one
+// that does something else.
+func repeats(n *onnx.Node) []int64 {
+	text := func(name, def string) string { return onnx.AttrOr(n, name, def) }
+	if !n.Is("Resize") || text("mode", "nearest") != "nearest" || text("coordinate_transformation_mode", "half_pixel") != "asymmetric" ||
+		text("nearest_mode", "round_prefer_floor") != "floor" {
+		return nil
+	}
+	if _, some := n.Attr("axes"); some {
+		return nil
+	}
+	scales := op.ConstantOf(n.Input(2))
+	if scales == nil || scales.DType != onnx.Float {
+		return nil
+	}
+	var times []int64
+	for _, s := range scales.Float32s() {
+		if !(s >= 1 && s <= 1<<20) || s != float32(int64(s)) {
+			return nil
+		}
+		times = append(times, int64(s))
+	}
+	return times
 }

@@ -14,7 +14,7 @@ import (
 	"graft/runtime/runtimetest"
 )
 
-var allRules = []rewrite.Rule{rewrite.PoolIntoConv, rewrite.NormBeforeUpsample, rewrite.BiasBeforeNorm}
+var allRules = []rewrite.Rule{rewrite.PoolIntoConv, rewrite.NormBeforeUpsample, rewrite.UpsampleIntoConv, rewrite.BiasBeforeNorm}
 
 // count is how many nodes of an operator g has.
 func count(g *onnx.Graph, op string) int {
@@ -96,7 +96,10 @@ func TestHourglass(t *testing.T) {
 			if n.Is("InstanceNormalization") && n.Input(0).Producer().Is("Resize") {
 				t.Errorf("%v: %v normalizes what was upsampled", h, n)
 			}
-			if n.Is("Conv") && n.Input(2) != nil && n.Input(2).Name != "out.conv.bias" {
+			if n.Is("Pad") && h.UpKernel == 3 && n.Input(0).Producer() != nil && n.Input(0).Producer().Is("Resize") {
+				t.Errorf("%v: %v pads what was upsampled", h, n)
+			}
+			if (n.Is("Conv") || n.Is("ConvTranspose")) && n.Input(2) != nil && n.Input(2).Name != "out.conv.bias" {
 				t.Errorf("%v: %v has kept its bias", h, n)
 			}
 		}
@@ -252,6 +255,43 @@ func TestBiasBeforeNorm(t *testing.T) {
 			y := conv(b, op.ConvAttrs{})
 			b.Graph().AddOutput(y, "convolved")
 			return norm(b, y)
+		}},
+	})
+}
+
+func TestUpsampleIntoConv(t *testing.T) {
+	x, w := []int64{2, 3, 5, 4}, []int64{4, 3, 3, 3}
+	border := []int64{0, 0, 1, 1, 0, 0, 1, 1}
+	convolved := func(w []int64, mode string, pads []int64, a op.ConvAttrs, scales ...float32) func(b *op.Builder) *onnx.Value {
+		return func(b *op.Builder) *onnx.Value {
+			up := b.Resize(in(b, "x", x...), op.ResizeAttrs{Mode: "nearest", Coordinates: "asymmetric", NearestMode: "floor"}, scales...)
+			return b.Conv(b.Pad(up, mode, pads...), in(b, "w", w...), in(b, "c", w[0]), a)
+		}
+	}
+	runOdd(t, rewrite.UpsampleIntoConv, []odd{
+		{"3x3", true, convolved(w, "reflect", border, op.ConvAttrs{}, 1, 1, 2, 2)},
+		{"5x5", false, convolved([]int64{4, 3, 5, 5}, "reflect", []int64{0, 0, 2, 2, 0, 0, 2, 2}, op.ConvAttrs{}, 1, 1, 2, 2)},
+		{"3x1", false, convolved([]int64{4, 3, 3, 1}, "reflect", border, op.ConvAttrs{}, 1, 1, 2, 2)},
+		{"wide border", false, convolved(w, "reflect", []int64{0, 0, 2, 2, 0, 0, 2, 2}, op.ConvAttrs{}, 1, 1, 2, 2)},
+		{"uneven border", false, convolved(w, "reflect", []int64{0, 0, 1, 0, 0, 0, 1, 1}, op.ConvAttrs{}, 1, 1, 2, 2)},
+		{"zeros", false, convolved(w, "constant", border, op.ConvAttrs{}, 1, 1, 2, 2)},
+		{"by three", false, convolved(w, "reflect", border, op.ConvAttrs{}, 1, 1, 3, 3)},
+		{"one axis", false, convolved(w, "reflect", border, op.ConvAttrs{}, 1, 1, 2, 1)},
+		{"stride", false, convolved(w, "reflect", border, op.ConvAttrs{Strides: []int64{2, 2}}, 1, 1, 2, 2)},
+		{"dilated", false, convolved(w, "reflect", border, op.ConvAttrs{Dilations: []int64{2, 2}}, 1, 1, 2, 2)},
+		{"padded twice", false, convolved(w, "reflect", border, op.ConvAttrs{Pads: []int64{1, 1, 1, 1}}, 1, 1, 2, 2)},
+		{"groups", false, convolved([]int64{6, 1, 3, 3}, "reflect", border, op.ConvAttrs{Group: 3}, 1, 1, 2, 2)},
+		{"linear", false, func(b *op.Builder) *onnx.Value {
+			return b.Conv(b.Pad(b.UpsampleLinear(in(b, "x", x...), 2), "reflect", border...), in(b, "w", w...), nil, op.ConvAttrs{})
+		}},
+		{"shared", false, func(b *op.Builder) *onnx.Value {
+			y := b.UpsampleNearest(in(b, "x", x...), 2)
+			return b.Add(b.Conv(b.Pad(y, "reflect", border...), in(b, "w", 3, 3, 3, 3), nil, op.ConvAttrs{}), y)
+		}},
+		{"output", false, func(b *op.Builder) *onnx.Value {
+			y := b.Pad(b.UpsampleNearest(in(b, "x", x...), 2), "reflect", border...)
+			b.Graph().AddOutput(y, "padded")
+			return b.Conv(y, in(b, "w", w...), nil, op.ConvAttrs{})
 		}},
 	})
 }

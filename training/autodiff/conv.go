@@ -187,7 +187,10 @@ func gradConvTranspose(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value
 	if !ok {
 		return nil
 	}
-	if b.Wants(0) {
+	switch {
+	case b.Wants(0) && fitsBlocks(win):
+		out[0] = b.Conv(b.blocks(b.padded(dy[0], win), win), b.blockWeight(w, win), nil, op.ConvAttrs{})
+	case b.Wants(0):
 		out[0] = b.Conv(dy[0], w, nil, op.ConvAttrs{Kernel: win.kernel, Strides: win.strides, Dilations: win.dilations,
 			Pads: slices.Concat(win.begins, win.ends), Group: win.group})
 		for i, o := range win.out { // an output padding of a stride or more gives windows that x does not have

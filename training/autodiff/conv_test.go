@@ -31,6 +31,8 @@ var convCases = []struct {
 	{"pads beyond the kernel", []int64{1, 2, 3, 3}, []int64{2, 2, 2, 2}, op.ConvAttrs{Pads: []int64{3, 3, 2, 3}}},
 	{"same upper", []int64{1, 2, 5, 6}, []int64{3, 2, 4, 3}, op.ConvAttrs{AutoPad: "SAME_UPPER", Strides: []int64{2, 2}}},
 	{"same lower", []int64{1, 2, 5, 6}, []int64{3, 2, 4, 3}, op.ConvAttrs{AutoPad: "SAME_LOWER"}},
+	{"blocks", []int64{2, 3, 9, 8}, []int64{4, 3, 4, 4}, op.ConvAttrs{Strides: []int64{2, 2}, Pads: []int64{1, 2, 3, 1}}},
+	{"blocks with a rest", []int64{1, 2, 10, 12}, []int64{3, 2, 3, 6}, op.ConvAttrs{Strides: []int64{3, 3}, Pads: []int64{0, 1, 1, 0}}},
 	{"1-D", []int64{2, 3, 9}, []int64{4, 3, 3}, op.ConvAttrs{Dilations: []int64{2}, Pads: []int64{1, 2}}},
 	{"1-D stride", []int64{2, 3, 9}, []int64{4, 3, 3}, op.ConvAttrs{Strides: []int64{2}}},
 	{"large", []int64{1, 32, 60, 60}, []int64{1, 32, 5, 5}, op.ConvAttrs{Pads: []int64{1, 2, 3, 4}}}, // the flipped weight
@@ -147,6 +149,8 @@ func TestConvTranspose(t *testing.T) {
 	}{
 		{"stride 2", []int64{1, 3, 3, 4}, []int64{3, 2, 4, 4}, op.ConvAttrs{Strides: []int64{2, 2}, Pads: []int64{1, 1, 1, 1}}, nil},
 		{"output padding", []int64{2, 3, 3, 4}, []int64{3, 2, 3, 3}, op.ConvAttrs{Strides: []int64{2, 3}, OutputPadding: []int64{1, 2}}, nil},
+		{"blocks", []int64{2, 2, 3, 4}, []int64{2, 3, 4, 4}, op.ConvAttrs{Strides: []int64{2, 2}, Pads: []int64{3, 1, 2, 3}}, nil},
+		{"blocks with a rest", []int64{1, 2, 3, 2}, []int64{2, 3, 2, 4}, op.ConvAttrs{Strides: []int64{2, 2}, OutputPadding: []int64{1, 1}}, nil},
 		{"dilated", []int64{1, 2, 3, 3}, []int64{2, 3, 2, 2}, op.ConvAttrs{Dilations: []int64{2, 2}}, nil},
 		{"groups", []int64{1, 4, 3, 3}, []int64{4, 2, 3, 3}, op.ConvAttrs{Group: 2}, nil},
 		{"1-D", []int64{2, 3, 5}, []int64{3, 2, 3}, op.ConvAttrs{Strides: []int64{2}}, nil},

@@ -33,6 +33,7 @@ var weightLowerings = []weightLowering{
 	{"product", fitsProduct, (*Builder).weightByProduct},
 	{"rows", fitsRows, (*Builder).weightByRows},
 	{"stack", fitsRows, (*Builder).weightByStack},
+	{"blocks", fitsBlocks, (*Builder).weightByBlocks},
 	{"taps", func(window) bool { return true }, (*Builder).weightByTaps},
 }
 

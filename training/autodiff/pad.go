@@ -143,11 +143,17 @@ func (b *Builder) foldEdge(d *onnx.Value, axis, p, n, q int64) *onnx.Value {
 	if n == 1 {
 		return b.ReduceSum(d, true, axis)
 	}
-	parts := []*onnx.Value{b.ReduceSum(part(0, p+1), true, axis)}
+	sum := func(from, to int64) *onnx.Value {
+		if to-from == 2 {
+			return b.Add(part(from, from+1), part(from+1, to))
+		}
+		return b.ReduceSum(part(from, to), true, axis)
+	}
+	parts := []*onnx.Value{sum(0, p+1)}
 	if n > 2 {
 		parts = append(parts, part(p+1, p+n-1))
 	}
-	return b.Concat(axis, append(parts, b.ReduceSum(part(p+n-1, p+n+q), true, axis))...)
+	return b.Concat(axis, append(parts, sum(p+n-1, p+n+q))...)
 }
 
 // padAxis puts zeros before and behind v along one axis.

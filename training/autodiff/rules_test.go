@@ -197,6 +197,11 @@ func TestShape(t *testing.T) {
 		{name: "ScatterElements", args: tensors{random(1, 3, 2), random(2, 2, 2)}, f: func(b *op.Builder, v values) *onnx.Value {
 			return b.Exp(b.ScatterElements(v[0], b.Const(onnx.FromSlice([]int64{2, 0, 1, 1}, 2, 2)), v[1], 0, ""))
 		}},
+		of1("SpaceToDepth", random(1, 2, 3, 4, 6), func(b *op.Builder, x *onnx.Value) *onnx.Value { return b.Exp(b.SpaceToDepth(x, 2)) }),
+		of1("DepthToSpace", random(1, 2, 12, 2, 3), func(b *op.Builder, x *onnx.Value) *onnx.Value { return b.Exp(b.DepthToSpace(x, 2)) }),
+		of1("DepthToSpace CRD", random(1, 2, 12, 2, 3), func(b *op.Builder, x *onnx.Value) *onnx.Value {
+			return b.Exp(b.Node("DepthToSpace", values{x}, 1, onnx.Int("blocksize", 2), onnx.Str("mode", "CRD"))[0])
+		}),
 		reduce("ReduceSum", false, (*op.Builder).ReduceSum, 1, -1),
 		reduce("ReduceSum keep", true, (*op.Builder).ReduceSum, 0),
 		reduce("ReduceSum all", false, (*op.Builder).ReduceSum),

@@ -35,13 +35,19 @@ func gradSpaceToDepth(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	return b.DepthToSpace(dy, onnx.AttrOr(n, "blocksize", int64(0)))
 }
 
-// y = x with its channels moved: dx = dy moved back, as far as it is the order that SpaceToDepth makes.
+// y = x with its channels moved: dx = dy moved back. Mode DCR is the order that SpaceToDepth makes; in mode CRD the place
+// in a block varies faster than the channel.
 func gradDepthToSpace(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
-	if onnx.AttrOr(n, "mode", "DCR") != "DCR" {
-		b.Fail("mode CRD has no rule yet")
+	k := onnx.AttrOr(n, "blocksize", int64(0))
+	if onnx.AttrOr(n, "mode", "DCR") == "DCR" {
+		return b.SpaceToDepth(dy, k)
+	}
+	x, ok := b.sizes(n.Input(0))
+	if !ok {
 		return nil
 	}
-	return b.SpaceToDepth(dy, onnx.AttrOr(n, "blocksize", int64(0)))
+	blocks := b.Reshape(dy, x[0], x[1]/(k*k), x[2], k, x[3], k)
+	return b.Reshape(b.Transpose(blocks, 0, 1, 3, 5, 2, 4), x...)
 }
 
 // y = x repeated along each axis: dx = the sum of the copies.

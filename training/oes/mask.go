@@ -7,7 +7,6 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
-	"graft/onnx/noise"
 	"graft/onnx/op"
 	"graft/training"
 	"graft/training/loss"
@@ -67,8 +66,8 @@ func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 			initial := b.Graph().AddInput(inputInitial, flat)
 			return b.Mul(initial, bernoulli.Sample(b, logits, uniform))
 		},
-		Penalty:   bernoulli.Penalty,
-		Constants: p.constants(),
+		PenaltyGradient: bernoulli.PenaltyGradient,
+		Constants:       p.constants(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
@@ -77,13 +76,13 @@ func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if err != nil {
 		return nil, err
 	}
-	uniform := onnx.NewTensor(onnx.Float, packing.Len())
+	samples := newSampler(packing.Len(), c.Seed)
+	defer samples.stop()
 	curve, err := p.follow(ctx, step, follow{
 		steps: c.Steps, rate: c.Rate,
 		start: onnx.NewTensor(onnx.Float, packing.Len()),
 		feed: func(step int64) map[string]*onnx.Tensor {
-			noise.Uniform(uniform.Float32s(), noise.NewKey(c.Seed, "mask", uint64(step)))
-			return map[string]*onnx.Tensor{inputUniform: uniform, inputInitial: initial}
+			return map[string]*onnx.Tensor{inputUniform: samples.at(step), inputInitial: initial}
 		},
 	}, run)
 	if err != nil {
