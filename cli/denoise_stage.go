@@ -19,7 +19,7 @@ import (
 )
 
 // saveEvery is how many steps lie between checkpoints.
-const saveEvery = 250
+const saveEvery = 100
 
 // settingsFile records what a work folder was begun with.
 const settingsFile = "settings.json"
