@@ -1,4 +1,4 @@
-// Graft builds, masks, trains, converts and runs neural networks as ONNX graphs.
+// Graft builds, masks, trains, exports and runs neural networks as ONNX graphs.
 package main
 
 import (

@@ -25,7 +25,7 @@ func (a *App) help(l *line) {
 		return
 	}
 	w := a.Stdout
-	fmt.Fprint(w, `graft builds, masks, trains, converts and runs neural networks as ONNX graphs.
+	fmt.Fprint(w, `graft builds, masks, trains, exports and runs neural networks as ONNX graphs.
 
 Examples:
 `)

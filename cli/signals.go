@@ -5,7 +5,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
+
+// sameSignal is how soon a second signal still counts as the first: some
+// programs that end others send theirs to the process and to its group.
+const sameSignal = 200 * time.Millisecond
 
 // watchSignals returns a context that the first Ctrl-C or SIGTERM cancels; the
 // second ends the process at once.
@@ -15,15 +20,20 @@ func watchSignals(parent context.Context, say *console) (context.Context, func()
 	done := make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		for n := 1; ; n++ {
+		var first time.Time
+		for {
 			select {
 			case <-done:
 				return
 			case <-signals:
 			}
-			if n == 1 {
+			if first.IsZero() {
+				first = time.Now()
 				say.say("stopping; what was saved is valid")
 				cancel()
+				continue
+			}
+			if time.Since(first) < sameSignal {
 				continue
 			}
 			code := exitInterrupted

@@ -1,5 +1,5 @@
-"""Reference hourglass generator in PyTorch, written from section 1.2 of the
-project's algorithm notes.  Used by step_time.py and goldens.py.
+"""Reference hourglass generator of Optimal Eye Surgeon (arXiv 2406.05288) in PyTorch.
+Used by step_time.py and goldens.py.
 
 One scale i, with c = channels, cin = input depth (i = 0) or c[i-1]:
 
