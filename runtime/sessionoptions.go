@@ -30,7 +30,7 @@ func (e *environment) provider(o Options) (string, error) {
 // core from whom it waits for. Runtimes that do not know the entry ignore it.
 const (
 	spinDuration     = "session.intra_op.spin_duration_us"
-	spinMicroseconds = "20"
+	spinMicroseconds = "200"
 )
 
 // sessionOptions turns o into the binding's options. provider is a full name.
