@@ -223,7 +223,7 @@ func (d *denoising) mask() (*masking.Set, error) {
 		return nil, err
 	}
 	keep := masking.KeepCount(learned.Packing.Len(), d.sparsity)
-	flat, err := masking.TopK(learned.Logits.Float32s(), keep, d.Common.Seed)
+	flat, err := masking.TopK(learned.Scores(d.preset.Protect...), keep, d.Common.Seed)
 	if err != nil {
 		return nil, failed(err, "")
 	}

@@ -12,25 +12,29 @@ type denoisePreset struct {
 	Strength     float64          // lambda times the number of weights
 	MaskSide     int              // longer side of the photo that the mask is learned on; 0: the photo's own
 	MaskSteps    int64
-	TrainSteps   int64   // at most
-	TrainPixels  float64 // steps times pixels that training may take; fewer steps on larger photos
+	Protect      []string // parameters that the mask keeps whole: a short run may cut an output channel off
+	TrainSteps   int64    // at most
+	TrainPixels  float64  // steps times pixels that training may take; fewer steps on larger photos
 	LeastSteps   int64
 	SparseRate   float64
 	DenseRate    float64
 	Presentation string // one line for the help and the report
 }
 
+// head is what makes the image of the hourglass's last features. It is 83 of half a million weights.
+var head = []string{"s0.up.bn.weight", "s0.up.bn.bias", "out.conv.weight", "out.conv.bias"}
+
 // denoisePresets holds what was chosen by measurement; docs/denoise.md has the table.
 var denoisePresets = map[string]denoisePreset{
 	"quick": {
 		Network:  graphs.QuickHourglass,
-		Sparsity: 0.95, Prior: 1, Strength: 1, MaskSide: 128, MaskSteps: 1500,
+		Sparsity: 0.95, Prior: 1, Strength: 1, MaskSide: 128, MaskSteps: 1500, Protect: head,
 		TrainSteps: 2000, TrainPixels: 90e6, LeastSteps: 300, SparseRate: 1e-2, DenseRate: 1e-3,
 		Presentation: "minutes on two cores: half a million weights, mask learned at 128 pixels",
 	},
 	"balanced": {
 		Network:  graphs.Hourglass{Channels: []int64{16, 32, 64, 128, 128}},
-		Sparsity: 0.95, Prior: 1, Strength: 1, MaskSide: 256, MaskSteps: 3000,
+		Sparsity: 0.95, Prior: 1, Strength: 1, MaskSide: 256, MaskSteps: 3000, Protect: head,
 		TrainSteps: 3000, TrainPixels: 400e6, LeastSteps: 1000, SparseRate: 1e-2, DenseRate: 1e-3,
 		Presentation: "an hour or so on two cores: two million weights, mask learned at 256 pixels",
 	},

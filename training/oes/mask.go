@@ -3,6 +3,8 @@ package oes
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"graft/masking"
@@ -44,6 +46,26 @@ type Mask struct {
 	Packing *training.Packing
 	Logits  *onnx.Tensor
 	Samples []Sample
+}
+
+// Scores are the logits, with those of the named parameters above all others: a threshold keeps these first. The paper
+// protects nothing.
+func (m *Mask) Scores(protect ...string) []float32 {
+	scores := slices.Clone(m.Logits.Float32s())
+	at := 0
+	for i, name := range m.Packing.Names() {
+		n := 1
+		for _, d := range m.Packing.Dims(i) {
+			n *= int(d)
+		}
+		if slices.Contains(protect, name) {
+			for j := range n {
+				scores[at+j] = float32(math.Inf(1))
+			}
+		}
+		at += n
+	}
+	return scores
 }
 
 const inputUniform, inputInitial = "uniform", "initial"
