@@ -222,6 +222,9 @@ func (d *denoising) mask() (*masking.Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(d.preset.Protect) > 0 {
+		d.note("The mask keeps %s whole.", strings.Join(d.preset.Protect, ", "))
+	}
 	keep := masking.KeepCount(learned.Packing.Len(), d.sparsity)
 	flat, err := masking.TopK(learned.Scores(d.preset.Protect...), keep, d.Common.Seed)
 	if err != nil {
