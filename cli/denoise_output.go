@@ -94,7 +94,19 @@ func (d *denoising) dropWork() error {
 func (d *denoising) export(r *denoised) error {
 	d.Progress().Stage("export", 0)
 	base := export.Deployment{Z: export.ZGenerate, Key: oes.ZKey(d.Common.Seed), Scale: oes.ZScale, Metadata: d.metadata(r)}
-	dense, err := base.Apply(d.problem.Network)
+	region := d.problem.Region
+	photo := func(m *onnx.Model) (*onnx.Model, error) {
+		return export.Crop(m, int64(region.X), int64(region.Y), int64(region.Width), int64(region.Height))
+	}
+	untrained, err := photo(d.problem.Network)
+	if err != nil {
+		return err
+	}
+	trained, err := photo(r.fit.Model)
+	if err != nil {
+		return err
+	}
+	dense, err := base.Apply(untrained)
 	if err != nil {
 		return err
 	}
@@ -112,11 +124,11 @@ func (d *denoising) export(r *denoised) error {
 		to     *[]byte
 	}{{"model.onnx", false, &e.compact}, {"model.sparse.onnx", true, &e.sparse}} {
 		base.Sparse = variant.sparse
-		deployed, err := base.Apply(r.fit.Model)
+		deployed, err := base.Apply(trained)
 		if err != nil {
 			return err
 		}
-		diff, err := export.Verify(d.Context(), r.fit.Model, deployed.Model, feeds, export.Float32, d.session())
+		diff, err := export.Verify(d.Context(), trained, deployed.Model, feeds, export.Float32, d.session())
 		if err != nil {
 			return failed(fmt.Errorf("%s: %w", variant.file, err), "")
 		}
