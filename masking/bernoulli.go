@@ -25,20 +25,11 @@ func (m Bernoulli) Sample(b *op.Builder, logits, uniform *onnx.Value) *onnx.Valu
 	return b.Sigmoid(b.Mul(b.Add(logits, noise), b.Scalar(logits, 1/m.Temperature)))
 }
 
-// Penalty is Strength times the sum over the weights of KL(Bernoulli(s(p)) || Bernoulli(Keep)),
+// PenaltyGradient is the gradient, with respect to the logits, of the penalty Strength times the sum over the weights of
 //
-//	KL = s log((s+e)/p0) + (1-s) log((1-s+e)/(1-p0)), e = 1e-6.
-func (m Bernoulli) Penalty(b *op.Builder, logits *onnx.Value) *onnx.Value {
-	c := func(v float64) *onnx.Value { return b.Scalar(logits, v) }
-	s := b.Sigmoid(logits)
-	off := b.Sub(c(1), s)
-	kept := b.Mul(s, b.Sub(b.Log(b.Add(s, c(uniformFloor))), c(math.Log(m.Keep))))
-	gone := b.Mul(off, b.Sub(b.Log(b.Add(off, c(uniformFloor))), c(math.Log(1-m.Keep))))
-	return b.Mul(b.ReduceSum(b.Add(kept, gone), false), c(m.Strength))
-}
-
-// PenaltyGradient is the gradient of Penalty, in closed form because differentiating node by node takes twice the passes
-// over the weights:
+//	KL(Bernoulli(s) || Bernoulli(p0)) = s log((s+e)/p0) + (1-s) log((1-s+e)/(1-p0)), s = s(p), p0 = Keep, e = 1e-6.
+//
+// It is in closed form because differentiating node by node takes twice the passes over the weights:
 //
 //	Strength s (1-s) (log((s+e)/(1-s+e)) - log(p0/(1-p0)) + s/(s+e) - (1-s)/(1-s+e))
 func (m Bernoulli) PenaltyGradient(b *op.Builder, logits *onnx.Value) *onnx.Value {

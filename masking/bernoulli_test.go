@@ -11,7 +11,8 @@ import (
 	"graft/runtime/runtimetest"
 )
 
-// TestBernoulli compares what ONNX Runtime makes of the mask and its penalty with the formulas in float64.
+// TestBernoulli compares what ONNX Runtime makes of the mask and of the gradient of its penalty with the formulas in float64, the
+// gradient with central differences of the divergence.
 func TestBernoulli(t *testing.T) {
 	const count = 4001
 	for _, m := range []masking.Bernoulli{
@@ -20,7 +21,7 @@ func TestBernoulli(t *testing.T) {
 		n := newNet(t)
 		logits := n.Graph().AddInput("logits", onnx.TypeOf(onnx.Float, count))
 		uniform := n.Graph().AddInput("uniform", onnx.TypeOf(onnx.Float, count))
-		model := n.model(m.Sample(n.Builder, logits, uniform), m.Penalty(n.Builder, logits))
+		model := n.model(m.Sample(n.Builder, logits, uniform), m.PenaltyGradient(n.Builder, logits))
 		data, err := model.Encode()
 		if err != nil {
 			t.Fatal(err)
@@ -41,19 +42,22 @@ func TestBernoulli(t *testing.T) {
 		}
 		outs := model.Graph.Outputs()
 		sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
-		penalty := 0.0
+		divergence := func(p float64) float64 {
+			k := sigmoid(p)
+			return k*math.Log((k+1e-6)/m.Keep) + (1-k)*math.Log((1-k+1e-6)/(1-m.Keep))
+		}
 		for i := range count {
 			p, u := float64(p.Float32s()[i]), float64(u.Float32s()[i])
 			want := sigmoid((p + math.Log(u) - math.Log1p(-u)) / m.Temperature)
 			if v := float64(got[outs[0].Name].Float32s()[i]); math.Abs(v-want) > 1e-5 {
 				t.Fatalf("tau %g: logit %g, uniform %g: mask %g, want %g", m.Temperature, p, u, v, want)
 			}
-			k := sigmoid(p)
-			penalty += k*math.Log((k+1e-6)/m.Keep) + (1-k)*math.Log((1-k+1e-6)/(1-m.Keep))
-		}
-		penalty *= m.Strength
-		if v := float64(got[outs[1].Name].Float32s()[0]); math.Abs(v-penalty) > 1e-5*math.Abs(penalty) {
-			t.Errorf("keep %g: penalty %g, want %g", m.Keep, v, penalty)
+			// The sigmoid of the runtime is known to 2^-22, and stands beside a logarithm of up to 20.
+			const h, tolerance = 1e-4, 5e-6
+			slope := (divergence(p+h) - divergence(p-h)) / (2 * h)
+			if v := float64(got[outs[1].Name].Float32s()[i]) / m.Strength; math.Abs(v-slope) > tolerance*(1+math.Abs(slope)) {
+				t.Fatalf("keep %g: logit %g: slope of the penalty %g, want %g", m.Keep, p, v, slope)
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"graft/onnx"
 	"graft/training"
 	"graft/training/loss"
+	"graft/training/metric"
 	"graft/training/optim"
 )
 
@@ -64,7 +65,7 @@ func (p *Problem) finish(ctx context.Context, step *training.Step, done *followe
 	if err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
-	last := Sample{Step: steps, Loss: meanSquare(image, p.Noisy), PSNR: p.psnr(image)}
+	last := Sample{Step: steps, Loss: metric.MSE(image.Float32s(), p.Noisy.Float32s()), PSNR: p.psnr(image)}
 	if n := len(done.samples); n > 0 {
 		last.Seconds = done.samples[n-1].Seconds
 	}
@@ -82,14 +83,4 @@ func SetParameters(m *onnx.Model, tensors []*onnx.Tensor) {
 			v.Const = t
 		}
 	}
-}
-
-func meanSquare(a, b *onnx.Tensor) float64 {
-	x, y := a.Float32s(), b.Float32s()
-	sum := 0.0
-	for i := range x {
-		d := float64(x[i]) - float64(y[i])
-		sum += d * d
-	}
-	return sum / float64(len(x))
 }
