@@ -47,6 +47,13 @@ func (b *Builder) Fail(format string, args ...any) {
 	}
 }
 
+// TakeErr gives the first error and forgets it, so that the caller can go on and gather others.
+func (b *Builder) TakeErr() error {
+	err := b.err
+	b.err = nil
+	return err
+}
+
 func (b *Builder) wrap(err error) error {
 	where := b.scope
 	if where == "" {

@@ -6,7 +6,7 @@ import (
 	"graft/onnx/op"
 )
 
-// TestComplete holds every operator of the table to a rule, a zero gradient or a reason.
+// TestComplete holds every operator of the table to a rule, an expression, a zero gradient or a reason.
 func TestComplete(t *testing.T) {
 	for _, name := range op.Names() {
 		r, ok := rules[name]
@@ -15,7 +15,7 @@ func TestComplete(t *testing.T) {
 			continue
 		}
 		said := 0
-		for _, is := range []bool{r.grad != nil, r.zero, r.none != ""} {
+		for _, is := range []bool{r.grad != nil, r.expand != nil, r.zero, r.none != ""} {
 			if is {
 				said++
 			}

@@ -1,6 +1,7 @@
 package autodiff
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -42,6 +43,10 @@ func GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, err
 			return nil, fmt.Errorf("differentiate with respect to %s: %v is not a floating-point type", label(x), x.Type.DType)
 		}
 	}
+	ys, err := expand(g, ys, xs)
+	if err != nil {
+		return nil, err
+	}
 	t := newTrace(g, ys, xs)
 	if err := t.missing(); err != nil {
 		return nil, err
@@ -56,6 +61,9 @@ func GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, err
 		}
 	}
 	out := make([]*onnx.Value, len(xs))
+	if w.failed != nil {
+		return nil, fmt.Errorf("differentiate: %w", errors.Join(w.failed...))
+	}
 	for i, x := range xs {
 		if out[i] = w.cotangent(x); out[i] == nil {
 			out[i] = (&Builder{Builder: w.b}).zerosLike(x)
@@ -72,6 +80,8 @@ type walker struct {
 	*trace
 	b     *op.Builder
 	parts map[*onnx.Value][]*onnx.Value // what flows back into a value, one part for each use
+	// failed gathers the nodes whose rules do not apply; nothing flows back through them.
+	failed []error
 }
 
 // cotangent is the sum of what flows back into v; nil when nothing does.
@@ -91,9 +101,6 @@ func (w *walker) cotangent(v *onnx.Value) *onnx.Value {
 }
 
 func (w *walker) step(n *onnx.Node) {
-	if w.b.Err() != nil {
-		return
-	}
 	dy := make([]*onnx.Value, n.NumOutputs())
 	for i, o := range n.Outputs() {
 		if o != nil {
@@ -107,10 +114,22 @@ func (w *walker) step(n *onnx.Node) {
 	for i, v := range n.Inputs() {
 		b.wants[i] = v != nil && w.active[v]
 	}
-	for i, d := range rules[n.Op].grad(b, n, dy) {
-		if d != nil && i < len(b.wants) && b.wants[i] {
-			v := n.Input(i)
-			w.parts[v] = append(w.parts[v], b.reduceTo(d, v))
+	grads := rules[n.Op].grad(b, n, dy)
+	grads = grads[:min(len(grads), len(b.wants))]
+	for i, d := range grads {
+		if d == nil || !b.wants[i] {
+			grads[i] = nil
+			continue
+		}
+		grads[i] = b.reduceTo(d, n.Input(i))
+	}
+	if err := b.TakeErr(); err != nil {
+		w.failed = append(w.failed, err)
+		return
+	}
+	for i, d := range grads {
+		if d != nil {
+			w.parts[n.Input(i)] = append(w.parts[n.Input(i)], d)
 		}
 	}
 }

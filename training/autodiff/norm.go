@@ -1,6 +1,9 @@
 package autodiff
 
-import "graft/onnx"
+import (
+	"graft/onnx"
+	"graft/onnx/rewrite"
+)
 
 var norm = []row{
 	{op: "InstanceNormalization", grad: gradInstanceNormalization},
@@ -9,7 +12,7 @@ var norm = []row{
 	{op: "LayerNormalization", none: later},
 	{op: "LpNormalization", none: later},
 	{op: "LRN", none: later},
-	{op: "MeanVarianceNormalization", none: later},
+	{op: "MeanVarianceNormalization", expand: rewrite.MeanVarianceNormalization},
 }
 
 // spatialAxes lists the axes of x from the third on.

@@ -19,13 +19,19 @@ type Builder struct {
 // Wants reports whether the cotangent of input i is asked for.
 func (b *Builder) Wants(i int) bool { return i < len(b.wants) && b.wants[i] }
 
-// row is what is known of one operator: a rule; or that its gradient is zero wherever it exists; or why there is none.
+// row is what is known of one operator: a rule; or an expression of other operators that takes its place before anything is
+// differentiated; or that its gradient is zero wherever it exists; or why there is none.
 type row struct {
-	op   string
-	grad Grad
-	zero bool
-	none string
+	op     string
+	grad   Grad
+	expand Expand
+	zero   bool
+	none   string
 }
+
+// Expand writes a node as an expression of other operators: one value for each output, nil for outputs that it does not
+// make. It fails b where it cannot.
+type Expand func(b *op.Builder, n *onnx.Node) []*onnx.Value
 
 var families = [][]row{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize, quantize, losses, recurrent, flow}
 

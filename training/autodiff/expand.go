@@ -1,0 +1,57 @@
+package autodiff
+
+import (
+	"errors"
+	"fmt"
+
+	"graft/onnx"
+	"graft/onnx/op"
+)
+
+// maxExpansions bounds how often expressions are written out that are made of operators which are expressions again.
+const maxExpansions = 8
+
+// expand puts expressions in the place of the nodes between xs and ys whose row is one, and gives what ys have become. A
+// replaced node stays in the graph until nothing refers to it: sweep and RemoveUnused take it out.
+func expand(g *onnx.Graph, ys, xs []*onnx.Value) ([]*onnx.Value, error) {
+	ys = append([]*onnx.Value(nil), ys...)
+	b := op.NewBuilder(g)
+	for range maxExpansions {
+		t := newTrace(g, ys, xs)
+		var failed []error
+		found := false
+		for _, n := range t.order {
+			write := rules[n.Op].expand
+			if write == nil || !n.Is(n.Op) || !t.visits(n) {
+				continue
+			}
+			found = true
+			values := write(b.In("expression of "+n.String()), n)
+			if err := b.TakeErr(); err != nil {
+				failed = append(failed, err)
+				continue
+			}
+			for i, v := range values {
+				old := n.Output(i)
+				if old == nil || v == nil {
+					continue
+				}
+				for j, y := range ys {
+					if y == old {
+						ys[j] = v
+					}
+				}
+				if err := g.ReplaceUses(old, v); err != nil {
+					return nil, fmt.Errorf("differentiate: expression of %v: %w", n, err)
+				}
+			}
+		}
+		if failed != nil {
+			return nil, fmt.Errorf("differentiate: %w", errors.Join(failed...))
+		}
+		if !found {
+			return ys, nil
+		}
+	}
+	return nil, fmt.Errorf("differentiate: expressions of expressions, more than %d deep", maxExpansions)
+}
