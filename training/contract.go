@@ -14,10 +14,12 @@ type Contract struct {
 	Producer     string                   `json:"producer"`
 	Loss         string                   `json:"loss"`
 	Optimizer    string                   `json:"optimizer"`
+	LossSettings map[string]float64       `json:"loss_settings,omitempty"`
+	Settings     map[string]float64       `json:"optimizer_settings,omitempty"`
 	LearningRate float64                  `json:"learning_rate"` // the optimizer's usual one
 	ClipNorm     float64                  `json:"clip_norm,omitempty"`
-	Output       string                   `json:"output"` // the output that the loss reads
-	Target       ContractPort             `json:"target"`
+	Output       string                   `json:"output"`  // the output that the loss reads
+	Target       ContractPort             `json:"target"`  // without a name where the loss compares with nothing
 	Inputs       []ContractPort           `json:"inputs"`  // the user's
 	Outputs      []ContractPort           `json:"outputs"` // the user's, in the training model
 	Parameters   []ContractPort           `json:"parameters"`
@@ -84,11 +86,18 @@ func (a *Artifacts) describe(p *plan) error {
 			user = append(user, v)
 		}
 	}
+	if p.lossModel != nil {
+		user = append(user, p.lossModel.more...)
+	}
 	c := Contract{Format: contractFormat, Producer: "graft", Loss: p.Loss.Name, Optimizer: p.Optimizer.Name,
-		LearningRate: p.Optimizer.LearningRate, ClipNorm: p.ClipNorm, Output: p.output, Inputs: ports(user), Parameters: ports(p.params),
+		LossSettings: p.Loss.Values, Settings: p.Optimizer.Values, LearningRate: p.Optimizer.LearningRate, ClipNorm: p.ClipNorm, Output: p.output, Inputs: ports(user), Parameters: ports(p.params),
 		Frozen: []string{}, Buffers: ports(p.buffers), Slots: slices.Clone(p.Optimizer.Slots), Models: map[string]ContractModel{},
 		Notes: append([]string{}, p.notes...)}
-	c.Target = port(&onnx.Value{Name: p.target, Type: p.targetType})
+	if p.target != "" {
+		c.Target = port(&onnx.Value{Name: p.target, Type: p.targetType})
+	} else {
+		c.Target = ContractPort{Shape: []any{}}
+	}
 	if c.Slots == nil {
 		c.Slots = []string{}
 	}
