@@ -34,6 +34,12 @@ func newPlan(m *onnx.Model, c ArtifactConfig) (*plan, error) {
 	if m.Graph == nil {
 		return nil, errors.New("the model has no graph")
 	}
+	switch {
+	case c.Accumulate < 0:
+		return nil, fmt.Errorf("accumulate %d batches: wants 1 or more", c.Accumulate)
+	case !(c.EMA >= 0 && c.EMA < 1):
+		return nil, fmt.Errorf("moving average with weight %v: wants one in [0, 1)", c.EMA)
+	}
 	p := &plan{ArtifactConfig: c, base: m.Clone()}
 	g := p.base.Graph
 	if err := p.nameConstants(); err != nil {
@@ -187,7 +193,7 @@ func (p *plan) checkNames() error {
 		for _, suffix := range []string{gradient, accumulated, accumulatedOut, next} {
 			p.names[v.Name+suffix] = true
 		}
-		for _, slot := range p.Optimizer.Slots {
+		for _, slot := range p.slotNames(true) {
 			p.names[v.Name+"."+slot], p.names[v.Name+"."+slot+next] = true, true
 		}
 	}
