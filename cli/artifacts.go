@@ -116,13 +116,18 @@ func (c *call) writeArtifacts(a *training.Artifacts) error {
 	manifest := export.NewManifest(readVersion().Version)
 	manifest.Settings = map[string]any{"verb": "artifacts", "loss": a.Contract.Loss, "optimizer": a.Contract.Optimizer,
 		"optimizer_settings": a.Contract.Settings}
-	for _, name := range []string{training.TrainingFile, training.EvalFile, training.OptimizerFile, training.FusedFile, training.ContractFile} {
-		data, err := os.ReadFile(dir.File(name))
+	for _, m := range a.Contract.Models {
+		info, err := os.Stat(dir.File(m.File))
 		if err != nil {
 			return folderError(c.Out(), err)
 		}
-		manifest.Add(name, data)
+		manifest.Files[m.File] = export.FileInfo{Bytes: info.Size(), SHA256: m.SHA256}
 	}
+	contract, err := os.ReadFile(dir.File(training.ContractFile))
+	if err != nil {
+		return folderError(c.Out(), err)
+	}
+	manifest.Add(training.ContractFile, contract)
 	data, err := manifest.Encode()
 	if err == nil {
 		err = dir.WriteFile(export.ManifestName, data)
