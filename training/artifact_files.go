@@ -53,9 +53,9 @@ func (a *Artifacts) Write(dir string) error {
 	return nil
 }
 
-// saveStart writes the checkpoint of step 0. Slots are not in it: their beginning is known.
+// saveStart writes the first checkpoint. Slots at their beginning, which is known, are not in it.
 func (a *Artifacts) saveStart(dir string) error {
-	return a.Fused.writeCheckpoint(dir, &checkpointContents{parameters: a.params, buffers: a.buffers}, nil)
+	return a.Fused.writeCheckpoint(dir, &checkpointContents{steps: a.steps, parameters: a.params, slots: a.slots, buffers: a.buffers}, nil)
 }
 
 // OpenArtifacts reads the fused model and the contract in a folder that Write has filled. The models are held against the
