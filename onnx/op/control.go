@@ -27,7 +27,7 @@ func controlLowest(n *onnx.Node) int64 {
 // either is what two possible types of a value have in common.
 func either(a, b onnx.TensorType) (onnx.TensorType, error) {
 	if a.Of != nil || b.Of != nil {
-		return joinContainers(a, b, either)
+		return joinContainers(a, b, either, func(a, b bool) bool { return a && b })
 	}
 	switch {
 	case a.DType == onnx.Undefined || b.DType == onnx.Undefined:

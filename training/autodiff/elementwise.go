@@ -50,6 +50,7 @@ var elementwise = []row{
 	{op: "Sinh", none: later},
 	{op: "Tan", none: later},
 	{op: "CastLike", none: later},
+	{op: "BitCast", none: "reads bits as another type: not differentiable"},
 }
 
 // y = a + b: da = dy, db = dy.
