@@ -158,8 +158,29 @@ func evalMin(float bool, x, y element) element {
 		return element{known: true, i: min(x.i, y.i), f: min(x.f, y.f)}
 	case x.symbol != "" && x.symbol == y.symbol:
 		return x
+	case x.natural() && y.known:
+		return leastOf(float, x, y)
+	case y.natural() && x.known:
+		return leastOf(float, y, x)
 	}
 	return element{}
+}
+
+// leastOf is the smaller of a symbol and a number.
+func leastOf(float bool, symbol, limit element) element {
+	n := limit.i
+	if float {
+		if n = int64(limit.f); float64(n) != limit.f {
+			return element{}
+		}
+	}
+	if n < 0 || n > maxSize {
+		return element{}
+	}
+	if d := atMost(onnx.Dim{Symbol: symbol.symbol}, n); !d.Known() {
+		return element{symbol: d.Symbol}
+	}
+	return limit
 }
 
 func evalMax(float bool, x, y element) element {

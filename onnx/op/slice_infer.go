@@ -122,7 +122,9 @@ func slicedSymbol(d onnx.Dim, start, end, step int64) onnx.Dim {
 	return onnx.UnknownDim
 }
 
-// between is the number of elements of start:end on an axis of size d, where it is known that 0 <= start <= end <= d.
+// between is the number of elements of start:end on an axis of size d, where it is known that 0 <= start <= end <= d. When
+// both are computed from dimensions, as for the part of a mask that a step of a decoder needs, they are taken to lie inside
+// the axis.
 func between(d onnx.Dim, start, end element) (onnx.Dim, bool) {
 	lo, hi := start.dim(), end.dim()
 	if (start.known && start.i < 0) || (!start.known && !natural(start.symbol)) {
@@ -131,7 +133,7 @@ func between(d onnx.Dim, start, end element) (onnx.Dim, bool) {
 	if end.known && end.i > maxSize {
 		hi = d
 	}
-	if _, ok := difference(d, hi); !ok {
+	if _, ok := difference(d, hi); !ok && (start.known || end.known || !natural(end.symbol)) {
 		return d, false
 	}
 	return difference(hi, lo)

@@ -301,7 +301,22 @@ func atMost(d onnx.Dim, n int64) onnx.Dim {
 	if _, below := difference(d, size(n)); below || n == 0 {
 		return size(n)
 	}
+	if m, whole, ok := minimumOf(d.Symbol); ok {
+		d.Symbol, n = whole, min(n, m)
+	}
 	return function("min("+strconv.FormatInt(n, 10)+", ", d, ")")
+}
+
+// minimumOf takes apart what atMost made.
+func minimumOf(symbol string) (n int64, whole string, ok bool) {
+	rest, ok := strings.CutPrefix(symbol, "min(")
+	if !ok {
+		return 0, "", false
+	}
+	number, rest, _ := strings.Cut(rest, ", ")
+	whole, ok = strings.CutSuffix(rest, ")")
+	n, err := strconv.ParseInt(number, 10, 64)
+	return n, whole, ok && err == nil && n >= 0
 }
 
 func aboveZero(d onnx.Dim) onnx.Dim {
@@ -321,7 +336,8 @@ func function(before string, d onnx.Dim, after string) onnx.Dim {
 // cutOf reports whether part is atMost of whole: then they broadcast to whole, for either part is the same, or it is 1, or
 // whole is 1 and both are.
 func cutOf(part, whole onnx.Dim) bool {
-	return whole.Symbol != "" && strings.HasPrefix(part.Symbol, "min(") && strings.HasSuffix(part.Symbol, ", "+whole.Symbol+")")
+	_, of, ok := minimumOf(part.Symbol)
+	return ok && of == whole.Symbol
 }
 
 func combineDims(a, b onnx.Dim, f func(p, q polynomial) (polynomial, bool)) onnx.Dim {
