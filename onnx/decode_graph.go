@@ -202,7 +202,7 @@ func (d *decoder) node(pb *onnxpb.NodeProto, n *Node, at int, where string, s *s
 		d.problem("%s: node %d has no op_type", where, at)
 	}
 	n.Metadata = d.metadata(pb.MetadataProps, where+": node "+n.Name)
-	n.inputs = make([]*Value, len(pb.Input))
+	n.inputs, n.places = make([]*Value, len(pb.Input)), make([]int, len(pb.Input))
 	for i, name := range pb.Input {
 		if name == "" {
 			continue

@@ -3,7 +3,7 @@ package autodiff
 // drawn: what is drawn does not depend continuously on the operands, and cannot be drawn again.
 const drawn = "draws random numbers, anew in every run: feed them as an input"
 
-var random = []row{
+var stochastic = []row{
 	{op: "Bernoulli", none: drawn},
 	{op: "Multinomial", none: drawn},
 	{op: "RandomNormal", zero: true},
