@@ -126,7 +126,10 @@ func tripsOf(n *onnx.Node, body *onnx.Graph) onnx.Dim {
 		ok = ok && known && c != 0
 	}
 	goesOn := body.Outputs()[0]
-	for goesOn.Producer() != nil && goesOn.Producer().Is("Identity") && goesOn.Producer().Graph() == body {
+	for range maxDepth {
+		if p := goesOn.Producer(); p == nil || !p.Is("Identity") || p.Graph() != body || p.Input(0) == nil {
+			break
+		}
 		goesOn = goesOn.Producer().Input(0)
 	}
 	if goesOn != body.Inputs()[1] {

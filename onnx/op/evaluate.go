@@ -8,7 +8,7 @@ import (
 
 // Bounds of the evaluator: it is for the arithmetic of shapes, not for weights.
 const (
-	maxElements = 64  // of one array
+	maxElements = 64   // of one array
 	maxFloats   = 32   // of one array of floats: scales and bounds
 	maxWork     = 1024 // elements made for one question
 	maxDepth    = 256  // nodes between a question and the constants that answer it

@@ -50,14 +50,17 @@ const maxGraphs = 32
 
 // InferGraph infers the types of all values of g and of the graphs inside its nodes, in topological order, and writes them
 // into the values. What the file says of a value is kept where the rules know less; where they contradict it, that is an
-// error that names the node. Operators without a row leave their outputs as the file has them: the rest is inferred, and
+// error that names the node. Dimensions that depend on what is only known when the graph runs get names, "unk_1" and so on.
+// Operators without a row leave their outputs as the file has them: the rest is inferred, and
 // one *UnknownOperatorsError names them all.
 func InferGraph(g *onnx.Graph) error {
 	missing := unknownOperators{}
 	f := facts{}
 	defer f.forget()
+	u := unknownsOf(g)
 	w := walk{
 		facts: &f,
+		name:  u.name,
 		node: func(n *onnx.Node) error {
 			if rowOf(n) == nil {
 				missing.add(n)
@@ -65,6 +68,9 @@ func InferGraph(g *onnx.Graph) error {
 			}
 			if err := inferInto(n); err != nil {
 				return fmt.Errorf("%s: %w", nodeName(n), err)
+			}
+			for i := range n.NumOutputs() {
+				u.name(n.Output(i))
 			}
 			return nil
 		},
