@@ -12,7 +12,7 @@ var activation = []row{
 	{op: "Sigmoid", grad: of(gradSigmoid)},
 	{op: "Tanh", grad: of(gradTanh)},
 	{op: "Softplus", grad: of(gradSoftplus)},
-	{op: "Softmax", grad: of(gradSoftmax)},
+	softmaxForms[0].of("Softmax"),
 	{op: "LogSoftmax", grad: of(gradLogSoftmax)},
 	{op: "Hardmax", zero: true},
 	{op: "Elu", grad: of(gradElu)},
@@ -107,13 +107,6 @@ func gradHardSwish(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	outside := b.castLike(b.Greater(x, b.Scalar(x, 0)), x)
 	inside := b.Add(b.Mul(x, b.Scalar(x, 1.0/3)), b.Scalar(x, 0.5))
 	return b.Mul(dy, b.Where(b.Less(b.Abs(x), b.Scalar(x, 3)), inside, outside))
-}
-
-// y = exp x / sum exp x along an axis: dx = y (dy - sum dy y).
-func gradSoftmax(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
-	y, axis := n.Output(0), onnx.AttrOr(n, "axis", int64(-1))
-	weighted := b.Mul(dy, y)
-	return b.Sub(weighted, b.Mul(y, b.ReduceSum(weighted, true, axis)))
 }
 
 // y = x - log sum exp x along an axis: dx = dy - exp y sum dy.
