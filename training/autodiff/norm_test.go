@@ -1,16 +1,12 @@
 package autodiff_test
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"testing"
 
 	"graft/onnx"
 	"graft/onnx/op"
-	"graft/runtime"
-	"graft/runtime/runtimetest"
-	"graft/training/autodiff"
 )
 
 const normEpsilon = 0.01
@@ -203,12 +199,6 @@ func TestZeroRows(t *testing.T) {
 // TestSymbolicNorms builds gradients with sizes that are not known, runs them, and holds them to those of the same sizes known.
 func TestSymbolicNorms(t *testing.T) {
 	attr := func(a ...onnx.Attr) []onnx.Attr { return a }
-	dim := func(s any) onnx.Dim {
-		if n, ok := s.(int); ok {
-			return onnx.Dim{Size: int64(n)}
-		}
-		return onnx.Dim{Symbol: s.(string)}
-	}
 	sizes := map[string]int64{"N": 3, "S": 5, "H": 2, "W": 4}
 	for _, c := range []struct {
 		op    string
@@ -232,79 +222,13 @@ func TestSymbolicNorms(t *testing.T) {
 		{"Pow", nil, [][]any{{"N", 4}, {4}}},
 	} {
 		t.Run(fmt.Sprint(c.op, c.in), func(t *testing.T) {
-			gradients := func(symbolic bool) map[string]*onnx.Tensor {
-				g := onnx.NewGraph("symbolic")
-				b := op.NewBuilder(g)
-				var xs values
-				feeds := map[string]*onnx.Tensor{}
-				for i, dims := range c.in {
-					shape := onnx.NewShape()
-					var real []int64
-					for _, d := range dims {
-						size := dim(d)
-						if !size.Known() {
-							if real = append(real, sizes[size.Symbol]); !symbolic {
-								size = onnx.Dim{Size: real[len(real)-1]}
-							}
-						} else {
-							real = append(real, size.Size)
-						}
-						shape = append(shape, size)
-					}
-					name := fmt.Sprintf("x%d", i)
-					xs = append(xs, g.AddInput(name, onnx.TensorType{DType: onnx.Float, Shape: shape}))
-					feeds[name] = convert(scaled(uint64(i+1), 0.5, 1.5, real...), onnx.Float)
-				}
+			compareSymbolic(t, sizes, c.in, func(b *op.Builder, xs values) *onnx.Value {
 				outs := 1
 				if c.op == "BatchNormalization" && c.attrs != nil {
 					outs = 3
 				}
-				y := b.ReduceSum(b.Exp(b.Node(c.op, xs, outs, c.attrs...)[0]), false)
-				if b.Err() != nil {
-					t.Fatal(b.Err())
-				}
-				ds, err := autodiff.Gradients(g, y, xs)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for i, d := range ds {
-					if len(d.Type.Shape) != len(xs[i].Type.Shape) {
-						t.Errorf("gradient %d is %v, want %v", i, d.Type, xs[i].Type)
-					}
-					g.AddOutput(b.Identity(d), fmt.Sprintf("d%d", i))
-				}
-				g.RemoveUnused()
-				low, err := op.LowestOpset(g)
-				if err != nil {
-					t.Fatal(err)
-				}
-				data, err := (&onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: max(low, op.Opset)}}, Graph: g}).Encode()
-				if err != nil {
-					t.Fatal(err)
-				}
-				s, err := runtime.Open(data, runtimetest.Options(t))
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer s.Close()
-				used := map[string]*onnx.Tensor{}
-				for _, in := range s.Inputs() {
-					used[in.Name] = feeds[in.Name]
-				}
-				out, err := s.Run(context.Background(), used)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return out
-			}
-			want, got := gradients(false), gradients(true)
-			for name, w := range want {
-				for i, v := range w.Float32s() {
-					if d := math.Abs(float64(got[name].Float32s()[i] - v)); !(d <= 1e-5*(1+math.Abs(float64(v)))) {
-						t.Fatalf("%s, element %d: %v, with sizes known %v", name, i, got[name].Float32s()[i], v)
-					}
-				}
-			}
+				return b.Node(c.op, xs, outs, c.attrs...)[0]
+			})
 		})
 	}
 }
