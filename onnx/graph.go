@@ -191,6 +191,24 @@ func (g *Graph) ReplaceUses(old, new *Value) error {
 	return nil
 }
 
+// ReplaceHandedOut puts, for each value of a map, another in its place where a graph inside a node hands it out as its
+// output without a node of its own: these are no uses. The values themselves may be replaced again.
+func (g *Graph) ReplaceHandedOut(by map[*Value]*Value) {
+	if len(by) == 0 {
+		return
+	}
+	for _, n := range g.live() {
+		for _, sub := range n.Subgraphs() {
+			for i := range sub.outputs {
+				for by[sub.outputs[i]] != nil {
+					sub.outputs[i] = by[sub.outputs[i]]
+				}
+			}
+			sub.ReplaceHandedOut(by)
+		}
+	}
+}
+
 func compatible(a, b TensorType) error {
 	if a.DType != Undefined && b.DType != Undefined && a.DType != b.DType {
 		return fmt.Errorf("element types differ: %v and %v", a.DType, b.DType)
