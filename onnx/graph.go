@@ -261,3 +261,20 @@ func (g *Graph) Lookup(name string) *Value {
 	}
 	return nil
 }
+
+// Take moves the nodes and initializers of another graph to the end of g. The other graph's inputs must have no uses; its
+// outputs, which stay listed there, are values of g then.
+func (g *Graph) Take(other *Graph) error {
+	for _, v := range other.inputs {
+		if v.NumUses() > 0 {
+			return fmt.Errorf("take graph %q: its input %q is read", other.Name, v.Name)
+		}
+	}
+	for _, n := range other.live() {
+		n.graph = g
+		g.nodes = append(g.nodes, n)
+	}
+	g.initializers = append(g.initializers, other.initializers...)
+	other.nodes, other.removed, other.initializers = nil, 0, nil
+	return nil
+}
