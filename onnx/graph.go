@@ -210,6 +210,12 @@ func (g *Graph) ReplaceHandedOut(by map[*Value]*Value) {
 }
 
 func compatible(a, b TensorType) error {
+	switch {
+	case a.Of != nil && b.Of != nil && a.Of.Kind == b.Of.Kind:
+		return compatible(a.Of.Elem, b.Of.Elem)
+	case a.Of != nil && (b.Of != nil || b.DType != Undefined), b.Of != nil && a.DType != Undefined:
+		return fmt.Errorf("types differ: %v and %v", a, b)
+	}
 	if a.DType != Undefined && b.DType != Undefined && a.DType != b.DType {
 		return fmt.Errorf("element types differ: %v and %v", a.DType, b.DType)
 	}

@@ -10,7 +10,11 @@ type Value struct {
 	Const  *Tensor
 	Sparse *SparseTensor
 
-	typeProto Opaque // the type as read, when it is not a tensor's
+	// Scratch is for an analysis to keep what it knows of v while it runs; nil outside of one. It is neither written nor
+	// copied.
+	Scratch any
+
+	typeProto Opaque // the type as read, when it is not a tensor's and says more than Type can
 	typeExact Opaque // a tensor's type as read, when it says more than Type can (denotations)
 	listed    bool   // the file repeats the type in value_info
 	extra     Opaque // fields of the file that the IR does not know
@@ -61,7 +65,7 @@ func (v *Value) NumUses() int { return len(v.uses) - v.ended }
 func (v *Value) IsInitializer() bool { return v.Const != nil || v.Sparse != nil }
 
 // IsTensor reports whether v is, or may be, a dense tensor (not a sequence, an optional or a map).
-func (v *Value) IsTensor() bool { return v.typeProto == nil }
+func (v *Value) IsTensor() bool { return v.typeProto == nil && v.Type.Of == nil }
 
 // addUse enters that input index of n reads v.
 func (v *Value) addUse(n *Node, index int) {
