@@ -163,6 +163,14 @@ func (g *Graph) RemoveInput(v *Value) error {
 	return nil
 }
 
+// UnlistInitializers takes the initializers out of g's inputs, among which files of old list all of them, and gives how
+// many there were. Nobody can feed them then.
+func (g *Graph) UnlistInitializers() int {
+	before := len(g.inputs)
+	g.inputs = slices.DeleteFunc(g.inputs, (*Value).IsInitializer)
+	return before - len(g.inputs)
+}
+
 // ReplaceUses makes every reader of old read new. A graph output keeps its name: when old is one, new takes its name and
 // its place. The element types must agree, and the shapes as far as both are known.
 func (g *Graph) ReplaceUses(old, new *Value) error {

@@ -41,9 +41,18 @@ func (t names) add(g *onnx.Graph) {
 
 // rename makes the names of g's nodes and values, and of those in graphs inside, new to the model: "scope/name".
 func (t names) rename(g *onnx.Graph, scope string) {
+	t.renameIf(g, scope, func(string) bool { return true })
+}
+
+// renameShared is rename for the values whose names others have as well, as those in the branches of an If may.
+func (t names) renameShared(g *onnx.Graph, scope string) {
+	t.renameIf(g, scope, func(name string) bool { return t[name] > 1 })
+}
+
+func (t names) renameIf(g *onnx.Graph, scope string, wanted func(name string) bool) {
 	seen := map[*onnx.Value]bool{}
 	value := func(v *onnx.Value) {
-		if v != nil && v.Name != "" && !seen[v] {
+		if v != nil && v.Name != "" && !seen[v] && wanted(v.Name) {
 			seen[v] = true
 			v.Name = t.fresh(scope, v.Name)
 		}
@@ -62,7 +71,7 @@ func (t names) rename(g *onnx.Graph, scope string) {
 			value(o)
 		}
 		for _, sub := range n.Subgraphs() {
-			t.rename(sub, scope)
+			t.renameIf(sub, scope, wanted)
 		}
 	}
 }
