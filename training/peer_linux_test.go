@@ -77,7 +77,7 @@ func peerStep(b *testing.B, file string) {
 		b.Log("the peak cannot be reset: ", err)
 	}
 	before := resident(b, "VmRSS:")
-	if _, err := loop.Run(b.Context(), a.Start, int64(b.N)+5, 0, nil); err != nil {
+	if _, err := loop.Run(b.Context(), a.Start(), int64(b.N)+5, 0, nil); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(resident(b, "VmHWM:")-before)/1024, "peak-MiB")
