@@ -24,6 +24,7 @@ type artifactSource struct {
 	optimizer *ort.Optimizer
 	begin     *training.Beginning
 	train     *regexp.Regexp
+	rate      float64 // 0: the optimizer's
 }
 
 // artifactSource reads the argument: a model, or a folder of ONNX Runtime's artifacts, and the checkpoint that goes with it.
@@ -103,6 +104,9 @@ func (s *artifactSource) forward(state *ort.Checkpoint) error {
 	}
 	for _, g := range state.Groups {
 		s.begin = &training.Beginning{Updates: g.Step, Slots: g.Slots}
+		if r := float64(g.LearningRate); r > 0 && r < 1000 {
+			s.rate = r
+		}
 	}
 	return nil
 }
@@ -116,6 +120,9 @@ func (s *artifactSource) complete(config *training.ArtifactConfig) {
 		config.Optimizer = s.optimizer.Optimizer
 		if config.ClipNorm == 0 {
 			config.ClipNorm = s.optimizer.ClipNorm
+		}
+		if s.rate > 0 {
+			config.Optimizer.LearningRate = s.rate
 		}
 	}
 	if config.Train == nil && config.Freeze == nil {
