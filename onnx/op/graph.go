@@ -66,7 +66,7 @@ func InferGraph(g *onnx.Graph) error {
 				missing.add(n)
 				return nil
 			}
-			if err := inferInto(n); err != nil {
+			if err := inferInto(n, n.NumOutputs()); err != nil {
 				return fmt.Errorf("%s: %w", nodeName(n), err)
 			}
 			for i := range n.NumOutputs() {
