@@ -247,7 +247,7 @@ func productDim(a, b onnx.Dim) onnx.Dim { return combineDims(a, b, polynomial.ti
 func quotientDim(a, b onnx.Dim) onnx.Dim {
 	return combineDims(a, b, func(p, q polynomial) (polynomial, bool) {
 		if len(q) != 1 {
-			return nil, slices.Equal(p, q) && len(p) > 0
+			return constant(1), slices.Equal(p, q) && len(p) > 0
 		}
 		return p.over(q[0])
 	})
