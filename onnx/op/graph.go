@@ -69,9 +69,7 @@ func InferGraph(g *onnx.Graph) error {
 			if err := inferInto(n, n.NumOutputs()); err != nil {
 				return fmt.Errorf("%s: %w", nodeName(n), err)
 			}
-			for i := range n.NumOutputs() {
-				u.name(n.Output(i))
-			}
+			u.outputs(n)
 			return nil
 		},
 	}
