@@ -84,23 +84,22 @@ func (b *Builder) convTransposed(x, dy, w *onnx.Value, win window) *onnx.Value {
 	front, behind := make([]int64, spatial), make([]int64, spatial) // zeros that no window sees
 	unknown := false
 	for i := range spatial {
-		front[i], behind[i] = max(0, -win.begins[i]), max(0, -win.ends[i])
-		a.Pads[i], a.Pads[spatial+i] = max(0, win.begins[i]), max(0, win.ends[i])
+		front[i], a.Pads[i] = max(0, -win.begins[i]), max(0, win.begins[i])
 		switch rest := win.rests[i]; {
 		case rest == unsized:
 			unknown = true
 		case rest < 0:
 			b.Fail("the last window of axis %d hangs over the end of %s, which is %v", i+2, label(x), x.Type.Shape)
 			return nil
-		case rest < max(win.strides[i], win.dilations[i]):
-			a.OutputPadding[i] = rest
-		default:
-			behind[i] += rest
+		case rest < win.strides[i] && win.ends[i] >= 0:
+			a.Pads[spatial+i], a.OutputPadding[i] = win.ends[i], rest
+		default: // runtimes take no output padding of a stride or more
+			a.Pads[spatial+i], behind[i] = max(0, win.ends[i]-rest), max(0, rest-win.ends[i])
 		}
 	}
 	d := b.ConvTranspose(dy, w, nil, a)
 	switch {
-	case unknown: // how many elements lie behind the last window shows when the model runs
+	case unknown: // how many elements lie behind the last window, or in the padding, shows when the model runs
 		grow := b.Sub(b.Shape(x), b.Shape(d))
 		begins := slices.Concat(none, front)
 		return b.Node("Pad", []*onnx.Value{d, b.Concat(0, b.Ints(begins...), b.Sub(grow, b.Ints(begins...)))}, 1)[0]
