@@ -120,7 +120,7 @@ TRANSPOSED = [
     ("4x4 stride 2", [1, 2, 3, 3], [2, 3, 4, 4], dict(strides=[2, 2], pads=[1, 1, 1, 1])),
     ("asymmetric pads", [1, 2, 4, 3], [2, 2, 3, 3], dict(strides=[2, 1], pads=[0, 2, 1, 0])),
     ("output padding", [2, 2, 3, 3], [2, 2, 3, 2], dict(strides=[2, 3], output_padding=[1, 2])),
-    ("output padding, no stride", [1, 2, 3, 3], [2, 2, 2, 2], dict(dilations=[2, 2], output_padding=[1, 0])),
+    ("output padding and dilation", [1, 2, 3, 3], [2, 2, 2, 2], dict(strides=[2, 3], dilations=[2, 2], output_padding=[1, 2])),
     ("dilated", [1, 2, 3, 4], [2, 2, 2, 3], dict(dilations=[3, 2], strides=[2, 1])),
     ("groups", [2, 4, 3, 3], [4, 2, 3, 3], dict(group=2, strides=[2, 2])),
     ("depthwise", [1, 3, 3, 4], [3, 1, 3, 3], dict(group=3)),
