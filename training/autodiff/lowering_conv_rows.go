@@ -5,17 +5,27 @@ import (
 	"graft/onnx/op"
 )
 
-// For one image and stride 1 the shift by the tap (i,j) can be split between the operands, so that kw+kh copies take the
-// place of kw kh: with A_j[o,y,t] = dY[o,y,t-j], zero outside, and B_i[c,y,t] = X[c,y+i,t], over the width of X,
+// With stride 1 the shift by the tap (i,j) can be split between the operands, so that kw+kh copies take the place of kw kh:
+// with A_j[o,y,t] = dY[o,y,t-j], zero outside, and B_i[c,y,t] = X[c,y+i,t], over the width of X,
 //
 //	dW[o,c,i,j] = sum_y,t A_j[o,y,t] B_i[c,y,t].
 
 func fitsRows(l layer) bool {
-	return len(l.kernel) <= 2 && l.single && l.group == 1 && l.sized() && all(l.strides, 1)
+	return len(l.kernel) <= 2 && l.group == 1 && l.sized() && all(l.strides, 1)
+}
+
+func fitsTiles(l layer) bool { return fitsRows(l) && l.single }
+
+// paysRows: of a batch it is the smaller copies of dY that pay, where rows are long against the kernel.
+func paysRows(l layer) bool {
+	if l.single {
+		return rowBytes(l) <= tilesFrom
+	}
+	return l.c >= 2*l.o && l.out[len(l.out)-1] >= 16
 }
 
 const (
-	// tilesFrom is how many bytes weightByRows may hold.
+	// tilesFrom is how many bytes weightByRows may hold for one image.
 	tilesFrom = 32 << 20
 	// tileRows is how many rows a tile has at least, maxTiles how many tiles there are at most.
 	tileRows, maxTiles = 8, 32

@@ -24,36 +24,41 @@ type weightLowering struct {
 // weightLowerings lists them; the first that fits and pays is taken. Milliseconds of processor time on ONNX Runtime 1.28,
 // one thread (BenchmarkWeightLowerings measures them anew):
 //
-//	batch  channels    kernel  stride  side   columns  matrix  rows   tiles  taps
-//	64     1 to 8      5x5     1       28     2.35     2.74                  8.2
-//	64     8 to 16     5x5     1       14     3.86     6.97                  5.4
-//	32     3 to 16     3x3     1       32     1.36     1.70                  2.34
-//	8      3 to 32     3x3     2       112    14.3     16.9                  31.8
-//	32     16 to 16    3x3     1       28     4.60     8.45                  3.09
-//	32     64 to 64    3x3     1       28     55.7     57.3                  47.0
-//	32     64 to 128   3x3     2       14     36.1     41.2                  31.5
-//	32     128 to 256  3x3     2       7      35.4     22.1                  30.8
-//	16     128 to 128  3x3     1       4      13.4     3.1                   12.4
-//	4      256 to 256  3x3     1       14     24.2     20.0                  24.9
-//	1      3 to 16     3x3     1       64     0.35     0.31    0.57          0.63
-//	1      64 to 64    5x5     1       32                      4.1    4.3    5.3
-//	1      32 to 16    5x5     1       128                     13.8   12.4   35
-//	1      32 to 16    3x3     1       512                     95     70     178
-//	8      144 depthwise 3x3   1       56     68.9                           46.7
+//	batch  channels       kernel  stride  side  columns  matrix  rows  tiles  taps  exchanged
+//	64     1 to 8         5x5     1       28    2.35     2.74    9.7          8.2   2.15
+//	64     1 to 32        3x3     1       26    3.43     3.23    19.3         9.7   2.72
+//	64     8 to 16        5x5     1       14    3.86     6.97    6.9          5.4   5.1
+//	32     3 to 16        3x3     1       32    1.36     1.70    4.1          2.34  2.36
+//	8      3 to 32        3x3     2       112   14.3     16.9                 31.8  17.8
+//	32     16 to 16       3x3     1       28    4.60     8.45    4.56         3.09  8.8
+//	32     64 to 64       3x3     1       28    55.7     57.3    48.7         47.0  70.7
+//	64     32 to 64       3x3     1       24    61.9     59.8    56.6         51.3  64.3
+//	64     64 to 32       3x3     1       24    88.9     90.1    52.2         82.9  93.7
+//	32     64 to 128      3x3     2       14    36.1     41.2                 31.5  33.4
+//	32     128 to 128     3x3     1       7     12.5     10.5    13.5         9.3   13.8
+//	32     128 to 256     3x3     2       7     35.4     22.1                 30.8  25.4
+//	16     128 to 128     3x3     1       4     13.4     3.1                  12.4
+//	4      256 to 256     3x3     1       14    24.2     20.0                 24.9
+//	1      3 to 16        3x3     1       64    0.35     0.31    0.57         0.63
+//	1      64 to 64       5x5     1       32                     4.1   4.3    5.3
+//	1      32 to 16       5x5     1       128                    13.8  12.4   35
+//	1      32 to 16       3x3     1       512                    95    70     178
+//	8      144 depthwise  3x3     1       56    68.9                          46.7  110
+//	8      96 depthwise   3x3     2       56    109                           82.6  76.7
 //
 // What they hold at once, 32 to 16 channels and side 512, where x is 33.5 MB: rows 136 MiB for 3x3 and 201 MiB for 5x5, tiles
 // 26 and 33, taps 34.
 //
-// The convolution with batch and channels exchanged takes up to three times as long as taps, less only for a depthwise 3x3
-// of stride 2 (0.7 to 0.9 of the time); it is what remains where sizes are unknown. For depthwise convolutions the sum over
-// dY times each tap takes 1.5 times as long as the products of taps, from 28x28 on.
+// Exchanging batch and channels is what remains where sizes are unknown. Not kept: for depthwise convolutions, the sum over
+// dY times what each tap sees takes 1.5 times as long as products from 28x28 on; going through the batch image by image in a
+// Scan takes 0.75 to 1.4 times as long as taps; gathering all taps of a large image takes three times as long as rows.
 var weightLowerings = []weightLowering{
 	{"product", fitsProduct, always, (*Builder).weightByProduct},
 	{"columns", fitsColumns, func(l layer) bool { return l.c <= 4 || !l.single && l.c*l.places() <= 2048 }, (*Builder).weightByColumns},
 	{"matrix", fitsColumns, paysMatrix, (*Builder).weightByMatrix},
 	{"blocks", func(l layer) bool { return fitsBlocks(l.window) }, func(l layer) bool { return l.single }, (*Builder).weightByBlocks},
-	{"tiles", fitsRows, paysTiles, (*Builder).weightByTiles},
-	{"rows", fitsRows, func(l layer) bool { return rowBytes(l) <= tilesFrom }, (*Builder).weightByRows},
+	{"tiles", fitsTiles, paysTiles, (*Builder).weightByTiles},
+	{"rows", fitsRows, paysRows, (*Builder).weightByRows},
 	{"taps", fitsTaps, always, (*Builder).weightByTaps},
 	{"exchanged", fitsExchanged, always, (*Builder).weightByExchange},
 }

@@ -48,12 +48,7 @@ func (b *Builder) sumWindows(dy *onnx.Value, win window, countPadding, mean bool
 		return b.Resize(dy, nearest, scales...)
 	}
 	if win.pools(countPadding || !mean) && (!win.sized() || win.in[len(win.in)-1] >= poolFrom) {
-		k := len(win.kernel)
-		a := op.PoolAttrs{Kernel: win.kernel, Pads: make([]int64, 2*k), CountIncludePad: true}
-		for i := range k {
-			a.Pads[i], a.Pads[k+i] = win.kernel[i]-1-win.begins[i], win.kernel[i]-1-win.ends[i]
-		}
-		d := b.AveragePool(dy, a)
+		d := b.poolBack(dy, win)
 		if mean { // both divide by the count
 			return d
 		}
@@ -69,6 +64,16 @@ func (b *Builder) sumWindows(dy *onnx.Value, win window, countPadding, mean bool
 		dy = b.alongAxis(dy, i+2, b.castLike(b.Const(win.matrix(i, countPadding, mean)), dy))
 	}
 	return dy
+}
+
+// poolBack is the mean of the windows over dy that an element of x lies in, zeros around dy.
+func (b *Builder) poolBack(dy *onnx.Value, win window) *onnx.Value {
+	k := len(win.kernel)
+	a := op.PoolAttrs{Kernel: win.kernel, Pads: make([]int64, 2*k), CountIncludePad: true}
+	for i := range k {
+		a.Pads[i], a.Pads[k+i] = win.kernel[i]-1-win.begins[i], win.kernel[i]-1-win.ends[i]
+	}
+	return b.AveragePool(dy, a)
 }
 
 // pools reports whether the adjoint is a pool of stride 1 over dy, every window having the same count.

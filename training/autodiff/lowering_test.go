@@ -154,7 +154,7 @@ func bench(b *testing.B, build func(b *Builder) *onnx.Value) {
 // BenchmarkWeightLowerings compares the lowerings of dW at the shapes of image generators and classifiers.
 func BenchmarkWeightLowerings(b *testing.B) {
 	for _, q := range []square{
-		{64, 1, 8, 5, 28, 1, 1}, {64, 8, 16, 5, 14, 1, 1}, {32, 3, 16, 3, 32, 1, 1}, {8, 3, 32, 3, 112, 2, 1},
+		{64, 32, 64, 3, 24, 1, 1}, {64, 64, 32, 3, 24, 1, 1}, {64, 1, 8, 5, 28, 1, 1}, {64, 8, 16, 5, 14, 1, 1}, {32, 3, 16, 3, 32, 1, 1}, {8, 3, 32, 3, 112, 2, 1},
 		{32, 16, 16, 3, 28, 1, 1}, {32, 64, 64, 3, 28, 1, 1}, {32, 64, 128, 3, 14, 2, 1}, {32, 128, 256, 3, 7, 2, 1},
 		{16, 128, 128, 3, 4, 1, 1}, {4, 256, 256, 3, 14, 1, 1}, {32, 64, 256, 1, 14, 1, 1},
 		{1, 3, 16, 3, 64, 1, 1}, {1, 64, 64, 5, 32, 1, 1}, {1, 32, 16, 5, 128, 1, 1}, {1, 32, 16, 3, 512, 1, 1}, {1, 16, 16, 4, 64, 2, 1},
@@ -177,5 +177,49 @@ func BenchmarkInputLowerings(b *testing.B) {
 		for _, name := range []string{"transposed", "flipped"} {
 			b.Run(fmt.Sprintf("%v/%s", q, name), func(b *testing.B) { bench(b, q.input(inputForms[name])) })
 		}
+	}
+}
+
+// BenchmarkPoolLowerings compares the forms of the adjoints of pools: the sum over windows by matrices, by a pool and by a
+// transposed convolution; the maximum by MaxUnpool and ScatterElements.
+func BenchmarkPoolLowerings(b *testing.B) {
+	for _, q := range []square{{64, 8, 8, 3, 14, 2, 1}, {8, 64, 64, 3, 28, 1, 1}, {8, 64, 64, 3, 56, 2, 1}, {1, 32, 32, 5, 128, 1, 1}, {64, 8, 8, 2, 14, 2, 1}, {64, 16, 16, 3, 4, 3, 1}, {8, 64, 64, 2, 56, 2, 1}} {
+		win := q.layer().window
+		for _, form := range []string{"matrices", "pool", "transposed", "unpool", "scatter"} {
+			if form == "pool" && !win.pools(true) || form == "unpool" && !win.apart() {
+				continue
+			}
+			b.Run(fmt.Sprintf("%v/%s", q, form), func(b *testing.B) { bench(b, q.pool(form)) })
+		}
+	}
+}
+
+func (q square) pool(form string) func(b *Builder) *onnx.Value {
+	return func(b *Builder) *onnx.Value {
+		win := q.layer().window
+		dy := b.Graph().AddInput("dy", onnx.TypeOf(onnx.Float, q.n, q.c, q.s, q.s))
+		a := op.PoolAttrs{Kernel: win.kernel, Strides: win.strides}
+		switch form {
+		case "matrices":
+			for i := range win.kernel {
+				dy = b.alongAxis(dy, i+2, b.Const(win.matrix(i, true, true)))
+			}
+			return dy
+		case "pool":
+			return b.poolBack(dy, win)
+		case "transposed":
+			ones := onnx.NewTensor(onnx.Float, q.c, 1, q.k, q.k)
+			for i := range ones.Float32s() {
+				ones.Float32s()[i] = 1
+			}
+			return b.ConvTranspose(dy, b.Const(ones), nil, op.ConvAttrs{Strides: win.strides, Group: q.c})
+		}
+		x := b.Graph().AddInput("x", onnx.TypeOf(onnx.Float, q.n, q.c, win.in[0], win.in[1]))
+		_, at := b.MaxPoolIndices(x, a)
+		if form == "unpool" {
+			return b.MaxUnpool(dy, at, b.shapeOf(x), a)
+		}
+		flat := b.ScatterElements(b.Reshape(b.zerosLike(x), -1), b.Reshape(at, -1), b.Reshape(dy, -1), 0, "add")
+		return b.reshapeLike(flat, x)
 	}
 }
