@@ -24,6 +24,7 @@ const (
 	parametersFile   = "parameters.safetensors"
 	slotsFile        = "slots.safetensors"
 	buffersFile      = "buffers.safetensors"
+	maskFile         = "mask.safetensors" // zeros and ones by parameter; only of a training under a mask
 	stateFile        = "state.json"
 	previous         = ".previous"
 	unfinished       = ".next"
@@ -103,6 +104,9 @@ func (s *Step) saveCheckpoint(dir string, snap *Snapshot, extra any) error {
 	}
 	var slots, buffers []*onnx.Tensor
 	for _, name := range s.Slots {
+		if snap.Slots[name] == nil {
+			continue
+		}
 		for _, t := range s.Packing.Unpack(snap.Slots[name]) {
 			t.Name += "." + name
 			slots = append(slots, t)
@@ -113,10 +117,11 @@ func (s *Step) saveCheckpoint(dir string, snap *Snapshot, extra any) error {
 		t.Name = v.Name
 		buffers = append(buffers, &t)
 	}
-	for _, file := range []struct {
-		name    string
-		tensors []*onnx.Tensor
-	}{{parametersFile, s.Packing.Unpack(snap.Trained)}, {slotsFile, slots}, {buffersFile, buffers}} {
+	files := []checkpointFile{{parametersFile, s.Packing.Unpack(snap.Trained)}, {slotsFile, slots}, {buffersFile, buffers}}
+	if snap.Mask != nil {
+		files = append(files, checkpointFile{maskFile, s.Packing.maskTensors(snap.Mask)})
+	}
+	for _, file := range files {
 		sum := sha256.New()
 		err := atomicfile.Write(filepath.Join(work, file.name), 0o666, func(w io.Writer) error {
 			return safetensors.Write(io.MultiWriter(w, sum), file.tensors, nil)
@@ -134,6 +139,12 @@ func (s *Step) saveCheckpoint(dir string, snap *Snapshot, extra any) error {
 		return err
 	}
 	return rotate(work, dir)
+}
+
+// checkpointFile is a file of a checkpoint that is about to be written.
+type checkpointFile struct {
+	name    string
+	tensors []*onnx.Tensor
 }
 
 // rotate puts the finished folder in place: dir becomes the previous one.
@@ -160,14 +171,11 @@ var ErrNoCheckpoint = errors.New("no checkpoint")
 
 // LoadCheckpoint reads the snapshot in dir, or the previous one when a write was cut off between the two. A damaged
 // checkpoint, and one of another model or another training, is an error that says so. mask becomes the snapshot's: a
-// checkpoint that was made under another one is refused; without a mask the caller sets it.
+// checkpoint that was made under another one is refused; without one the snapshot has the mask that the checkpoint holds.
 func (s *Step) LoadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapshot, error) {
-	dir = filepath.Clean(dir)
-	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(dir + previous); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("read checkpoint %s: %w", dir, ErrNoCheckpoint)
-		}
-		dir += previous
+	dir, err := checkpointThere(dir)
+	if err != nil {
+		return nil, err
 	}
 	snap, err := s.loadCheckpoint(dir, mask, extra)
 	if err != nil {
@@ -194,6 +202,11 @@ func (s *Step) loadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapsh
 		return nil, c.refused(stateFile, "it was made under another mask")
 	}
 	snap := &Snapshot{Steps: state.Steps, Slots: map[string]*onnx.Tensor{}, Mask: mask, Masked: state.Mask != ""}
+	if mask == nil && snap.Masked && state.Files[maskFile] != "" {
+		if snap.Mask, err = c.mask(s.Packing); err != nil {
+			return nil, err
+		}
+	}
 	tensors, err := c.read(parametersFile)
 	if err != nil {
 		return nil, err
@@ -205,6 +218,10 @@ func (s *Step) loadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapsh
 		return nil, err
 	}
 	for _, slot := range s.Slots {
+		if state.Steps == 0 && len(tensors) == 0 { // zero before the first step, and not stored
+			snap.Slots[slot] = onnx.NewTensor(onnx.Float, s.Packing.Len())
+			continue
+		}
 		snap.Slots[slot], err = s.Packing.Pack(func(name string) *onnx.Tensor { return tensors[name+"."+slot] })
 		if err != nil {
 			return nil, c.refused(slotsFile, err.Error())
@@ -229,6 +246,18 @@ func (s *Step) loadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapsh
 		}
 	}
 	return snap, nil
+}
+
+// checkpointThere is dir, or the previous checkpoint where dir is not there.
+func checkpointThere(dir string) (string, error) {
+	dir = filepath.Clean(dir)
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(dir + previous); errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("read checkpoint %s: %w", dir, ErrNoCheckpoint)
+		}
+		dir += previous
+	}
+	return dir, nil
 }
 
 // sameDocument reports whether data is what encode makes of state: anything else was changed since.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"graft/onnx"
 	"graft/runtime"
@@ -14,9 +15,25 @@ var ErrDiverged error = divergence{}
 
 type divergence struct{}
 
-func (divergence) Error() string { return "training diverged: the loss is not a number" }
+func (divergence) Error() string { return "training diverged: the loss is not a finite number" }
 func (divergence) ExitCode() int { return 5 }
 func (divergence) Hint() string  { return "take a smaller learning rate" }
+
+// DivergedError is ErrDiverged with the step at which it was seen.
+type DivergedError struct {
+	Step       int64
+	Parameters bool // seen in the parameters behind the step; otherwise in its loss
+}
+
+func (e *DivergedError) Error() string {
+	if e.Parameters {
+		return fmt.Sprintf("step %d: training diverged: a parameter is not a number", e.Step)
+	}
+	return fmt.Sprintf("step %d: %v", e.Step, ErrDiverged)
+}
+
+// Unwrap is ErrDiverged.
+func (e *DivergedError) Unwrap() error { return ErrDiverged }
 
 // Progress is what a loop tells after a step.
 type Progress struct {
@@ -31,10 +48,19 @@ type Loop struct {
 	Session runtime.Options
 	Rate    func(step int64) float64 // learning rate of a step, the first being 1
 	// Feed gives the inputs of a step that are not the loop's own: the network's and what StepConfig added. A tensor that
-	// stays the same pointer may change its contents between steps.
+	// stays the same pointer may change its contents between steps. nil gives none.
 	Feed func(step int64) map[string]*onnx.Tensor
+	// Data gives inputs as Feed does, from a place that may fail: *dataset.Batches, *dataset.Prefetcher. An error ends the run
+	// before the step.
+	Data interface {
+		At(step int64) (map[string]*onnx.Tensor, error)
+	}
 	// Each is called after every step; an error ends the run.
 	Each func(Progress) error
+	// Pause, when not nil, is asked after every step whether Visit wants to see the state. Visit may give another one of as
+	// many steps to go on with; nil goes on as it is. An error ends the run.
+	Pause func(step int64) bool
+	Visit func(*Snapshot) (*Snapshot, error)
 }
 
 // Run continues from a snapshot until steps have been taken altogether, or ctx ends. It gives the state it reached, also
@@ -54,9 +80,12 @@ func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save
 	if err != nil {
 		return from, fmt.Errorf("train: %w", err)
 	}
-	defer r.state.Close()
+	defer func() { r.state.Close() }()
 	for r.taken < steps {
 		err := r.step(ctx)
+		if err == nil && l.Pause != nil && l.Pause(r.taken) {
+			err = r.visit(session)
+		}
 		if err == nil && save != nil && every > 0 && r.taken%every == 0 && r.taken < steps {
 			var reached *Snapshot
 			if reached, err = r.snapshot(); err == nil {
@@ -118,8 +147,15 @@ func (r *run) step(ctx context.Context) error {
 	if r.mask != nil {
 		feeds[InputGradientMask] = r.mask
 	}
-	for name, t := range r.Feed(step) {
-		feeds[name] = t
+	if r.Feed != nil {
+		maps.Copy(feeds, r.Feed(step))
+	}
+	if r.Data != nil {
+		given, err := r.Data.At(step)
+		if err != nil {
+			return fmt.Errorf("step %d: %w", step, err)
+		}
+		maps.Copy(feeds, given)
 	}
 	if err := r.state.Step(ctx, feeds); err != nil {
 		return fmt.Errorf("step %d: %w", step, err)
@@ -131,7 +167,7 @@ func (r *run) step(ctx context.Context) error {
 	}
 	loss := float64(value[0])
 	if diverged(loss) {
-		return fmt.Errorf("step %d: %w", step, ErrDiverged)
+		return &DivergedError{Step: step}
 	}
 	if r.Each == nil {
 		return nil
@@ -147,8 +183,30 @@ func (r *run) snapshot() (*Snapshot, error) {
 		return nil, fmt.Errorf("step %d: %w", r.taken, err)
 	}
 	if !s.Finite() {
-		return nil, fmt.Errorf("step %d: %w", r.taken, ErrDiverged)
+		return nil, &DivergedError{Step: r.taken, Parameters: true}
 	}
 	s.Mask = r.mask
 	return s, nil
+}
+
+// visit shows the state to Visit, and goes on with the one that it gives.
+func (r *run) visit(session *runtime.Session) error {
+	reached, err := r.snapshot()
+	if err != nil {
+		return err
+	}
+	after, err := r.Visit(reached)
+	if err != nil || after == nil || after == reached {
+		return err
+	}
+	if after.Steps != r.taken {
+		return fmt.Errorf("step %d: the state to go on with is of step %d", r.taken, after.Steps)
+	}
+	begun, err := r.start(session, after)
+	if err != nil {
+		return fmt.Errorf("step %d: %w", r.taken, err)
+	}
+	err = r.state.Close()
+	r.state, r.mask = begun.state, begun.mask
+	return err
 }
