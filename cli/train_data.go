@@ -188,7 +188,11 @@ func (r *trainRun) readSet(paths []string, config dataset.ReadConfig) (*trainSet
 		r.Detail("classes: %s", limits.Names(d.classes, 20))
 	}
 	taken := map[int]bool{}
-	for _, p := range slices.Concat(r.contract.Inputs, []training.ContractPort{r.contract.Target}) {
+	ports := slices.Clone(r.contract.Inputs)
+	if r.contract.Target.Name != "" { // a loss may compare with nothing
+		ports = append(ports, r.contract.Target)
+	}
+	for _, p := range ports {
 		i := chooseColumn(columns, taken, p, r.contract)
 		if i < 0 {
 			return nil, refused(d.file, limits.InFile(d.file, limits.Refuse("", "has no array %s for the input %s %s %v; it has %s",
@@ -310,7 +314,7 @@ func (d *trainSet) add(p training.ContractPort, c dataset.Column, n dataset.Norm
 	}
 	batch := want[0]
 	switch {
-	case batch > 0 && batch == rows.Len() && t != nil:
+	case batch > 0 && batch == rows.Len() && t != nil && (d.fixed == 0 || d.fixed == batch):
 		d.whole[p.Name] = t
 		return nil
 	case batch > 0 && (batch > rows.Len() || d.fixed > 0 && d.fixed != batch):
@@ -348,8 +352,8 @@ func fits(sample, want []int64) ([]int64, bool) {
 	return want, len(sample) <= 1 || len(want) <= 1 || slices.Equal(squeezed(sample), squeezed(want))
 }
 
-// checkLabels refuses classes that the model does not have: their loss would be zero whatever the model says. -100, which
-// marks what is no sample, is taken.
+// checkLabels refuses classes that the model does not have: their loss would be zero whatever the model says. The
+// one that the loss leaves out is taken.
 func checkLabels(contract *training.Contract, rows dataset.Rows, whole *onnx.Tensor) error {
 	if rows != nil {
 		whole = dataset.Tensor(rows)
@@ -362,9 +366,9 @@ func checkLabels(contract *training.Contract, rows dataset.Rows, whole *onnx.Ten
 	if !ok {
 		return nil
 	}
-	const ignored = -100
+	ignored, some := contract.LossSettings["ignore-index"]
 	for i, l := range whole.Int64s() {
-		if l != ignored && (l < 0 || l >= int64(classes)) {
+		if !(some && l == int64(ignored)) && (l < 0 || l >= int64(classes)) {
 			return limits.Refuse("array "+limits.Name(training.InputLabels), "element %d is class %d, the model has classes 0 to %d", i, l, int64(classes)-1)
 		}
 	}

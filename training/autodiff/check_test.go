@@ -54,7 +54,12 @@ func compile(t testing.TB, d onnx.DataType, args []*onnx.Tensor, build func(b *o
 	for i, o := range outs {
 		g.AddOutput(b.Identity(o), fmt.Sprintf("y%d", i))
 	}
-	m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}
+	g.RemoveUnused()
+	low, err := op.LowestOpset(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: max(low, op.Opset)}}, Graph: g}
 	data, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
