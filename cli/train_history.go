@@ -55,13 +55,13 @@ func (r *trainRun) save(s *training.Snapshot) error {
 	if r.savedAt == s.Steps {
 		return nil
 	}
+	if err := r.log.flush(); err != nil { // before the checkpoint: lines behind it are cut off again, lines before it must be there
+		return err
+	}
 	if err := r.step.SaveCheckpoint(r.checkpoint(), s, r.record); err != nil {
 		return err
 	}
 	r.savedAt = s.Steps
-	if err := r.log.flush(); err != nil {
-		return err
-	}
 	return r.writeHistory()
 }
 

@@ -203,7 +203,7 @@ func TestTrainMasked(t *testing.T) {
 func TestTrainRefusals(t *testing.T) {
 	f := newTrainee(t)
 	f.refuses("artifacts mlp.onnx --loss mes --optimizer adam --out a", exitUsage, "mse, l1", "did you mean mse?")
-	f.refuses("artifacts mlp.onnx --loss mse --optimizer adm --out a", exitUsage, "sgd, adam, adamw", "did you mean adam?")
+	f.refuses("artifacts mlp.onnx --loss mse --optimizer adm --out a", exitUsage, "nesterov, adam, adamw", "did you mean adam?")
 	f.refuses("artifacts mlp.onnx --loss mse --out a", exitUsage, "--optimizer is missing")
 	f.refuses("artifacts mlp.onnx --loss mse --optimizer adam --output probs --out a", exitInput, `no output "probs"`, `"logits"`)
 	f.refuses("artifacts mlp.onnx --loss mse --optimizer adam --freeze . --out a", exitInput, "no trainable parameter is left")
@@ -246,9 +246,9 @@ func TestTrainRefusals(t *testing.T) {
 		big.Float32s()[i] = 1e30
 	}
 	f.npz("big.npz", named("x", big), named("labels", labels))
-	before := f.parameters("a")["w1"].Data
-	f.refuses("train a --data big.npz --steps 20 --lr 900", exitRuntime, "step ", "diverged", "smaller learning rate")
-	if !bytes.Equal(before, f.parameters("a")["w1"].Data) {
-		t.Error("a run that diverged changed the checkpoint")
+	f.refuses("train a --data big.npz --steps 20 --lr 900", exitRuntime, "step ", "diverged", `"MatMul_0_output", element 0 is -Inf`, `parameter "w1"`, "checkpoint is of step 1", "smaller learning rate")
+	if _, steps, err := training.ReadCheckpoint(f.path("a/checkpoint")); steps != 1 || err != nil {
+		t.Errorf("the checkpoint is of step %d: %v", steps, err)
 	}
+
 }
