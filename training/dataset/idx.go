@@ -63,11 +63,11 @@ func idxTensor(f *source) (*onnx.Tensor, error) {
 		dims[i] = int64(binary.BigEndian.Uint32(header[4+4*i:]))
 	}
 	n, ok := limits.Bytes(dims, dtype.Bits())
-	if !ok || n > f.most()-int64(len(header)) {
-		return nil, limits.Refuse("idx dims", "%v of %v ask for more than the %d bytes of the file hold", dims, dtype, f.size)
-	}
-	if !f.gzipped && n != f.size-int64(len(header)) {
-		return nil, limits.Refuse("idx data", "%v of %v takes %d bytes, %d are there", dims, dtype, n, f.size-int64(len(header)))
+	switch there := f.size - int64(len(header)); {
+	case !ok || f.gzipped && n > f.most():
+		return nil, limits.Refuse("idx dims", "%v of %v ask for more than a file of %d bytes holds", dims, dtype, f.size)
+	case !f.gzipped && n != there:
+		return nil, limits.Refuse("idx data", "%v of %v takes %d bytes, %d are there", dims, dtype, n, there)
 	}
 	t := onnx.NewTensor(dtype, dims...)
 	if err := readPart(f, r, t.Data, "idx data"); err != nil {
