@@ -14,7 +14,7 @@ import (
 func (r *trainRun) diverged(l *training.Loop, d *training.DivergedError) error {
 	out := &Error{File: filepath.Join(r.dir, training.FusedFile), Reason: d.Error(), Code: exitRuntime,
 		Hint: "take a smaller learning rate; the checkpoint is that of the last save"}
-	good, step, err := r.lastGood(l, d.Step)
+	good, step, err := r.lastGood(l, d)
 	if err != nil {
 		if r.Context().Err() != nil {
 			return r.Context().Err()
@@ -43,8 +43,11 @@ func (r *trainRun) diverged(l *training.Loop, d *training.DivergedError) error {
 }
 
 // lastGood is the state before the step that spoiled the training, which is at most one before the step at which it was seen.
-// The steps behind the last checkpoint are taken again: they are the same to the bit.
-func (r *trainRun) lastGood(l *training.Loop, seen int64) (*training.Snapshot, int64, error) {
+// Where the loop does not have it any more, the steps behind the last checkpoint are taken again: they are the same to the bit.
+func (r *trainRun) lastGood(l *training.Loop, seen *training.DivergedError) (*training.Snapshot, int64, error) {
+	if seen.Before != nil {
+		return seen.Before, seen.Step, nil
+	}
 	last := r.from
 	if r.savedAt >= 0 {
 		var err error
@@ -56,7 +59,7 @@ func (r *trainRun) lastGood(l *training.Loop, seen int64) (*training.Snapshot, i
 		}
 	}
 	var again *training.DivergedError
-	for _, step := range []int64{seen, seen - 1} {
+	for _, step := range []int64{seen.Step, seen.Step - 1} {
 		if step <= last.Steps {
 			break
 		}

@@ -28,16 +28,14 @@ type Evaluation struct {
 // OpenEval reads the evaluation model in a folder of artifacts.
 func OpenEval(dir string, c *Contract) (*onnx.Model, error) {
 	path := filepath.Join(dir, EvalFile)
-	const largest = 2 << 30 // of a protobuf file
-	data, err := readWhole(path, largest)
+	hash, err := hashFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read training artifacts: %w", err)
 	}
-	if hashOf(data) != c.Models["eval"].SHA256 {
+	if hash != c.Models["eval"].SHA256 {
 		return nil, limits.InFile(path, limits.Refuse("", "is not the model that %s describes: make the artifacts again", ContractFile))
 	}
-	m, err := onnx.Decode(data)
-	return m, limits.InFile(path, err)
+	return onnx.Load(path, onnx.LoadOptions{})
 }
 
 // NewEvaluator opens the evaluation model of artifacts whose parameters are packed as the step's.

@@ -22,12 +22,18 @@ func (divergence) Hint() string  { return "take a smaller learning rate" }
 // DivergedError is ErrDiverged with the step at which it was seen.
 type DivergedError struct {
 	Step       int64
-	Parameters bool // seen in the parameters behind the step; otherwise in its loss
+	Parameters bool // seen in the parameters behind the step
+	Gradient   bool // seen in the gradient; otherwise in the loss
+	// Before is the state before the step, where the loop still has it. Otherwise Loop.Before finds it.
+	Before *Snapshot
 }
 
 func (e *DivergedError) Error() string {
-	if e.Parameters {
-		return fmt.Sprintf("step %d: training diverged: a parameter is not a number", e.Step)
+	switch {
+	case e.Parameters:
+		return fmt.Sprintf("step %d: training diverged: a parameter is not a finite number", e.Step)
+	case e.Gradient:
+		return fmt.Sprintf("step %d: training diverged: the gradient is not finite", e.Step)
 	}
 	return fmt.Sprintf("step %d: %v", e.Step, ErrDiverged)
 }
@@ -67,7 +73,11 @@ type Loop struct {
 // together with an error (the context's when it ended), so that the caller can save it; only when training diverged, or never
 // began, it gives back from. save, when not nil, is called with the state after every multiple of every steps.
 func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save func(*Snapshot) error) (*Snapshot, error) {
-	data, err := l.Step.Model.Encode()
+	form, err := l.Step.loopForm(l.Session.Provider)
+	if err != nil {
+		return from, fmt.Errorf("train: %w", err)
+	}
+	data, err := form.model.Encode()
 	if err != nil {
 		return from, fmt.Errorf("train: %w", err)
 	}
@@ -76,7 +86,7 @@ func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save
 		return from, err
 	}
 	defer session.Close()
-	r, err := l.start(session, from)
+	r, err := l.start(session, form, from)
 	if err != nil {
 		return from, fmt.Errorf("train: %w", err)
 	}
@@ -116,6 +126,7 @@ func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save
 // run is one Run's state on the runtime.
 type run struct {
 	*Loop
+	form  *loopForm
 	state *runtime.State
 	taken int64 // steps that the state has behind it
 	mask  *onnx.Tensor
@@ -123,16 +134,20 @@ type run struct {
 	count *onnx.Tensor
 }
 
-func (l *Loop) start(session *runtime.Session, from *Snapshot) (*run, error) {
-	initial, links, err := l.Step.links(from)
+func (l *Loop) start(session *runtime.Session, form *loopForm, from *Snapshot) (*run, error) {
+	initial, links, err := form.links(from)
 	if err != nil {
 		return nil, err
 	}
-	state, err := session.NewState(initial, links, OutputLoss, l.Step.Output)
+	fetch := []string{OutputLoss, l.Step.Output}
+	if form.rows > 0 {
+		fetch = append(fetch, outputFinite)
+	}
+	state, err := session.NewState(initial, links, fetch...)
 	if err != nil {
 		return nil, err
 	}
-	return &run{Loop: l, state: state, taken: from.Steps, mask: from.Mask,
+	return &run{Loop: l, form: form, state: state, taken: from.Steps, mask: from.Mask,
 		rate: onnx.NewTensor(onnx.Float, 1), count: onnx.NewTensor(onnx.Int64, 1)}, nil
 }
 
@@ -166,8 +181,8 @@ func (r *run) step(ctx context.Context) error {
 		return fmt.Errorf("step %d: output %q is no single float", step, OutputLoss)
 	}
 	loss := float64(value[0])
-	if diverged(loss) {
-		return &DivergedError{Step: step}
+	if finite := r.state.Output(outputFinite); diverged(loss) || finite != nil && finite.Data[0] == 0 {
+		return r.spoiled(step, diverged(loss), finite)
 	}
 	if r.Each == nil {
 		return nil
@@ -175,10 +190,23 @@ func (r *run) step(ctx context.Context) error {
 	return r.Each(Progress{Step: step, Loss: loss, Output: r.state.Output(r.Step.Output)})
 }
 
+// spoiled is the error of a step whose loss or gradient is not finite. Where the graph takes no such step, the state is still
+// the one before it.
+func (r *run) spoiled(step int64, loss bool, finite *onnx.Tensor) error {
+	e := &DivergedError{Step: step, Gradient: !loss}
+	if finite != nil && finite.Data[0] == 0 {
+		if s, err := r.form.gather(r.state, step-1); err == nil && s.Finite() {
+			s.Mask = r.mask
+			e.Before = s
+		}
+	}
+	return e
+}
+
 // snapshot copies the state out of the runtime. Parameters that are no numbers any more are ErrDiverged: the loss would tell
 // a step later, when they have been saved.
 func (r *run) snapshot() (*Snapshot, error) {
-	s, err := r.Step.gather(r.state, r.taken)
+	s, err := r.form.gather(r.state, r.taken)
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", r.taken, err)
 	}
@@ -202,7 +230,7 @@ func (r *run) visit(session *runtime.Session) error {
 	if after.Steps != r.taken {
 		return fmt.Errorf("step %d: the state to go on with is of step %d", r.taken, after.Steps)
 	}
-	begun, err := r.start(session, after)
+	begun, err := r.start(session, r.form, after)
 	if err != nil {
 		return fmt.Errorf("step %d: %w", r.taken, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"graft/onnx"
 	"graft/onnx/onnxtest"
 	"graft/onnx/op"
+	"graft/onnx/rewrite"
 	"graft/runtime"
 	"graft/runtime/runtimetest"
 )
@@ -407,7 +408,7 @@ func (d difference) along(direction []float64, h float64) (off, want float64, er
 	for _, y := range d.ys {
 		up, down := floats(at[0][y]), floats(at[1][y])
 		for i, s := range d.seeds[y] {
-			if i < len(up) && i < len(down) && up[i] != down[i] {
+			if s != 0 && i < len(up) && i < len(down) && up[i] != down[i] {
 				want += s * (up[i] - down[i])
 			}
 		}
@@ -432,7 +433,12 @@ func (nc *nodeGradient) run(s *runtime.Session, feeds map[string]*onnx.Tensor) (
 }
 
 // upgraded brings a case into the forms that the rules read.
-func upgraded(m *onnx.Model) error { return nil }
+func upgraded(m *onnx.Model) error {
+	if err := rewrite.Inline(m); err != nil {
+		return err
+	}
+	return rewrite.Upgrade(m)
+}
 
 // widen makes float of the narrow floating-point types that a graph speaks of: CPU kernels know few others.
 func widen(g *onnx.Graph) {
