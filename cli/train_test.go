@@ -246,9 +246,11 @@ func TestTrainRefusals(t *testing.T) {
 		big.Float32s()[i] = 1e30
 	}
 	f.npz("big.npz", named("x", big), named("labels", labels))
-	f.refuses("train a --data big.npz --steps 20 --lr 900", exitRuntime, "step ", "diverged", `"MatMul_0_output", element 0 is -Inf`, `parameter "w1"`, "checkpoint is of step 1", "smaller learning rate")
-	if _, steps, err := training.ReadCheckpoint(f.path("a/checkpoint")); steps != 1 || err != nil {
-		t.Errorf("the checkpoint is of step %d: %v", steps, err)
+	f.refuses("train a --data big.npz --steps 20 --lr 900", exitRuntime, "step 1", "diverged", "squares overflow", `parameter "w`, "checkpoint is of step 0", "smaller learning rate")
+	// The loss is finite until a parameter is not: the step before is found by going back to the last checkpoint.
+	for i := range big.Float32s() {
+		big.Float32s()[i] = 1e15
 	}
-
+	f.npz("big.npz", named("x", big), named("labels", labels))
+	f.refuses("train a --data big.npz --steps 20 --lr 900", exitRuntime, "diverged", `element 0 is`, "MatMul", `parameter "w`, "the last good one", "smaller learning rate")
 }

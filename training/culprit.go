@@ -20,10 +20,15 @@ type Culprit struct {
 	Element   int64    // the first of them
 	Value     float32  // what it is
 	Parameter []string // parameters that the node reads
+	// Large says that every tensor is finite, but the sum of the gradient's squares is not: this is its largest element.
+	Large bool
 }
 
 // String is one line.
 func (c *Culprit) String() string {
+	if c.Large {
+		return fmt.Sprintf("the sum of the gradient's squares overflows, its largest element is %g, for element %d of parameter %s", c.Value, c.Element, limits.Names(c.Parameter, 1))
+	}
 	s := fmt.Sprintf("the first tensor that went bad is %s, element %d is %g, made by %s", limits.Name(c.Tensor), c.Element, c.Value, c.Node)
 	if len(c.Parameter) > 0 {
 		s += " with parameter " + limits.Names(c.Parameter, 4)
@@ -81,9 +86,40 @@ func (l *Loop) findCulprit(ctx context.Context, from *Snapshot) (*Culprit, error
 	}
 	at := slices.IndexFunc(out.Float32s(), func(x float32) bool { return x != x })
 	if at < 0 {
-		return nil, nil
+		return l.largestGradient(ctx, from.Steps+1, feeds)
 	}
 	return l.describe(ctx, from.Steps+1, values[at].Name, feeds)
+}
+
+// largestGradient looks for the gradient that makes the sum of squares overflow; nil when none does.
+func (l *Loop) largestGradient(ctx context.Context, step int64, feeds map[string]*onnx.Tensor) (*Culprit, error) {
+	m := l.Step.Model.Clone()
+	v := m.Graph.Lookup(packedGradient)
+	if v == nil {
+		return nil, nil
+	}
+	m.Graph.SetOutputs(v)
+	t, err := l.runOnce(ctx, m, feeds, packedGradient)
+	if err != nil {
+		return nil, err
+	}
+	c := &Culprit{Step: step, Tensor: packedGradient, Large: true}
+	sum, at := float32(0), 0
+	for i, x := range t.Float32s() {
+		if sum += x * x; max(x, -x) > max(c.Value, -c.Value) {
+			at, c.Value = i, x
+		}
+	}
+	if sum-sum == 0 {
+		return nil, nil
+	}
+	p := l.Step.Packing
+	for i, name := range p.names {
+		if int64(at) >= p.offsets[i] && int64(at) < p.offsets[i+1] {
+			c.Parameter, c.Element = []string{name}, int64(at)-p.offsets[i]
+		}
+	}
+	return c, nil
 }
 
 // feeds is everything that the step behind a snapshot reads.
