@@ -91,7 +91,7 @@ func TestTrainPrunes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if set.Get("b1") != nil || set.Get("b2") != nil || set.Total() != 64+48 || set.Kept() != 22 { // floor(0.2 * 112)
+	if set.Get("b1").Kept() != 16 || set.Get("b2").Kept() != 3 || set.Total() != 64+48+19 || set.Kept() != 22+19 { // floor(0.2 * 112)
 		t.Errorf("%d of %d kept, masks %v", set.Kept(), set.Total(), set.Names())
 	}
 	weights := f.parameters("a")

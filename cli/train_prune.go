@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"slices"
+
+	"graft/masking"
 	"graft/onnx"
 	"graft/training"
 )
@@ -88,13 +91,33 @@ func (r *trainRun) saveMask(end *training.Snapshot, doc *trained) error {
 	if err != nil {
 		return err
 	}
-	if len(set.Masks()) == 0 {
-		r.Say("nothing is masked: %s is not written", path)
-		return nil
+	if err := r.keepFrozen(set); err != nil {
+		return err
 	}
 	if err := set.WriteFile(path, map[string]string{"producer": "graft train"}); err != nil {
 		return &Error{File: path, Err: err, Code: exitEnvironment}
 	}
 	doc.Mask = path
+	return nil
+}
+
+// keepFrozen adds the weights that are not trained, kept whole, so that the mask is one of the whole model.
+func (r *trainRun) keepFrozen(set *masking.Set) error {
+	m, err := training.OpenEval(r.dir, r.contract)
+	if err != nil {
+		return refused(r.dir, err)
+	}
+	for _, v := range masking.Parameters(m.Graph) {
+		if !slices.Contains(r.contract.Frozen, v.Name) || v.Const == nil {
+			continue
+		}
+		keep := make([]bool, v.Const.Len())
+		for i := range keep {
+			keep[i] = true
+		}
+		if err := set.Add(&masking.Mask{Name: v.Name, Dims: v.Const.Dims, Keep: keep}); err != nil {
+			return err
+		}
+	}
 	return nil
 }

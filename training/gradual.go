@@ -116,7 +116,8 @@ func (s *Step) Prune(snap *Snapshot, names map[string]bool, sparsity float64, se
 	return after, after.ApplyMask(mask)
 }
 
-// MaskSet is a packed mask by the parameters' names; parameters that are kept whole are left out.
+// MaskSet is a packed mask by the parameters' names. Parameters of one element, which no mask covers unless it takes them away,
+// are left out where they are kept.
 func (s *Step) MaskSet(mask *onnx.Tensor) (*masking.Set, error) {
 	set := &masking.Set{}
 	for _, t := range s.Packing.maskTensors(mask) {
@@ -124,7 +125,7 @@ func (s *Step) MaskSet(mask *onnx.Tensor) (*masking.Set, error) {
 		for i, v := range t.Data {
 			m.Keep[i] = v == 1
 		}
-		if m.Kept() == int64(len(m.Keep)) {
+		if len(m.Keep) == 1 && m.Keep[0] {
 			continue
 		}
 		if err := set.Add(m); err != nil {
