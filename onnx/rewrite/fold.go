@@ -226,6 +226,9 @@ func (f *folder) put(g *onnx.Graph, n *onnx.Node, o *onnx.Value, replaced map[*o
 	}
 	var v *onnx.Value
 	if weight {
+		if o.Name == "" {
+			g.AssignNames()
+		}
 		v = g.AddInitializer("", t)
 		v.Name, o.Name = o.Name, ""
 	} else {

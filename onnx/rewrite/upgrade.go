@@ -139,6 +139,9 @@ func replaceOutput(n *onnx.Node, i int, v *onnx.Value, replaced map[*onnx.Value]
 	if old == nil || v == nil {
 		return nil
 	}
+	if p := v.Producer(); p != nil && p.Name == "" && p.Op == n.Op {
+		p.Name = n.Name
+	}
 	if v.Type.DType == onnx.Undefined { // of an operator without a row
 		v.Type = old.Type
 	}
