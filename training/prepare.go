@@ -24,11 +24,27 @@ func prepare(m *onnx.Model) error {
 	if err := op.InferGraph(g); err != nil {
 		return err
 	}
-	_, err := rewrite.Fold(g, rewrite.Folding{
+	if _, err := rewrite.Fold(g, rewrite.Folding{
 		Keep:   func(v *onnx.Value) bool { return v.Const == nil || v.Const.DType.IsFloat() },
 		Weight: func(u onnx.Use) bool { return op.IsWeightInput(u.Node, u.Index) || addsBias(u) || isStatistic(u) },
-	})
-	return err
+	}); err != nil {
+		return err
+	}
+	return narrowWeights(g)
+}
+
+// narrowWeights refuses a model all of whose weights are of another floating-point type than float.
+func narrowWeights(g *onnx.Graph) error {
+	if len(Parameters(g)) > 0 {
+		return nil
+	}
+	for _, v := range g.Initializers() {
+		if op.IsParameter(v) {
+			return limits.Refuse("weights", "%s is %v, and there is none of type float, which training is in", limits.Name(v.Name), v.Type.DType).
+				WithHint("convert the model to float weights first")
+		}
+	}
+	return nil
 }
 
 // addsBias reports whether a use is the addition of a bias to what a linear operator gives.

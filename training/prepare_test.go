@@ -114,3 +114,18 @@ Linear <low>(x, w, b) => (y) {
 	next := step.Packing.Unpack(out["trained.next"])
 	onnxtest.Close(t, next[1], onnx.FromSlice([]float32{4.75, 5.5, 6.25, 7}), 1e-5, 1e-5)
 }
+
+// TestNarrowWeights: a model in float16 is refused by the name of a weight.
+func TestNarrowWeights(t *testing.T) {
+	m := onnxtest.Parse(t, `<ir_version: 8, opset_import: ["" : 13]>
+net (float16[2,3] x) => (float[2,1] y)
+<float16[3,1] w = {1, 2, 3}> {
+  z = MatMul(x, w)
+  y = Cast<to = 1>(z)
+}
+`)
+	_, err := training.NewArtifacts(m, find(t, "mse", "sgd"))
+	if err == nil || !strings.Contains(err.Error(), `weights: "w" is float16, and there is none of type float`) {
+		t.Errorf("%v", err)
+	}
+}
