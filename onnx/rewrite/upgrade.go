@@ -108,6 +108,9 @@ func (u *upgrader) graph(g *onnx.Graph, from int64, depth int) {
 
 // node applies the steps of n's operator one after the other.
 func (u *upgrader) node(b *op.Builder, n *onnx.Node, from int64, replaced map[*onnx.Value]*onnx.Value) error {
+	if n.Input(0) == nil && !n.Is("Scan") {
+		return nil // steps look at the first input; inference says that it is absent
+	}
 	for at := from; ; {
 		s := nextStep(n.Op, at)
 		if s == nil {
