@@ -1,8 +1,6 @@
 package training
 
 import (
-	"fmt"
-
 	"graft/onnx"
 	"graft/onnx/op"
 )
@@ -42,12 +40,6 @@ func (f *form) norms(buffers map[string]*onnx.Value, batch bool) (map[string]*on
 					return nil, err
 				}
 			}
-		}
-		for i := 3; i < n.NumOutputs(); i++ {
-			if o := n.Output(i); o == nil || o.NumUses() == 0 && !f.g.IsOutput(o) {
-				continue
-			}
-			return nil, fmt.Errorf("%v: the saved statistics of an old BatchNormalization are read: convert the model to opset 17", n)
 		}
 		if err := f.g.Remove(n); err != nil {
 			return nil, err
