@@ -50,12 +50,12 @@ func GroupNormalization(b *op.Builder, n *onnx.Node) []*onnx.Value {
 		column[i] = 1
 	}
 	column[0] = -1
-	y := b.Mul(reshapeLike(b, normal, x), b.Reshape(n.Input(1), column...))
+	y := b.Mul(samplesLike(b, normal, x), b.Reshape(n.Input(1), column...))
 	return []*onnx.Value{b.Add(y, b.Reshape(n.Input(2), column...))}
 }
 
-// reshapeLike gives v the shape of x, which has as many elements.
-func reshapeLike(b *op.Builder, v, x *onnx.Value) *onnx.Value {
+// samplesLike gives v [N,...] the shape of x, which has as many samples and elements.
+func samplesLike(b *op.Builder, v, x *onnx.Value) *onnx.Value {
 	if b.Err() != nil {
 		return nil
 	}
