@@ -120,6 +120,10 @@ func countable(g *onnx.Graph) error {
 		if !reads {
 			continue
 		}
+		if n.Is("Dropout") && n.Input(2) != nil {
+			blocked["Dropout in training mode: each run draws another mask"] = true
+			continue
+		}
 		if why, listed := notDifferentiable[n.Op]; listed || rules[n.Op].zero {
 			if !listed {
 				why = "its gradient is zero"

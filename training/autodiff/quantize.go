@@ -95,12 +95,24 @@ func gradQuantizeLinear(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Valu
 	return out
 }
 
-// The range that is quantized is that of x: straight through, dx = dq everywhere. The range's own gradient is left out.
-func gradDynamicQuantizeLinear(b *Builder, _ *onnx.Node, dy []*onnx.Value) []*onnx.Value {
-	if !b.straight() {
-		return nil
+// q = round(x/s) + z with s = (max(x,0) - min(x,0))/255: straight through, dx = dq, the range taken as it is. Where nothing flows
+// back from q, dx = ds/255 at the largest element if it is above 0, -ds/255 at the least if it is below 0, in equal parts.
+func gradDynamicQuantizeLinear(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
+	if dy[0] != nil {
+		if !b.straight() {
+			return nil
+		}
+		return dy[:1]
 	}
-	return dy[:1]
+	x := n.Input(0)
+	step := b.Mul(dy[1], b.Scalar(x, 1.0/255))
+	extreme := func(v, counts *onnx.Value) *onnx.Value {
+		hits := b.castLike(b.And(b.Equal(x, v), counts), x)
+		return b.Div(hits, b.Max(b.ReduceSum(hits, false), b.Scalar(x, 1)))
+	}
+	most, least := b.ReduceMax(x, false), b.Node("ReduceMin", []*onnx.Value{x}, 1, onnx.Int("keepdims", 0))[0]
+	zero := b.Scalar(x, 0)
+	return []*onnx.Value{b.Mul(step, b.Sub(extreme(most, b.Greater(most, zero)), extreme(least, b.Less(least, zero))))}
 }
 
 // quantizedRange is the range of a quantized type; whole tells integers from small floats.

@@ -177,6 +177,23 @@ func TestStraightThroughPairs(t *testing.T) {
 	}
 }
 
+// TestDynamicScale: the step of a dynamic range follows the largest and the least element.
+func TestDynamicScale(t *testing.T) {
+	for _, c := range []struct{ x, want []float64 }{
+		{[]float64{-2, 1, 3, 0}, []float64{-1, 0, 1, 0}},
+		{[]float64{2, 1, 3, 3}, []float64{0, 0, 0.5, 0.5}},
+		{[]float64{-2, -1}, []float64{-1, 0}},
+	} {
+		got := slopes(t, func(b *op.Builder, v values) *onnx.Value { return b.Node("DynamicQuantizeLinear", v, 3)[1] }, onnx.FromSlice(c.x))[0]
+		for i, want := range c.want {
+			if math.Abs(got[i]-want/255) > 1e-8 {
+				t.Errorf("x %v: gradient %v, want %v / 255", c.x, got, c.want)
+				break
+			}
+		}
+	}
+}
+
 // TestQuantizedRefusals: what rounds is refused unless asked to pass, and what computes with integers always.
 func TestQuantizedRefusals(t *testing.T) {
 	g := onnx.NewGraph("quantized")
