@@ -59,7 +59,8 @@ func samplesLike(b *op.Builder, v, x *onnx.Value) *onnx.Value {
 	if b.Err() != nil {
 		return nil
 	}
-	if sizes, ok := x.Type.Shape[1:].Sizes(); ok {
+	if s := x.Type.Shape; len(s) > 0 && s[1:].Static() {
+		sizes, _ := s[1:].Sizes()
 		dims := []int64{0}
 		for _, s := range sizes {
 			if s == 0 { // stands for a size to copy
