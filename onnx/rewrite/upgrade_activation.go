@@ -103,3 +103,11 @@ func matrixSoftmax(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	rows := b.Node(n.Op, []*onnx.Value{b.Flatten(x, axis)}, 1, onnx.Int("axis", -1))[0]
 	return []*onnx.Value{reshapeLike(b, rows, x)}
 }
+
+// reshapeLike gives v the shape of x, which has as many elements.
+func reshapeLike(b *op.Builder, v, x *onnx.Value) *onnx.Value {
+	if sizes, ok := x.Type.Shape.Sizes(); ok && b.Err() == nil {
+		return b.Reshape(v, sizes...)
+	}
+	return b.ReshapeTo(v, b.Shape(x))
+}
