@@ -19,6 +19,9 @@ type Options struct {
 
 // Gradients adds the gradient of y with respect to each of xs to g and gives the gradients, one for each x and of its type.
 // y must have one element. An x that y does not depend on gets zeros. On an error g may hold nodes that nothing reads.
+//
+// Nodes between xs and y may be replaced by expressions that compute the same. Who reads them, and outputs of the graph, then read
+// the expressions; a y or x that is kept beside the graph may be what was replaced.
 func Gradients(g *onnx.Graph, y *onnx.Value, xs []*onnx.Value) ([]*onnx.Value, error) {
 	return Options{}.Gradients(g, y, xs)
 }
