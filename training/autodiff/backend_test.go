@@ -122,10 +122,6 @@ func countable(g *onnx.Graph) error {
 		if !reads {
 			continue
 		}
-		if n.Is("Dropout") && n.Input(2) != nil {
-			blocked["Dropout in training mode: each run draws another mask"] = true
-			continue
-		}
 		if why, listed := notDifferentiable[n.Op]; listed || rules[n.Op].zero {
 			if !listed {
 				why = "its gradient is zero"
@@ -452,7 +448,7 @@ func (nc *nodeGradient) run(s *runtime.Session, feeds map[string]*onnx.Tensor) (
 
 // sets reports whether an input only sets an operator up, as the scales of a Resize do: it is bound as a constant.
 func sets(v *onnx.Value) bool {
-	return !slices.ContainsFunc(v.Uses(), func(u onnx.Use) bool {
+	return v.NumUses() > 0 && !slices.ContainsFunc(v.Uses(), func(u onnx.Use) bool {
 		return !slices.Contains(settings[u.Node.Op], u.Index)
 	})
 }
