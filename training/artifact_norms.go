@@ -93,15 +93,3 @@ func perChannel(b *op.Builder, x *onnx.Value, axes []int64) *onnx.Value {
 	}
 	return b.Scalar(x, float64(count))
 }
-
-// bypassDropout takes out the Dropout nodes whose mask nobody reads: training forms are deterministic, dropout is off.
-func (f *form) bypassDropout() {
-	for _, n := range f.g.Nodes() {
-		if !n.Is("Dropout") || n.Output(1) != nil && (n.Output(1).NumUses() > 0 || f.g.IsOutput(n.Output(1))) {
-			continue
-		}
-		if err := f.g.ReplaceUses(n.Output(0), n.Input(0)); err != nil {
-			f.b.Fail("%w", err)
-		}
-	}
-}

@@ -26,6 +26,7 @@ type plan struct {
 	targetType  onnx.TensorType
 	lossModel   *lossModel // of a loss that is a model
 	notes       []string
+	masks       []DropoutMask   // of the training forms
 	names       map[string]bool // of inputs and outputs that the forms add
 }
 
