@@ -43,6 +43,11 @@ func GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, err
 			return nil, fmt.Errorf("differentiate with respect to %s: %v is not a floating-point type", label(x), x.Type.DType)
 		}
 	}
+	names := nameUnknown(g)
+	defer names.restore()
+	for i, y := range ys {
+		names.agree(dys[i], y)
+	}
 	ys, err := expand(g, ys, xs)
 	if err != nil {
 		return nil, err
@@ -121,7 +126,7 @@ func (w *walker) step(n *onnx.Node) {
 			grads[i] = nil
 			continue
 		}
-		grads[i] = b.reduceTo(d, n.Input(i))
+		grads[i] = b.unbroadcast(d, n, i)
 	}
 	if err := b.TakeErr(); err != nil {
 		w.failed = append(w.failed, err)
