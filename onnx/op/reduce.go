@@ -129,6 +129,9 @@ func inferReduce(n *onnx.Node) ([]onnx.TensorType, error) {
 		if keep {
 			return one(d, unknownShape(len(x))), nil
 		}
+		if k, err := lengthOf(n, 1); err == nil && k > 0 && k <= int64(len(x)) {
+			return one(d, unknownShape(len(x)-int(k))), nil
+		}
 		return one(d, nil), nil
 	}
 	if len(axes) == 0 && onnx.AttrOr(n, "noop_with_empty_axes", int64(0)) != 0 {

@@ -15,6 +15,9 @@ func (b *Builder) unbroadcast(d *onnx.Value, n *onnx.Node, i int) *onnx.Value {
 	if b.Err() != nil {
 		return nil
 	}
+	if (!v.Type.Shape.Ranked() || !d.Type.Shape.Ranked()) && !mayBroadcastWhole(n, i) {
+		return b.typed(d, v)
+	}
 	return b.sumTo(d, v, func(axis int) bool { return mayBroadcast(n, i, len(v.Type.Shape)-axis) })
 }
 
@@ -55,6 +58,19 @@ func mayBroadcast(n *onnx.Node, i, fromEnd int) bool {
 	return false
 }
 
+// mayBroadcastWhole is mayBroadcast for an input of unknown rank: only scalars surely leave it as it is.
+func mayBroadcastWhole(n *onnx.Node, i int) bool {
+	if !broadcasts[n.Op] || !n.Is(n.Op) {
+		return false
+	}
+	for j, v := range n.Inputs() {
+		if j != i && v != nil && (!v.Type.Shape.Ranked() || len(v.Type.Shape) > 0) {
+			return true
+		}
+	}
+	return false
+}
+
 // reduceTo sums d over the axes along which v was broadcast to d's shape.
 func (b *Builder) reduceTo(d, v *onnx.Value) *onnx.Value {
 	return b.sumTo(d, v, func(int) bool { return true })
@@ -67,11 +83,10 @@ func (b *Builder) sumTo(d, v *onnx.Value, may func(axis int) bool) *onnx.Value {
 		return nil
 	}
 	ds, vs := d.Type.Shape, v.Type.Shape
-	if !vs.Ranked() {
-		b.Fail("the rank of %s is unknown: run shape inference first", label(v))
-		return nil
+	if !vs.Ranked() || !ds.Ranked() {
+		return b.sumToRank(d, v)
 	}
-	if !ds.Ranked() || len(ds) < len(vs) {
+	if len(ds) < len(vs) {
 		b.Fail("a gradient of %v does not fit %s of %v", ds, label(v), vs)
 		return nil
 	}
@@ -130,4 +145,16 @@ func (b *Builder) sumOnes(d, v *onnx.Value) *onnx.Value {
 		b.refine(out, append(onnx.NewShape(dims...), v.Type.Shape...))
 	}
 	return out
+}
+
+// sumToRank is sumTo for shapes of unknown rank.
+func (b *Builder) sumToRank(d, v *onnx.Value) *onnx.Value {
+	rank := func(v *onnx.Value) *onnx.Value { return b.Shape(b.Shape(v)) }
+	lead := b.Sub(rank(d), rank(v))
+	one := onnx.NewTensor(onnx.Int64, 1)
+	one.Int64s()[0] = 1
+	aligned := b.Concat(0, b.ConstantOfShape(lead, one), b.Shape(v))
+	ones := b.Squeeze(b.Node("NonZero", []*onnx.Value{b.Equal(aligned, b.Ints(1))}, 1)[0], 0)
+	d = b.Node("ReduceSum", []*onnx.Value{d, ones}, 1, onnx.Int("noop_with_empty_axes", 1))[0]
+	return b.typed(b.reshapeTo(d, b.Shape(v)), v)
 }
