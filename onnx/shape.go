@@ -67,14 +67,16 @@ func (s Shape) Equal(t Shape) bool { return s.Ranked() == t.Ranked() && slices.E
 // Clone is a copy that shares nothing.
 func (s Shape) Clone() Shape { return slices.Clone(s) }
 
-// String is "[1 32 H W]", or "[...]" when the rank is unknown.
+// String is "[1 32 H (W + 1)]", or "[...]" when the rank is unknown.
 func (s Shape) String() string {
 	if s == nil {
 		return "[...]"
 	}
 	parts := make([]string, len(s))
 	for i, d := range s {
-		parts[i] = d.String()
+		if parts[i] = d.String(); strings.Contains(parts[i], " ") {
+			parts[i] = "(" + parts[i] + ")"
+		}
 	}
 	return "[" + strings.Join(parts, " ") + "]"
 }
@@ -83,10 +85,18 @@ func (s Shape) String() string {
 type TensorType struct {
 	DType DataType // Undefined: unknown, or not a tensor
 	Shape Shape
+	Of    *Container // what a sequence or an optional holds, which has no element type and no shape of its own; nil: a tensor
 }
 
 // TypeOf is a tensor type of known sizes.
-func TypeOf(d DataType, sizes ...int64) TensorType { return TensorType{d, NewShape(sizes...)} }
+func TypeOf(d DataType, sizes ...int64) TensorType {
+	return TensorType{DType: d, Shape: NewShape(sizes...)}
+}
 
-// String is "float [1 3 H W]".
-func (t TensorType) String() string { return t.DType.String() + " " + t.Shape.String() }
+// String is "float [1 3 H W]" or "seq(float [1 3 H W])".
+func (t TensorType) String() string {
+	if t.Of != nil {
+		return t.Of.Kind.String() + "(" + t.Of.Elem.String() + ")"
+	}
+	return t.DType.String() + " " + t.Shape.String()
+}

@@ -37,7 +37,12 @@ func (s *Session) NewState(initial map[string]*onnx.Tensor, links []Link, fetch 
 		b := &st.links[i]
 		b.Link = l
 		st.byInput[l.Input] = i
+		st.inPlace = st.inPlace || l.InPlace
 		for j := range b.tensors {
+			if j == 1 && l.InPlace {
+				b.tensors[1], b.values[1] = b.tensors[0], b.values[0]
+				break
+			}
 			b.tensors[j] = onnx.NewTensor(initial[l.Input].DType, initial[l.Input].Dims...)
 			b.tensors[j].Name = l.Input
 			if b.values[j], err = s.env.wrap(b.tensors[j], &b.pin); err != nil {

@@ -8,7 +8,8 @@ import (
 
 // Bounds of the evaluator: it is for the arithmetic of shapes, not for weights.
 const (
-	maxElements = 256  // of one array
+	maxElements = 64   // of one array
+	maxFloats   = 32   // of one array of floats: scales and bounds
 	maxWork     = 1024 // elements made for one question
 	maxDepth    = 256  // nodes between a question and the constants that answer it
 )
@@ -50,7 +51,7 @@ type array struct {
 // newArray has all elements unknown; nil when it would be too large.
 func newArray(d onnx.DataType, dims []int64) *array {
 	n, err := onnx.ElementCount(dims)
-	if err != nil || n > maxElements || len(dims) > maxRank {
+	if err != nil || n > maxElements || (d.IsFloat() && n > maxFloats) || len(dims) > maxRank {
 		return nil
 	}
 	return &array{d, dims, make([]element, n)}
@@ -89,13 +90,32 @@ func evaluate(v *onnx.Value) *array {
 	if t := ConstantOf(v); t != nil {
 		return arrayOf(t)
 	}
-	e := evaluation{map[*onnx.Value]*array{}, maxWork}
+	if a, ok := remembered(v); ok {
+		return a
+	}
+	e := evaluation{work: maxWork}
 	return e.value(v, 0)
 }
 
 func (e *evaluation) value(v *onnx.Value, depth int) *array {
+	if a, ok := remembered(v); ok {
+		return a
+	}
 	if a, ok := e.memo[v]; ok {
 		return a
+	}
+	if v.Producer() == nil {
+		a := arrayOf(v.Const)
+		if a == nil {
+			a = unknownArray(v.Type)
+		}
+		if a != nil {
+			e.work -= len(a.elems)
+		}
+		return a
+	}
+	if e.memo == nil {
+		e.memo = map[*onnx.Value]*array{}
 	}
 	if depth > maxDepth || e.work <= 0 {
 		return nil
@@ -136,6 +156,12 @@ func (e *evaluation) compute(v *onnx.Value, depth int) *array {
 	}
 	if n.Op == "Shape" || n.Op == "Size" {
 		return shapeArray(n)
+	}
+	if always, _ := branches(n); always != nil {
+		if outs := always.Outputs(); v.OutputIndex() < len(outs) {
+			return e.value(outs[v.OutputIndex()], depth+1)
+		}
+		return nil
 	}
 	f := evaluators[n.Op]
 	if f == nil {
@@ -178,6 +204,9 @@ func shapeArray(n *onnx.Node) *array {
 
 // arrayOf reads a small tensor; nil when it is large, damaged or of a type that shapes are not made of.
 func arrayOf(t *onnx.Tensor) *array {
+	if t == nil {
+		return nil
+	}
 	a := newArray(t.DType, t.Dims)
 	if a == nil || t.Check() != nil {
 		return nil
@@ -195,6 +224,9 @@ func arrayOf(t *onnx.Tensor) *array {
 		fill(a, onnx.View[float32](t), func(v float32) element { return element{known: true, f: float64(v)} })
 	case onnx.Double:
 		fill(a, onnx.View[float64](t), func(v float64) element { return element{known: true, f: v} })
+	case onnx.Float16, onnx.BFloat16:
+		values, _ := t.Reals()
+		fill(a, values, func(v float64) element { return element{known: true, f: v} })
 	default:
 		return nil
 	}

@@ -56,7 +56,7 @@ func TestEvaluate(t *testing.T) {
 		{"slice", b.Slice(dims, SliceSpec{Start: 1, End: 3}), "[2] 3 8"},
 		{"arithmetic", b.Sub(b.Div(b.Mul(at(2), two), b.Const(onnx.Scalar(int64(3)))), two), "3"},
 		{"neutral elements", b.Add(b.Mul(at(0), b.Const(onnx.Scalar(int64(1)))), b.Const(onnx.Scalar(int64(0)))), "N"},
-		{"symbol times two", b.Mul(at(0), two), "?"},
+		{"symbol times two", b.Mul(at(0), two), "2*N"},
 		{"symbol minus itself", b.Sub(at(3), at(3)), "0"},
 		{"concat", b.Concat(0, b.Unsqueeze(at(0), 0), b.Ints(-1)), "[2] N -1"},
 		{"split", split[1], "[3] 3 8 W"},
@@ -68,7 +68,7 @@ func TestEvaluate(t *testing.T) {
 		{"range", b.Range(two, b.Const(onnx.Scalar(int64(9))), b.Const(onnx.Scalar(int64(3)))), "[3] 2 5 8"},
 		{"remainder", b.Mod(b.Ints(-7, 7), b.Ints(3, -3)), "[2] 2 -2"},
 		{"division by zero", b.Div(two, b.Const(onnx.Scalar(int64(0)))), "?"},
-		{"product", b.ReduceProd(dims), "[1] ?"},
+		{"product", b.ReduceProd(dims), "[1] 24*N*W"},
 		{"product of numbers", b.ReduceProd(b.Ints(2, 3, 4)), "[1] 24"},
 		{"expand", b.Expand(two, b.Ints(2, 2)), "[2 2] 2 2 2 2"},
 		{"too large", b.Expand(two, b.Ints(2000)), "nothing"},
@@ -137,10 +137,14 @@ func TestComputedOperands(t *testing.T) {
 // TestInferGraphCost: many nodes that ask for the same costly arithmetic do not take long.
 func TestInferGraphCost(t *testing.T) {
 	g := onnx.NewGraph("")
-	x := g.AddInput("x", parseType("float [2 512]"))
-	big := g.AddInitializer("", onnx.NewTensor(onnx.Int64, maxElements))
+	x := g.AddInput("x", parseType("float [1]"))
+	ones := onnx.NewTensor(onnx.Int64, maxElements)
+	for i := range ones.Int64s() {
+		ones.Int64s()[i] = 1
+	}
+	big := g.AddInitializer("", ones)
 	for range 100 {
-		big = g.Add("Add", []*onnx.Value{big, big}, 1).Output(0)
+		big = g.Add("Mul", []*onnx.Value{big, big}, 1).Output(0)
 	}
 	for range 3000 {
 		g.Add("Reshape", []*onnx.Value{x, big}, 1)

@@ -29,6 +29,14 @@ func typeOf(n *onnx.Node, i int) onnx.TensorType {
 func dtypeOf(n *onnx.Node, i int) onnx.DataType { return typeOf(n, i).DType }
 func shapeOf(n *onnx.Node, i int) onnx.Shape    { return typeOf(n, i).Shape }
 
+// elementOfType is the tensor type inside all containers.
+func elementOfType(t onnx.TensorType) onnx.TensorType {
+	for t.Of != nil {
+		t = t.Of.Elem
+	}
+	return t
+}
+
 // one is the result of an operator with one output.
 func one(d onnx.DataType, s onnx.Shape) []onnx.TensorType {
 	return []onnx.TensorType{{DType: d, Shape: s}}
@@ -100,7 +108,7 @@ func factors(dims []onnx.Dim) (n int64, rest []onnx.Dim, err error) {
 	return n, rest, nil
 }
 
-// product multiplies dimensions: unknown when one is, unless another is 0 or the others are 1.
+// product multiplies dimensions: unknown when one is, unless another is 0.
 func product(dims []onnx.Dim) (onnx.Dim, error) {
 	n, rest, err := factors(dims)
 	switch {
@@ -108,10 +116,35 @@ func product(dims []onnx.Dim) (onnx.Dim, error) {
 		return onnx.UnknownDim, err
 	case len(rest) == 0:
 		return size(n), nil
-	case len(rest) == 1 && n == 1:
-		return rest[0], nil
+	case len(rest) > maxFactors:
+		return onnx.UnknownDim, nil
 	}
-	return onnx.UnknownDim, nil
+	d := rest[0]
+	for _, r := range rest[1:] {
+		d = productDim(d, r)
+	}
+	if n == 1 {
+		return d, nil
+	}
+	return productDim(d, size(n)), nil
+}
+
+// total adds dimensions up.
+func total(dims []onnx.Dim) (onnx.Dim, error) {
+	n, rest := int64(0), size(0)
+	for _, d := range dims {
+		switch {
+		case d.Known():
+			if n += d.Size; n > maxSize {
+				return onnx.UnknownDim, fmt.Errorf("the sum of %d sizes is too large", len(dims))
+			}
+		case rest == size(0):
+			rest = d
+		case rest != onnx.UnknownDim:
+			rest = sumDim(rest, d)
+		}
+	}
+	return shiftedDim(rest, n), nil
 }
 
 // mul is a*b for numbers that are not negative.
@@ -138,6 +171,7 @@ func intsOf(n *onnx.Node, i int, name string) (v []int64, given, known bool) {
 
 // checkType refuses what rules are not made for.
 func checkType(what string, t onnx.TensorType) error {
+	t = elementOfType(t)
 	if len(t.Shape) > maxRank {
 		return fmt.Errorf("%s has rank %d, at most %d is possible", what, len(t.Shape), maxRank)
 	}

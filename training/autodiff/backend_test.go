@@ -407,7 +407,7 @@ func (d difference) along(direction []float64, h float64) (off, want float64, er
 	for _, y := range d.ys {
 		up, down := floats(at[0][y]), floats(at[1][y])
 		for i, s := range d.seeds[y] {
-			if i < len(up) && i < len(down) && up[i] != down[i] {
+			if s != 0 && i < len(up) && i < len(down) && up[i] != down[i] {
 				want += s * (up[i] - down[i])
 			}
 		}

@@ -64,7 +64,11 @@ func compileTypes(t testing.TB, d onnx.DataType, types []onnx.TensorType, build 
 		g.AddOutput(b.Identity(o), fmt.Sprintf("y%d", i))
 	}
 	g.RemoveUnused()
-	m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}
+	low, err := op.LowestOpset(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: max(low, op.Opset)}}, Graph: g}
 	data, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ var index = []row{
 	{op: "Constant", zero: true},
 	{op: "NonZero", zero: true},
 	{op: "EyeLike", zero: true},
+	{op: "Unique", none: "which elements are equal jumps: gather them by its indices"},
 }
 
 // y = entries of x along an axis: dx = each entry's sum of dy.

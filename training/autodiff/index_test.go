@@ -7,11 +7,6 @@ import (
 	"graft/onnx/op"
 )
 
-// node builds an operator of one output.
-func node(name string, attrs ...onnx.Attr) function {
-	return func(b *op.Builder, v values) *onnx.Value { return b.Node(name, v, 1, attrs...)[0] }
-}
-
 // nodeWith builds an operator of one output that takes constants behind the arguments.
 func nodeWith(name string, consts []*onnx.Tensor, attrs ...onnx.Attr) function {
 	return func(b *op.Builder, v values) *onnx.Value {

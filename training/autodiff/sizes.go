@@ -183,7 +183,7 @@ func (b *Builder) refine(d *onnx.Value, s onnx.Shape) {
 	}
 	out := d.Type.Shape.Clone()
 	for i, dim := range s {
-		if !out[i].Known() && dim != onnx.UnknownDim && (dim.Known() || out[i] == onnx.UnknownDim) {
+		if !out[i].Known() && dim != onnx.UnknownDim {
 			out[i] = dim
 		}
 	}

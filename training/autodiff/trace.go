@@ -130,13 +130,16 @@ func (t *trace) path(n *onnx.Node) string {
 
 // sweep removes what was added since the trace was made and leads to no result.
 func (t *trace) sweep(results []*onnx.Value) error {
-	old := map[*onnx.Node]bool{}
+	old, kept := map[*onnx.Node]bool{}, map[*onnx.Value]bool{}
 	for _, n := range t.order {
 		old[n] = true
 	}
+	for _, v := range results {
+		kept[v] = true
+	}
 	for _, n := range slices.Backward(t.graph.Nodes()) {
 		used := old[n] || slices.ContainsFunc(n.Outputs(), func(o *onnx.Value) bool {
-			return o != nil && (o.NumUses() > 0 || slices.Contains(results, o))
+			return o != nil && (o.NumUses() > 0 || kept[o])
 		})
 		if !used {
 			if err := t.graph.Remove(n); err != nil {

@@ -1,13 +1,17 @@
 package autodiff
 
 import (
-	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"graft/onnx"
 	"graft/onnx/op"
 )
+
+// openPrefix begins the names, which are identifiers so that inference can compute with them.
+const openPrefix = "open_"
 
 // naming gives every unknown size of a graph a symbol of its own while rules run, so that they see which sizes are the same
 // although neither is known. Types are as they were after restore.
@@ -76,7 +80,7 @@ func (m *naming) name(v *onnx.Value, inferred onnx.Shape) {
 			continue
 		}
 		m.next++
-		s[i] = onnx.Dim{Symbol: fmt.Sprintf("?%d", m.next)}
+		s[i] = onnx.Dim{Symbol: openPrefix + strconv.Itoa(m.next)}
 		m.mine[s[i].Symbol] = true
 	}
 	if _, ok := m.was[v]; !ok {
@@ -92,15 +96,16 @@ func (m *naming) agree(d, y *onnx.Value) {
 	}
 }
 
-// skipTaken starts the count above the symbols that look like it.
+// skipTaken starts the count above the names that look like its own.
 func (m *naming) skipTaken(g *onnx.Graph) {
 	look := func(v *onnx.Value) {
 		if v == nil {
 			return
 		}
 		for _, d := range v.Type.Shape {
-			if rest, ok := strings.CutPrefix(d.Symbol, "?"); ok {
-				if k, err := strconv.Atoi(rest); err == nil && k < 1<<40 {
+			for _, word := range words(d.Symbol) {
+				rest, ok := strings.CutPrefix(word, openPrefix)
+				if k, err := strconv.Atoi(rest); ok && err == nil && k < 1<<30 {
 					m.next = max(m.next, k)
 				}
 			}
@@ -132,6 +137,12 @@ func (m *naming) restore() {
 	}
 }
 
+// words lists the names in a symbol, which may be computed: "2*N + 1".
+func words(symbol string) []string {
+	return strings.FieldsFunc(symbol, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
+// forget takes the symbols out of what nodes make.
 func (m *naming) forget(g *onnx.Graph) {
 	for _, n := range g.Nodes() {
 		for _, o := range n.Outputs() {
@@ -139,7 +150,7 @@ func (m *naming) forget(g *onnx.Graph) {
 				continue
 			}
 			for i, d := range o.Type.Shape {
-				if m.mine[d.Symbol] {
+				if slices.ContainsFunc(words(d.Symbol), func(w string) bool { return m.mine[w] }) {
 					o.Type.Shape = o.Type.Shape.Clone()
 					o.Type.Shape[i] = onnx.UnknownDim
 				}
