@@ -1,6 +1,9 @@
 package autodiff
 
-import "graft/onnx"
+import (
+	"graft/onnx"
+	"graft/onnx/op"
+)
 
 // broadcasts lists the operators whose inputs are broadcast, and whose rules leave it to the walker to sum their cotangents
 // back. All of them align shapes at the last axis.
@@ -99,7 +102,7 @@ func (b *Builder) sumTo(d, v *onnx.Value, may func(axis int) bool) *onnx.Value {
 	for i, dim := range vs {
 		got := ds[lead+i]
 		switch {
-		case dim == got && dim != onnx.UnknownDim:
+		case dim == got && dim != onnx.UnknownDim, op.CutAboveOne(dim, got):
 		case dim == onnx.Dim{Size: 1}:
 			axes = append(axes, int64(lead+i))
 		case dim.Known() && got.Known():
