@@ -1,6 +1,8 @@
 package autodiff
 
 import (
+	"slices"
+
 	"graft/onnx"
 	"graft/onnx/op"
 )
@@ -15,8 +17,11 @@ var broadcasts = map[string]bool{
 // unbroadcast sums d, the cotangent of input i of n, over the axes along which that input was broadcast.
 func (b *Builder) unbroadcast(d *onnx.Value, n *onnx.Node, i int) *onnx.Value {
 	v := n.Input(i)
-	if b.Err() != nil {
+	switch {
+	case b.Err() != nil:
 		return nil
+	case slices.Contains(v.Type.Shape, onnx.Dim{}): // no elements: ONNX Runtime drops an Expand to such a shape
+		return b.zerosLike(v)
 	}
 	if (!v.Type.Shape.Ranked() || !d.Type.Shape.Ranked()) && !mayBroadcastWhole(n, i) {
 		return b.typed(d, v)

@@ -53,8 +53,11 @@ func TestIndex(t *testing.T) {
 		{name: "GatherND elements", args: tensors{x}, f: bent(nodeWith("GatherND", tensors{grid([]int64{2, 2, 3}, 1, 2, 3, 0, 0, 0, 1, 2, 3, 3, -1, 4)}))},
 		{name: "GatherND batch 1", args: tensors{random(1, 2, 3, 2)}, f: bent(nodeWith("GatherND", tensors{grid([]int64{2, 3, 1}, 1, -1, 1, 0, 0, 2)}, onnx.Int("batch_dims", 1)))},
 		{name: "GatherND batch 2", args: tensors{random(1, 2, 2, 4)}, f: bent(nodeWith("GatherND", tensors{grid([]int64{2, 2, 1}, 1, -1, 3, 0)}, onnx.Int("batch_dims", 2)))},
-		{name: "Scatter", args: tensors{random(1, 3, 2), random(2, 2, 2)}, f: bent(func(b *op.Builder, v values) *onnx.Value {
-			return b.Node("ScatterElements", values{v[0], b.Const(grid([]int64{2, 2}, 0, 2, 1, 0)), v[1]}, 1)[0]
+		{name: "Scatter", args: tensors{random(1, 3, 2), random(2, 2, 2)}, f: put("Scatter"), reference: put("ScatterElements")},
+		{name: "TensorScatter", args: tensors{random(1, 2, 1, 5, 2), random(2, 2, 1, 2, 2)}, f: scatterCache(onnx.Str("mode", "circular")), reference: cached(true)},
+		{name: "TensorScatter linear", args: tensors{random(1, 2, 5), random(2, 2, 2)}, f: scatterCache(onnx.Int("axis", 1)), reference: cached(false)},
+		{name: "TensorScatter from 0", args: tensors{random(1, 2, 4, 3), random(2, 2, 2, 3)}, f: bent(node("TensorScatter")), reference: bent(func(b *op.Builder, v values) *onnx.Value {
+			return b.Concat(1, v[1], b.Slice(v[0], op.SliceSpec{Axis: 1, Start: 2, End: 4}))
 		})},
 		{name: "Compress", args: tensors{x}, f: bent(nodeWith("Compress", tensors{onnx.FromSlice([]bool{true, false, true, true})}, onnx.Int("axis", 0)))},
 		{name: "Compress short", args: tensors{x}, f: bent(nodeWith("Compress", tensors{onnx.FromSlice([]bool{false, true})}, onnx.Int("axis", -1)))},
@@ -71,6 +74,55 @@ func TestIndex(t *testing.T) {
 		})},
 	} {
 		t.Run(e.name, e.run)
+	}
+}
+
+// put scatters two rows of two into x.
+func put(name string) function {
+	return bent(func(b *op.Builder, v values) *onnx.Value {
+		return b.Node(name, values{v[0], b.Const(grid([]int64{2, 2}, 0, 2, 1, 0)), v[1]}, 1)[0]
+	})
+}
+
+// writes are where the two samples of a batch are written to.
+var writes = []int64{1, 4}
+
+func scatterCache(attrs ...onnx.Attr) function {
+	return func(b *op.Builder, v values) *onnx.Value {
+		at := writes
+		if len(v[0].Type.Shape) == 2 { // linear: inside
+			at = []int64{1, 3}
+		}
+		return b.Tanh(b.Node("TensorScatter", values{v[0], v[1], b.Ints(at...)}, 1, attrs...)[0])
+	}
+}
+
+// cached is TensorScatter of two entries into a cache of five, entry by entry.
+func cached(circular bool) function {
+	return func(b *op.Builder, v values) *onnx.Value {
+		axis := int64(len(v[0].Type.Shape) - 2)
+		at := writes
+		if !circular {
+			axis, at = 1, []int64{1, 3}
+		}
+		entry := func(v *onnx.Value, sample int, i int64) *onnx.Value {
+			return b.Slice(v, op.SliceSpec{Start: int64(sample), End: int64(sample + 1)}, op.SliceSpec{Axis: axis, Start: i, End: i + 1})
+		}
+		var samples values
+		for n := range 2 {
+			var entries values
+			for i := range int64(5) {
+				e := entry(v[0], n, i)
+				for u := range int64(2) {
+					if (at[n]+u)%5 == i {
+						e = entry(v[1], n, u)
+					}
+				}
+				entries = append(entries, e)
+			}
+			samples = append(samples, b.Concat(axis, entries...))
+		}
+		return b.Tanh(b.Concat(0, samples...))
 	}
 }
 
@@ -197,5 +249,66 @@ func cumProd(reverse, exclusive bool) function {
 			}
 		}
 		return b.Concat(1, out...)
+	}
+}
+
+// Sizes of 0 and ranks from 0 to 5.
+func TestSizesAndRanks(t *testing.T) {
+	shapes := [][]int64{{0, 3}, {2, 0, 3}, {2}, {2, 1}, {1, 2, 3}, {2, 1, 2, 2}, {1, 2, 1, 3, 2}}
+	for _, dims := range shapes {
+		x := random(1, dims...)
+		axis := int64(len(dims) - 1)
+		all := make([]int64, 2*len(dims))
+		for i := range all {
+			all[i] = int64(i % 3)
+		}
+		e := example{name: onnx.NewShape(dims...).String(), args: tensors{x, random(2, dims...)}, f: func(b *op.Builder, v values) *onnx.Value {
+			zero := b.Const(onnx.Scalar(int64(0)))
+			y := b.Tanh(b.Concat(axis, v[0], v[1], v[0]))
+			parts := values{
+				y, b.Pad(y, "", all...), b.ReduceSum(y, false, 0), b.ReduceMean(y, true, axis), b.Transpose(y), b.Reshape(y, -1),
+				b.Slice(y, op.SliceSpec{Axis: axis, Start: -1, End: -9, Step: -2}), b.Gather(y, b.Ints(2, -1, 2), axis), b.Gather(y, zero, axis),
+				b.Tile(y, repeated(2, len(dims))...), b.CumSum(y, axis, true, false), b.Expand(y, b.Ints(append([]int64{2}, repeated(1, len(dims))...)...)),
+				b.Squeeze(b.Unsqueeze(y, 0, -1), 0), b.Node("ReduceProd", values{y}, 1)[0], b.Split(y, axis, 3*dims[axis]-1, 1)[1],
+				b.ScatterElements(y, b.Const(onnx.NewTensor(onnx.Int64, dims...)), v[1], axis, "add"),
+			}
+			for i, p := range parts {
+				parts[i] = projected(b, b.Mul(p, p), uint64(i))
+			}
+			return b.Sum(parts...)
+		}}
+		t.Run(e.name, e.run)
+	}
+	scalar := example{name: "[]", args: tensors{onnx.Scalar(0.3)}, f: unary(func(b *op.Builder, x *onnx.Value) *onnx.Value {
+		y := b.Tanh(x)
+		return b.Sum(b.Mul(y, b.ReduceSum(y, false)), b.ReduceMean(b.Expand(y, b.Ints(2, 3)), false), b.Squeeze(b.Mul(b.Unsqueeze(y, 0), b.Reshape(y, 1)), 0),
+			b.Node("ReduceLogSumExp", values{y}, 1)[0], b.Node("Einsum", values{y, y}, 1, onnx.Str("equation", ",->"))[0])
+	})}
+	t.Run(scalar.name, scalar.run)
+}
+
+func repeated(v int64, n int) []int64 {
+	out := make([]int64, n)
+	for i := range out {
+		out[i] = v
+	}
+	return out
+}
+
+func TestPad(t *testing.T) {
+	for _, mode := range []string{"constant", "edge", "reflect", "wrap"} {
+		for _, pads := range [][]int64{{1, 2, 1, 0}, {0, 4, 3, 4}, {3, 0, 0, 3}, {-1, 2, 0, 1}, {0, 1, 2, -2}, {0, 0, 0, 0}, {2, 5, 1, 9}} {
+			if mode == "reflect" && pads[3] == 9 || mode == "wrap" && pads[1] == 5 { // beyond what it reflects; and what the runtime does not wrap
+				continue
+			}
+			e := of1("Pad "+mode, random(1, 4, 5), func(b *op.Builder, x *onnx.Value) *onnx.Value { return b.Tanh(b.Pad(x, mode, pads...)) })
+			t.Run(e.name, e.run)
+		}
+	}
+	for _, dims := range [][]int64{{}, {1}} {
+		e := example{name: "value", args: tensors{random(1, 2, 3), random(2, dims...)}, f: bent(func(b *op.Builder, v values) *onnx.Value {
+			return b.Node("Pad", values{v[0], b.Ints(2, -1, 1, 0), v[1], b.Ints(-1, 0)}, 1)[0]
+		})}
+		t.Run(e.name, e.run)
 	}
 }

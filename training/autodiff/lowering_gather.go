@@ -26,20 +26,22 @@ type gatherLowering struct {
 }
 
 // gatherLowerings lists them, the one to prefer first. Milliseconds on ONNX Runtime 1.28, one thread, for that many places
-// in x (BenchmarkGatherLowerings measures them anew):
+// in that tensor, least of three runs (BenchmarkGatherLowerings measures them anew):
 //
-//	places  x              axis  pad  slices  rows  elements  product
-//	512     [30522 256]    0          23            20        341
-//	512     [1024 256]     0          1.1           3.0       10
-//	512     [32 256]       0          0.10          2.0       0.33
-//	512     [2 256]        0          0.10          1.7       0.09
-//	4096    [128 32]       0          0.11          1.7       2.8
-//	4096    [1000 1]       0          0.06          0.04      18
-//	32      [64 32 64]     1                  2.2   6.5
-//	64      [8 16 64 64]   3                  22    8.8
+//	places  in             axis  slices  rows  elements
+//	512     [30522 256]    0     37      41    54
+//	512     [1024 256]     0     1.13    1.41  3.40
+//	512     [32 256]       0     0.07    0.07  0.87
+//	512     [2 256]        0     0.05    0.06  0.94
+//	4096    [128 32]       0     0.07    0.09  0.98
+//	4096    [1000 1]       0     0.04    0.06  0.02
+//	32      [64 32 64]     1             0.47  1.39
+//	64      [512 64]       1             0.30  0.16
+//	64      [8 16 64 64]   3             6.2   4.7
 //
-// The product by a matrix with a 1 for each place is not kept, nor are slices of a transposed x, which take rows' time and
-// that of two transpositions.
+// The product by a matrix with a 1 for each place takes as long as slices for two rows, three times as long for 32, and more
+// from there; slices of a transposed tensor take half as long again as rows. Neither is kept. pad is for places that are
+// consecutive constants, such as the first token of a sequence.
 var gatherLowerings = []gatherLowering{
 	{"pad", func(at, _ *onnx.Value, _ int) bool { _, ok := consecutive(at); return ok }, (*Builder).scatterByPad},
 	{"elements", func(_, d *onnx.Value, axis int) bool { return axis == len(d.Type.Shape)-1 }, (*Builder).scatterElements},
