@@ -145,6 +145,10 @@ func (st *State) Read(input string) (*onnx.Tensor, error) {
 	return t.Clone(), nil
 }
 
+// Peek is what the next step will see at a linked input, where it lies: valid and unchanged until the next step, and after
+// Close.
+func (st *State) Peek(input string) (*onnx.Tensor, error) { return st.current(input) }
+
 // Write sets what the next step will see at a linked input. Type and dims are those of the initial value.
 func (st *State) Write(input string, t *onnx.Tensor) error {
 	to, err := st.current(input)

@@ -53,7 +53,8 @@ type Artifacts struct {
 	Fused     *Step       // forward, backward and update in one, every state by its name
 	Contract  Contract
 
-	params, buffers []*onnx.Tensor // as in the file
+	params, buffers []*onnx.Tensor    // as in the file
+	encoded         map[string][]byte // small models as files
 }
 
 // NewArtifacts makes the artifacts of a model, which stays as it is.

@@ -39,7 +39,8 @@ type Loop struct {
 
 // Run continues from a snapshot until steps have been taken altogether, or ctx ends. It gives the state it reached, also
 // together with an error (the context's when it ended), so that the caller can save it; only when training diverged, or never
-// began, it gives back from. save, when not nil, is called with the state after every multiple of every steps.
+// began, it gives back from. save, when not nil, is called with the state after every multiple of every steps, which
+// is valid during the call.
 func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save func(*Snapshot) error) (*Snapshot, error) {
 	form, err := l.Step.loopForm(l.Session.Provider)
 	if err != nil {

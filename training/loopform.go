@@ -330,23 +330,19 @@ func (f *loopForm) padded(t *onnx.Tensor) *onnx.Tensor {
 	return out
 }
 
-// gather makes a snapshot of the runtime's state.
+// gather makes a snapshot of the runtime's state. Packed tensors are views of it, which the next step changes.
 func (f *loopForm) gather(state *runtime.State, steps int64) (*Snapshot, error) {
 	if f.rows == 0 {
 		return f.Step.gather(state, steps)
 	}
 	var failed error
-	read := func(name string) *onnx.Tensor {
-		t, err := state.Read(name)
-		failed = errors.Join(failed, err)
-		return t
-	}
 	packed := func(name string) *onnx.Tensor {
-		t := read(name)
-		if t == nil {
+		t, err := state.Peek(name)
+		if failed = errors.Join(failed, err); err != nil {
 			return nil
 		}
-		return onnx.FromSlice(t.Float32s()[:f.Packing.Len()], f.Packing.Len())
+		n := f.Packing.Len()
+		return &onnx.Tensor{DType: onnx.Float, Dims: []int64{n}, Data: t.Data[:4*n]}
 	}
 	snap := &Snapshot{Steps: steps, Trained: packed(packedState), Slots: map[string]*onnx.Tensor{}}
 	for _, slot := range f.Slots {
@@ -356,7 +352,9 @@ func (f *loopForm) gather(state *runtime.State, steps int64) (*Snapshot, error) 
 		if snap.Buffers == nil {
 			snap.Buffers = map[string]*onnx.Tensor{}
 		}
-		snap.Buffers[v.Name] = read(v.Name)
+		t, err := state.Read(v.Name)
+		failed = errors.Join(failed, err)
+		snap.Buffers[v.Name] = t
 	}
 	if failed != nil {
 		return nil, failed

@@ -14,6 +14,7 @@ import (
 	"graft/onnx"
 	"graft/onnx/onnxtest"
 	"graft/onnx/op"
+	"graft/onnx/rewrite"
 	"graft/runtime"
 	"graft/runtime/runtimetest"
 )
@@ -432,7 +433,12 @@ func (nc *nodeGradient) run(s *runtime.Session, feeds map[string]*onnx.Tensor) (
 }
 
 // upgraded brings a case into the forms that the rules read.
-func upgraded(m *onnx.Model) error { return nil }
+func upgraded(m *onnx.Model) error {
+	if err := rewrite.Inline(m); err != nil {
+		return err
+	}
+	return rewrite.Upgrade(m)
+}
 
 // widen makes float of the narrow floating-point types that a graph speaks of: CPU kernels know few others.
 func widen(g *onnx.Graph) {

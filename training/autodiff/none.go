@@ -15,11 +15,6 @@ var quantize = []row{
 	{op: "QLinearMatMul", none: integer},
 }
 
-var losses = []row{
-	{op: "NegativeLogLikelihoodLoss", none: later},
-	{op: "SoftmaxCrossEntropyLoss", none: later},
-}
-
 var recurrent = []row{
 	{op: "GRU", none: later},
 	{op: "LSTM", none: later},
