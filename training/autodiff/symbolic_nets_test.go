@@ -18,8 +18,8 @@ func heads(b *op.Builder, v *onnx.Value) *onnx.Value {
 	return b.Transpose(b.Reshape(v, 0, -1, 2, 2), 0, 2, 1, 3)
 }
 
-// joined is heads turned back.
-func joined(b *op.Builder, v *onnx.Value) *onnx.Value {
+// oneHead is heads turned back.
+func oneHead(b *op.Builder, v *onnx.Value) *onnx.Value {
 	v = b.Transpose(v, 0, 2, 1, 3)
 	return b.ReshapeTo(v, b.Concat(0, dimsOf(b, v, 0, 2), b.Ints(4)))
 }
@@ -44,7 +44,7 @@ func bertBlock(b *op.Builder, v values) *onnx.Value {
 	scores := b.Mul(b.MatMul(q, b.Transpose(k, 0, 1, 3, 2)), b.Scalar(x, 0.7))
 	seen := b.Expand(b.Unsqueeze(mask, 1, 2), b.Concat(0, dimsOf(b, ids, 0, 1), b.Ints(1), length, length))
 	scores = b.Where(seen, scores, b.Scalar(x, -50))
-	y := b.Add(b.MatMul(joined(b, b.MatMul(b.Softmax(scores, -1), val)), wo), x)
+	y := b.Add(b.MatMul(oneHead(b, b.MatMul(b.Softmax(scores, -1), val)), wo), x)
 	return b.Tanh(b.Gather(normalized(b, y, scale, shift), b.Const(onnx.Scalar(int64(0))), 1)) // the first token's
 }
 
@@ -61,7 +61,7 @@ func gptBlock(b *op.Builder, v values) *onnx.Value {
 	}
 	row := b.Unsqueeze(b.Add(upTo(x, 1), dimsOf(b, pastKeys, 2, 3)), 1)
 	causal := b.Node("LessOrEqual", values{b.Unsqueeze(upTo(k, 2), 0), row}, 1)[0]
-	y := joined(b, b.MatMul(b.Softmax(b.Where(causal, scores, b.Scalar(x, -50)), -1), val))
+	y := oneHead(b, b.MatMul(b.Softmax(b.Where(causal, scores, b.Scalar(x, -50)), -1), val))
 	last := b.Slice(y, op.SliceSpec{Axis: 1, Start: -1, End: 1 << 62})
 	return b.Concat(0, b.Reshape(b.Tanh(last), -1), b.Reshape(b.Tanh(k), -1))
 }

@@ -1,6 +1,7 @@
 package autodiff_test
 
 import (
+	"strings"
 	"testing"
 
 	"graft/onnx"
@@ -285,5 +286,31 @@ func TestSymbolicReductions(t *testing.T) {
 			{r(1, 0.5, 1, 3, 2, 2), ints(1), ints()}, {r(2, 0.5, 1, 1, 4, 2), ints(-3), ints(1, -1)},
 		}}
 		t.Run(s.name, s.run)
+	}
+}
+
+// What cannot be written for operands that are computed says which ones have to be constants.
+func TestComputedOperandsRefused(t *testing.T) {
+	g := onnx.NewGraph("refused")
+	sizes := onnx.Shape{{Symbol: "N"}, {Symbol: "M"}}
+	x := g.AddInput("x", onnx.TensorType{DType: onnx.Float, Shape: sizes})
+	k, some := g.AddInput("k", onnx.TypeOf(onnx.Int64, 1)), g.AddInput("some", onnx.TensorType{DType: onnx.Int64, Shape: onnx.Shape{{Symbol: "K"}}})
+	b := op.NewBuilder(g)
+	for _, c := range []struct {
+		y    *onnx.Value
+		want string
+	}{
+		{b.Node("Slice", values{x, k, k, k, b.Ints(2)}, 1)[0], "the axes are not constant"},
+		{b.Node("Slice", values{x, some, some}, 1)[0], "how many starts"},
+		{b.Node("Pad", values{x, b.Ints(1, 1), nil, k}, 1, onnx.Str("mode", "edge"))[0], "the axes are not constant"},
+		{b.Node("CumProd", values{x, k}, 1)[0], "the axis is not a constant"},
+	} {
+		_, err := autodiff.Gradients(g, b.ReduceSum(c.y, false), values{x})
+		if b.Err() != nil {
+			t.Fatal(b.Err())
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want one about %q", err, c.want)
+		}
 	}
 }
