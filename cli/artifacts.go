@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"graft/export"
+	"graft/onnx/rewrite"
 	"graft/training"
 )
 
@@ -43,6 +44,7 @@ the parameters beside them, which graft export --ema exports.`,
 		text("freeze", "REGEX", "leave the parameters with matching names as they are"),
 		choice("bn", "train", "BatchNormalization: the statistics of the batch, or those of the file", "train", "frozen"),
 		number("clip-norm", "X", above(0, 1e9), 0, "bound the length of the gradient over all parameters"),
+		toggle("free-batch", "let a model whose batch is written into it take any"),
 		integer("accumulate", "N", 1, 1<<20, 1, "batches that make an update"),
 		number("ema", "D", below(0, 1), 0, "keep a moving average of the parameters; D is the weight of the old average"),
 	}, settingFlags(optimizerSettings(), "Optimizer"), settingFlags(lossSettings(), "Loss")),
@@ -68,11 +70,16 @@ func runArtifacts(c *call) error {
 	if err != nil {
 		return err
 	}
+	path, m := source.file, source.model
+	if c.Bool("free-batch") {
+		if err := rewrite.FreeBatch(m, "batch"); err != nil {
+			return refused(path, err)
+		}
+	}
 	config, err := c.artifactConfig(source)
 	if err != nil {
 		return err
 	}
-	path, m := source.file, source.model
 	a, err := training.NewArtifacts(m, config)
 	if err != nil {
 		return misnamed(path, err)
