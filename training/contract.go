@@ -20,10 +20,11 @@ type Contract struct {
 	Settings     map[string]float64 `json:"optimizer_settings,omitempty"`
 	LearningRate float64            `json:"learning_rate"` // the optimizer's usual one
 	ClipNorm     float64            `json:"clip_norm,omitempty"`
-	Output       string             `json:"output"`  // the output that the loss reads
-	Target       ContractPort       `json:"target"`  // without a name where the loss compares with nothing
-	Inputs       []ContractPort     `json:"inputs"`  // the user's
-	Outputs      []ContractPort     `json:"outputs"` // the user's, in the training model
+	Output       string             `json:"output"`                // the output that the loss reads
+	Target       ContractPort       `json:"target"`                // without a name where the loss compares with nothing
+	Inputs       []ContractPort     `json:"inputs"`                // the user's, then what the loss reads besides
+	LossInputs   []string           `json:"loss_inputs,omitempty"` // those of them that the loss alone reads
+	Outputs      []ContractPort     `json:"outputs"`               // the user's, in the training model
 	Parameters   []ContractPort     `json:"parameters"`
 	Frozen       []string           `json:"frozen"` // parameters that stay constants of the models
 	Buffers      []ContractPort     `json:"buffers"`
@@ -33,10 +34,19 @@ type Contract struct {
 	// Accumulate is how many batches make an update. The optimizer model is called once in so many, with the sum of their
 	// gradients. The fused model is called for each: its step counts batches, and it has the slot accumulated, zero before
 	// step 1.
-	Accumulate int64                    `json:"accumulate"`
-	EMA        float64                  `json:"ema,omitempty"` // weight of the old average in the slot ema
-	Models     map[string]ContractModel `json:"models"`
-	Notes      []string                 `json:"notes"`
+	Accumulate int64   `json:"accumulate"`
+	EMA        float64 `json:"ema,omitempty"` // weight of the old average in the slot ema
+	// Dropout has the masks of the training and the fused model, which then both have the input step: it counts batches from 1.
+	Dropout         *DropoutContract         `json:"dropout,omitempty"`
+	StraightThrough bool                     `json:"straight_through,omitempty"` // gradients pass what quantizes as if it did not round
+	Models          map[string]ContractModel `json:"models"`
+	Notes           []string                 `json:"notes"`
+}
+
+// DropoutContract says how a training form's masks are made.
+type DropoutContract struct {
+	Seed  uint64        `json:"seed"`
+	Masks []DropoutMask `json:"masks"`
 }
 
 // fusedSlots lists the slots of the fused model.
@@ -98,16 +108,17 @@ func (a *Artifacts) models() []struct {
 // describe fills the contract in.
 func (a *Artifacts) describe(p *plan) error {
 	var user []*onnx.Value
+	var own []string
 	for _, v := range p.base.Graph.Inputs() {
 		if !v.IsInitializer() {
 			user = append(user, v)
 		}
 	}
 	if p.lossModel != nil {
-		user = append(user, p.lossModel.more...)
+		user, own = append(user, p.lossModel.more...), portNames(p.lossModel.more)
 	}
 	c := Contract{Format: contractFormat, Producer: "graft", Loss: p.Loss.Name, Optimizer: p.Optimizer.Name,
-		LossSettings: p.Loss.Values, Settings: p.Optimizer.Values, LearningRate: p.Optimizer.LearningRate, ClipNorm: p.ClipNorm, Output: p.output, Inputs: ports(user), Parameters: ports(p.params),
+		LossSettings: p.Loss.Values, Settings: p.Optimizer.Values, LearningRate: p.Optimizer.LearningRate, ClipNorm: p.ClipNorm, Output: p.output, Inputs: ports(user), LossInputs: own, Parameters: ports(p.params),
 		Frozen: []string{}, Buffers: ports(p.buffers), Slots: p.slotNames(false), Accumulate: max(p.Accumulate, 1), EMA: p.EMA, Models: map[string]ContractModel{},
 		Notes: append([]string{}, p.notes...)}
 	if p.target != "" {
@@ -115,6 +126,10 @@ func (a *Artifacts) describe(p *plan) error {
 	} else {
 		c.Target = ContractPort{Shape: []any{}}
 	}
+	if p.masks != nil {
+		c.Dropout = &DropoutContract{Seed: p.DropoutSeed, Masks: p.masks}
+	}
+	c.StraightThrough = p.StraightThrough
 	for _, v := range p.frozen {
 		c.Frozen = append(c.Frozen, v.Name)
 	}
