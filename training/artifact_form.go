@@ -7,6 +7,7 @@ import (
 
 	"graft/onnx"
 	"graft/onnx/op"
+	"graft/onnx/rewrite"
 )
 
 // form is one of the graphs made of a plan: the network with its parameters as inputs, and the loss.
@@ -66,6 +67,11 @@ func (p *plan) form(train bool) (*form, error) {
 	}
 	if err := f.dropout(p, train); err != nil {
 		return nil, err
+	}
+	if train {
+		if _, err := rewrite.Apply(f.g, trainingRules...); err != nil {
+			return nil, err
+		}
 	}
 	user := f.g.Outputs()
 	logits := user[p.outputIndex]
