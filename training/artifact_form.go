@@ -2,6 +2,7 @@ package training
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -69,7 +70,7 @@ func (p *plan) form(train bool) (*form, error) {
 		return nil, err
 	}
 	if train {
-		if _, err := rewrite.Apply(f.g, trainingRules...); err != nil {
+		if err := f.rewrite(moved); err != nil {
 			return nil, err
 		}
 	}
@@ -105,6 +106,24 @@ func (p *plan) form(train bool) (*form, error) {
 		}
 	}
 	return f, f.b.Err()
+}
+
+// rewrite applies the training rules to the network. What buffers become is kept.
+func (f *form) rewrite(moved map[string]*onnx.Value) error {
+	outputs := f.g.Outputs()
+	names := slices.Sorted(maps.Keys(moved))
+	for _, name := range names {
+		f.g.AddOutput(moved[name], "")
+	}
+	if _, err := rewrite.Apply(f.g, trainingRules...); err != nil {
+		return err
+	}
+	after := f.g.Outputs()
+	for i, name := range names {
+		moved[name] = after[len(outputs)+i]
+	}
+	f.g.SetOutputs(after[:len(outputs)]...)
+	return nil
 }
 
 // rename gives to v the name of an output that it takes the place of.
