@@ -42,6 +42,12 @@ type ArtifactConfig struct {
 	Accumulate int64
 	// EMA keeps a moving average of the parameters beside them, in which the old average weighs this much; 0: none.
 	EMA float64
+	// Dropout trains with the model's Dropout nodes: their masks are a function of DropoutSeed, node, step and index (onnx/noise),
+	// so that a run can be repeated and resumed to the bit. Otherwise dropout is off.
+	Dropout     bool
+	DropoutSeed uint64
+	// StraightThrough trains through pairs of QuantizeLinear and DequantizeLinear as if they did not round.
+	StraightThrough bool
 	// Begin goes on with a training that has been under way elsewhere; nil: from the beginning.
 	Begin *Beginning
 }
@@ -173,7 +179,7 @@ func (a *Artifacts) makeTraining(p *plan) error {
 	if err != nil {
 		return fmt.Errorf("training model: %w", err)
 	}
-	grads, err := f.gradients()
+	grads, err := f.gradients(p)
 	if err != nil {
 		return err
 	}
@@ -223,7 +229,7 @@ func (a *Artifacts) makeFused(p *plan) error {
 		return fmt.Errorf("fused model: %w", err)
 	}
 	u := &update{plan: p, form: f, params: f.params, fused: true}
-	if u.grads, err = f.gradients(); err != nil {
+	if u.grads, err = f.gradients(p); err != nil {
 		return err
 	}
 	u.scalars()
@@ -238,11 +244,11 @@ func (a *Artifacts) makeFused(p *plan) error {
 }
 
 // gradients differentiates the loss with respect to every parameter.
-func (f *form) gradients() ([]*onnx.Value, error) {
+func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}
-	return autodiff.Gradients(f.g, f.loss, f.params)
+	return autodiff.Options{StraightThrough: p.StraightThrough}.Gradients(f.g, f.loss, f.params)
 }
 
 // MaskGradient makes a named step multiply its gradient with the mask of the snapshot, packed, zeros and ones.

@@ -3,6 +3,7 @@ package autodiff
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"graft/onnx"
 	"graft/onnx/op"
@@ -11,10 +12,10 @@ import (
 // maxExpansions bounds how often expressions are written out that are made of operators which are expressions again.
 const maxExpansions = 8
 
-// expand puts expressions in the place of the nodes between xs and ys whose row is one, and gives what ys have become. A
-// replaced node stays in the graph until nothing refers to it: sweep and RemoveUnused take it out.
-func expand(g *onnx.Graph, ys, xs []*onnx.Value) ([]*onnx.Value, error) {
-	ys = append([]*onnx.Value(nil), ys...)
+// expand puts expressions in the place of the nodes between xs and ys whose row is one, and gives what ys and xs have
+// become. A replaced node stays in the graph until nothing refers to it: sweep and RemoveUnused take it out.
+func expand(g *onnx.Graph, ys, xs []*onnx.Value) (newYs, newXs []*onnx.Value, err error) {
+	ys, xs = slices.Clone(ys), slices.Clone(xs)
 	b := op.NewBuilder(g)
 	for range maxExpansions {
 		t := newTrace(g, ys, xs)
@@ -36,22 +37,24 @@ func expand(g *onnx.Graph, ys, xs []*onnx.Value) ([]*onnx.Value, error) {
 				if old == nil || v == nil {
 					continue
 				}
-				for j, y := range ys {
-					if y == old {
-						ys[j] = v
+				for _, list := range [][]*onnx.Value{ys, xs} {
+					for j := range list {
+						if list[j] == old {
+							list[j] = v
+						}
 					}
 				}
 				if err := g.ReplaceUses(old, v); err != nil {
-					return nil, fmt.Errorf("differentiate: expression of %v: %w", n, err)
+					return nil, nil, fmt.Errorf("differentiate: expression of %v: %w", n, err)
 				}
 			}
 		}
 		if failed != nil {
-			return nil, fmt.Errorf("differentiate: %w", errors.Join(failed...))
+			return nil, nil, fmt.Errorf("differentiate: %w", errors.Join(failed...))
 		}
 		if !found {
-			return ys, nil
+			return ys, xs, nil
 		}
 	}
-	return nil, fmt.Errorf("differentiate: expressions of expressions, more than %d deep", maxExpansions)
+	return nil, nil, fmt.Errorf("differentiate: expressions of expressions, more than %d deep", maxExpansions)
 }

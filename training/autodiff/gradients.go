@@ -9,9 +9,25 @@ import (
 	"graft/onnx/op"
 )
 
+// Options say how to differentiate. The zero value takes derivatives as they are.
+type Options struct {
+	// StraightThrough lets the gradient pass from DequantizeLinear to the input of the QuantizeLinear before it, as if nothing
+	// were rounded, where that input lies inside the range of the quantized type. Without it such a pair is refused, since its
+	// derivative is zero wherever it exists.
+	StraightThrough bool
+}
+
 // Gradients adds the gradient of y with respect to each of xs to g and gives the gradients, one for each x and of its type.
 // y must have one element. An x that y does not depend on gets zeros. On an error g may hold nodes that nothing reads.
+//
+// Nodes between xs and y may be replaced by expressions that compute the same. Who reads them, and outputs of the graph, then read
+// the expressions; a y or x that is kept beside the graph may be what was replaced.
 func Gradients(g *onnx.Graph, y *onnx.Value, xs []*onnx.Value) ([]*onnx.Value, error) {
+	return Options{}.Gradients(g, y, xs)
+}
+
+// Gradients is the function of that name, by the options.
+func (o Options) Gradients(g *onnx.Graph, y *onnx.Value, xs []*onnx.Value) ([]*onnx.Value, error) {
 	if y == nil {
 		return nil, fmt.Errorf("differentiate: no value to differentiate")
 	}
@@ -24,12 +40,17 @@ func Gradients(g *onnx.Graph, y *onnx.Value, xs []*onnx.Value) ([]*onnx.Value, e
 		return nil, fmt.Errorf("differentiate %s: %w", label(y), err)
 	}
 	one.Dims = slices.Clone(sizes)
-	return GradientsFrom(g, []*onnx.Value{y}, []*onnx.Value{op.NewBuilder(g).Const(one)}, xs)
+	return o.GradientsFrom(g, []*onnx.Value{y}, []*onnx.Value{op.NewBuilder(g).Const(one)}, xs)
 }
 
 // GradientsFrom adds to g, for each x of xs, the product of the seeds dys with the Jacobian of ys: the gradient of
 // sum_i <ys[i], dys[i]>. dys[i] has the type of ys[i]. Otherwise as Gradients.
 func GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, error) {
+	return Options{}.GradientsFrom(g, ys, dys, xs)
+}
+
+// GradientsFrom is the function of that name, by the options.
+func (o Options) GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, error) {
 	if len(ys) != len(dys) {
 		return nil, fmt.Errorf("differentiate: %d values and %d seeds", len(ys), len(dys))
 	}
@@ -43,7 +64,12 @@ func GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, err
 			return nil, fmt.Errorf("differentiate with respect to %s: %v is not a floating-point type", label(x), x.Type.DType)
 		}
 	}
-	ys, err := expand(g, ys, xs)
+	names := nameUnknown(g)
+	defer names.restore()
+	for i, y := range ys {
+		names.agree(dys[i], y)
+	}
+	ys, xs, err := expand(g, ys, xs)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +77,7 @@ func GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, err
 	if err := t.missing(); err != nil {
 		return nil, err
 	}
-	w := &walker{trace: t, b: op.NewBuilder(g), parts: map[*onnx.Value][]*onnx.Value{}}
+	w := &walker{Options: o, trace: t, b: op.NewBuilder(g), parts: map[*onnx.Value][]*onnx.Value{}}
 	for i, y := range ys {
 		w.parts[y] = append(w.parts[y], dys[i])
 	}
@@ -77,6 +103,7 @@ func GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, err
 
 // walker goes through the nodes from the last to the first.
 type walker struct {
+	Options
 	*trace
 	b     *op.Builder
 	parts map[*onnx.Value][]*onnx.Value // what flows back into a value, one part for each use
@@ -110,7 +137,7 @@ func (w *walker) step(n *onnx.Node) {
 	if !slices.ContainsFunc(dy, func(d *onnx.Value) bool { return d != nil }) {
 		return
 	}
-	b := &Builder{Builder: w.b.In("gradient of " + n.String()), wants: make([]bool, n.NumInputs())}
+	b := &Builder{Builder: w.b.In("gradient of " + n.String()), wants: make([]bool, n.NumInputs()), options: w.Options}
 	for i, v := range n.Inputs() {
 		b.wants[i] = v != nil && w.active[v]
 	}
@@ -121,7 +148,7 @@ func (w *walker) step(n *onnx.Node) {
 			grads[i] = nil
 			continue
 		}
-		grads[i] = b.reduceTo(d, n.Input(i))
+		grads[i] = b.unbroadcast(d, n, i)
 	}
 	if err := b.TakeErr(); err != nil {
 		w.failed = append(w.failed, err)

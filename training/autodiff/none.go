@@ -7,14 +7,6 @@ const (
 	control = "no gradient rule for subgraphs yet: unroll or inline them"
 )
 
-var quantize = []row{
-	{op: "QuantizeLinear", none: "rounds: not differentiable"},
-	{op: "DynamicQuantizeLinear", none: "rounds: not differentiable"},
-	{op: "DequantizeLinear", none: later},
-	{op: "QLinearConv", none: integer},
-	{op: "QLinearMatMul", none: integer},
-}
-
 var recurrent = []row{
 	{op: "GRU", none: later},
 	{op: "LSTM", none: later},

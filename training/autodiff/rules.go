@@ -13,7 +13,8 @@ type Grad func(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value
 // Builder is what a rule adds nodes with.
 type Builder struct {
 	*op.Builder
-	wants []bool
+	wants   []bool
+	options Options
 }
 
 // Wants reports whether the cotangent of input i is asked for.

@@ -29,8 +29,8 @@ func newTrace(g *onnx.Graph, ys, xs []*onnx.Value) *trace {
 			continue
 		}
 		for _, o := range n.Outputs() {
-			// A value of unknown type may be a float; integers and Booleans end the path.
-			if o != nil && !t.active[o] && (o.Type.DType.IsFloat() || o.Type.DType == onnx.Undefined) {
+			// A value of unknown type may be a float; integers and Booleans end the path, but for those that stand for floats.
+			if o != nil && !t.active[o] && (o.Type.DType.IsFloat() || o.Type.DType == onnx.Undefined || quantizes(n)) {
 				t.active[o], t.from[o] = true, in
 			}
 		}
@@ -90,6 +90,10 @@ func (t *trace) missing() error {
 	seen := map[string]bool{}
 	var lines []string
 	for _, n := range t.order {
+		if v := t.quantized(n); v != nil && !seen[n.Op] {
+			seen[n.Op] = true
+			lines = append(lines, fmt.Sprintf("%s at %s: reads the quantized %s: a gradient passes through DequantizeLinear alone", n.Op, n, label(v)))
+		}
 		known := (n.Domain == "" || n.Domain == "ai.onnx") && rules[n.Op].grad != nil
 		name := n.Op
 		if n.Domain != "" {
@@ -109,6 +113,19 @@ func (t *trace) missing() error {
 		return nil
 	}
 	return fmt.Errorf("differentiate: %s", strings.Join(lines, "; "))
+}
+
+// quantized is a quantized value on the way that a node reads and does not pass on.
+func (t *trace) quantized(n *onnx.Node) *onnx.Value {
+	if r := rules[n.Op]; !t.needed[n] || n.Is("DequantizeLinear") || r.zero || r.none != "" {
+		return nil
+	}
+	for _, v := range n.Inputs() {
+		if v != nil && t.active[v] && v.Producer() != nil && quantizes(v.Producer()) && !v.Type.DType.IsFloat() {
+			return v
+		}
+	}
+	return nil
 }
 
 // path shows how an x reaches n: "w -> Conv_1 -> Relu_2".
