@@ -64,6 +64,11 @@ func (o Options) GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onn
 			return nil, fmt.Errorf("differentiate with respect to %s: %v is not a floating-point type", label(x), x.Type.DType)
 		}
 	}
+	names := nameUnknown(g)
+	defer names.restore()
+	for i, y := range ys {
+		names.agree(dys[i], y)
+	}
 	ys, xs, err := expand(g, ys, xs)
 	if err != nil {
 		return nil, err
@@ -143,7 +148,7 @@ func (w *walker) step(n *onnx.Node) {
 			grads[i] = nil
 			continue
 		}
-		grads[i] = b.reduceTo(d, n.Input(i))
+		grads[i] = b.unbroadcast(d, n, i)
 	}
 	if err := b.TakeErr(); err != nil {
 		w.failed = append(w.failed, err)
