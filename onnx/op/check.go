@@ -41,7 +41,7 @@ func (c *checker) graph(g *onnx.Graph, where string, depth int) {
 	}
 	for _, n := range g.Nodes() {
 		here := where + ": node " + n.String()
-		seedLoop(n)
+		seedBody(n)
 		for _, sub := range n.Subgraphs() {
 			c.graph(sub, here, depth+1)
 		}
@@ -135,9 +135,10 @@ var attributeKinds = func() map[string]string {
 	for kind, names := range map[string]string{
 		"int": `allowzero antialias axis batch_dims block_size blocksize ceil_mode count_include_pad detect_negative
 			detect_positive dtype end exclude_outside exclusive fmod group hidden_size ignore_index input_forget k keepdims
-			largest layout linear_before_reset noop_with_empty_axes num_groups num_outputs output_dtype p precision reverse saturate seed
+			largest layout linear_before_reset num_scan_inputs noop_with_empty_axes num_groups num_outputs output_dtype p precision reverse saturate seed
 			select_last_index size sorted spatial start stash_type storage_order to training_mode transA transB upper value_int`,
-		"ints":   "axes dilations ends kernel_shape output_padding output_shape pads perm shape split starts strides value_ints",
+		"ints": `axes dilations ends kernel_shape output_padding output_shape pads perm scan_input_axes scan_input_directions scan_output_axes
+			scan_output_directions shape split starts strides value_ints`,
 		"float":  "alpha beta bias clip cubic_coeff_a epsilon extrapolation_value gamma max min momentum ratio value_float",
 		"floats": "activation_alpha activation_beta scales value_floats",
 		"string": `approximate auto_pad coordinate_transformation_mode direction equation keep_aspect_ratio_policy mode nearest_mode

@@ -9,6 +9,27 @@ import (
 var control = []Schema{
 	row("If", 11, 1, 1, booleans, inferIf, "then_branch", "else_branch").outs(-1).lowest(controlLowest),
 	row("Loop", 11, 0, -1, nil, inferLoop, "body").outs(-1).lowest(controlLowest),
+	row("Scan", 9, 0, -1, nil, inferScan, "body", "num_scan_inputs", "scan_input_axes", "scan_input_directions", "scan_output_axes",
+		"scan_output_directions").outs(-1).lowest(scanLowest),
+}
+
+// scanLowest: axes count from the end since 11; the types that go through came as with the others.
+func scanLowest(n *onnx.Node) int64 {
+	low := controlLowest(n)
+	if scanOfOld(n) {
+		return 8
+	}
+	if low > 11 {
+		return low
+	}
+	for _, name := range []string{"scan_input_axes", "scan_output_axes"} {
+		for _, a := range onnx.AttrOr[[]int64](n, name, nil) {
+			if a < 0 {
+				return 11
+			}
+		}
+	}
+	return 9
 }
 
 // controlLowest: an output's type must be one that the operator hands on.
@@ -100,8 +121,13 @@ func inferLoop(n *onnx.Node) ([]onnx.TensorType, error) {
 	return types, nil
 }
 
-// seedLoop gives the inputs of a Loop's body the element types that they are fed with, before the body is inferred.
-func seedLoop(n *onnx.Node) {
+// seedBody gives the inputs of a Loop's or Scan's body the types that they are fed with, as far as these cannot change on the
+// way, before the body is inferred.
+func seedBody(n *onnx.Node) {
+	if n.Is("Scan") {
+		seedScan(n)
+		return
+	}
 	body := onnx.AttrOr[*onnx.Graph](n, "body", nil)
 	if body == nil || !n.Is("Loop") {
 		return

@@ -68,7 +68,7 @@ func inferGraph(g *onnx.Graph, missing unknownOperators, depth int) error {
 		return fmt.Errorf("graph %q: more than %d graphs inside each other", g.Name, maxGraphs)
 	}
 	for _, n := range g.Nodes() {
-		seedLoop(n)
+		seedBody(n)
 		for _, sub := range n.Subgraphs() {
 			if err := inferGraph(sub, missing, depth+1); err != nil {
 				return err

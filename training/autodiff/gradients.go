@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"graft/onnx"
 	"graft/onnx/op"
@@ -43,36 +44,73 @@ func GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, err
 			return nil, fmt.Errorf("differentiate with respect to %s: %v is not a floating-point type", label(x), x.Type.DType)
 		}
 	}
-	ys, err := expand(g, ys, xs)
+	b := op.NewBuilder(g)
+	w, err := differentiate(b, ys, dys, xs)
+	if err != nil {
+		return nil, fmt.Errorf("differentiate: %w", err)
+	}
+	out := make([]*onnx.Value, len(xs))
+	for i, x := range xs {
+		if out[i] = w.cotangent(x); out[i] == nil {
+			out[i] = (&Builder{Builder: b}).zerosLike(x)
+		}
+	}
+	if err := b.Err(); err != nil {
+		return nil, fmt.Errorf("differentiate: %w", err)
+	}
+	return out, w.sweep(out)
+}
+
+// differentiate carries the seeds dys, nil for none, from ys back to xs. Nothing flows back into an x whose cotangent is nil.
+// The error names every node that has no rule, or whose rule does not apply.
+func differentiate(b *op.Builder, ys, dys, xs []*onnx.Value) (*walker, error) {
+	ys, failed, err := expand(b, ys, xs)
 	if err != nil {
 		return nil, err
 	}
-	t := newTrace(g, ys, xs)
-	if err := t.missing(); err != nil {
-		return nil, err
-	}
-	w := &walker{trace: t, b: op.NewBuilder(g), parts: map[*onnx.Value][]*onnx.Value{}}
+	slices.Reverse(failed)
+	w := &walker{failed: failed, trace: newTrace(b.Graph(), ys, xs), b: b, parts: map[*onnx.Value][]*onnx.Value{}, reported: map[string]bool{}}
 	for i, y := range ys {
-		w.parts[y] = append(w.parts[y], dys[i])
+		if dys[i] != nil {
+			w.parts[y] = append(w.parts[y], dys[i])
+		}
 	}
-	for _, n := range slices.Backward(t.order) {
-		if t.visits(n) {
+	for _, n := range slices.Backward(w.order) {
+		if w.visits(n) {
 			w.step(n)
 		}
 	}
-	out := make([]*onnx.Value, len(xs))
-	if w.failed != nil {
-		return nil, fmt.Errorf("differentiate: %w", errors.Join(w.failed...))
+	if w.failed == nil {
+		return w, nil
 	}
+	if err := w.sweep(nil); err != nil {
+		return nil, err
+	}
+	slices.Reverse(w.failed)
+	return nil, together(w.failed)
+}
+
+func (w *walker) back(c *op.Builder, ys, dys, xs []*onnx.Value) ([]*onnx.Value, error) {
+	inner, err := differentiate(c, ys, dys, xs)
+	if err != nil {
+		return nil, err
+	}
+	ds := make([]*onnx.Value, len(xs))
 	for i, x := range xs {
-		if out[i] = w.cotangent(x); out[i] == nil {
-			out[i] = (&Builder{Builder: w.b}).zerosLike(x)
-		}
+		ds[i] = inner.cotangent(x)
 	}
-	if err := w.b.Err(); err != nil {
-		return nil, fmt.Errorf("differentiate: %w", err)
+	return ds, c.TakeErr()
+}
+
+func (w *walker) between(g *onnx.Graph, ys, xs []*onnx.Value) *trace { return newTrace(g, ys, xs) }
+
+// together is one error, of one line, that says what all of them say.
+func together(errs []error) error {
+	lines := make([]string, len(errs))
+	for i, err := range errs {
+		lines[i] = err.Error()
 	}
-	return out, t.sweep(out)
+	return errors.New(strings.Join(lines, "; "))
 }
 
 // walker goes through the nodes from the last to the first.
@@ -80,8 +118,9 @@ type walker struct {
 	*trace
 	b     *op.Builder
 	parts map[*onnx.Value][]*onnx.Value // what flows back into a value, one part for each use
-	// failed gathers the nodes whose rules do not apply; nothing flows back through them.
-	failed []error
+	// failed gathers the nodes without a rule, one an operator as reported notes, and those whose rules do not apply.
+	failed   []error
+	reported map[string]bool
 }
 
 // cotangent is the sum of what flows back into v; nil when nothing does.
@@ -110,9 +149,18 @@ func (w *walker) step(n *onnx.Node) {
 	if !slices.ContainsFunc(dy, func(d *onnx.Value) bool { return d != nil }) {
 		return
 	}
-	b := &Builder{Builder: w.b.In("gradient of " + n.String()), wants: make([]bool, n.NumInputs())}
-	for i, v := range n.Inputs() {
+	operands := w.operands(n)
+	b := &Builder{Builder: w.b.In("gradient of " + n.String()), wants: make([]bool, len(operands)), engine: w}
+	for i, v := range operands {
 		b.wants[i] = v != nil && w.active[v]
+	}
+	if !known(n) {
+		if name := operator(n); !w.reported[name] && (rules[n.Op].expand == nil || !n.Is(n.Op)) {
+			w.reported[name] = true
+			w.failed = append(w.failed, w.missing(n))
+		}
+		w.skip(operands)
+		return
 	}
 	grads := rules[n.Op].grad(b, n, dy)
 	grads = grads[:min(len(grads), len(b.wants))]
@@ -121,15 +169,26 @@ func (w *walker) step(n *onnx.Node) {
 			grads[i] = nil
 			continue
 		}
-		grads[i] = b.reduceTo(d, n.Input(i))
+		grads[i] = b.reduceTo(d, operands[i])
 	}
 	if err := b.TakeErr(); err != nil {
 		w.failed = append(w.failed, err)
+		w.skip(operands)
 		return
 	}
 	for i, d := range grads {
 		if d != nil {
-			w.parts[n.Input(i)] = append(w.parts[n.Input(i)], d)
+			w.parts[operands[i]] = append(w.parts[operands[i]], d)
+		}
+	}
+}
+
+// skip lets something of the right type flow back into the operands of a node whose own cotangents cannot be had, so that the
+// nodes before it are tried too. There is a failure already: none of it is used.
+func (w *walker) skip(operands []*onnx.Value) {
+	for _, v := range operands {
+		if v != nil && w.active[v] {
+			w.parts[v] = append(w.parts[v], v)
 		}
 	}
 }

@@ -4,7 +4,6 @@ package autodiff
 const (
 	later   = "no gradient rule yet"
 	integer = "works on integers: not differentiable"
-	control = "no gradient rule for subgraphs yet: unroll or inline them"
 )
 
 var quantize = []row{
@@ -24,9 +23,4 @@ var recurrent = []row{
 	{op: "GRU", none: later},
 	{op: "LSTM", none: later},
 	{op: "RNN", none: later},
-}
-
-var flow = []row{
-	{op: "If", none: control},
-	{op: "Loop", none: control},
 }

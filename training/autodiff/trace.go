@@ -15,11 +15,12 @@ type trace struct {
 	active map[*onnx.Value]bool        // values that an x flows into
 	from   map[*onnx.Value]*onnx.Value // the active input that made a value active
 	needed map[*onnx.Node]bool         // nodes that a y depends on
+	read   map[*onnx.Node][]*onnx.Value
 }
 
 func newTrace(g *onnx.Graph, ys, xs []*onnx.Value) *trace {
 	t := &trace{graph: g, order: g.Nodes(), active: map[*onnx.Value]bool{}, from: map[*onnx.Value]*onnx.Value{},
-		needed: map[*onnx.Node]bool{}}
+		needed: map[*onnx.Node]bool{}, read: map[*onnx.Node][]*onnx.Value{}}
 	for _, x := range xs {
 		t.active[x] = true
 	}
@@ -44,7 +45,10 @@ func newTrace(g *onnx.Graph, ys, xs []*onnx.Value) *trace {
 		if !t.needed[n] {
 			continue
 		}
-		for _, v := range reads(n) {
+		for _, v := range t.operands(n) {
+			if v == nil {
+				continue
+			}
 			if p := v.Producer(); p != nil {
 				t.needed[p] = true
 			}
@@ -60,55 +64,45 @@ func (t *trace) visits(n *onnx.Node) bool {
 }
 
 func (t *trace) activeInput(n *onnx.Node) *onnx.Value {
-	for _, v := range reads(n) {
-		if t.active[v] {
+	for _, v := range t.operands(n) {
+		if v != nil && t.active[v] {
 			return v
 		}
 	}
 	return nil
 }
 
-// reads lists the values that n and its subgraphs read.
-func reads(n *onnx.Node) []*onnx.Value {
-	var out []*onnx.Value
-	for _, v := range n.Inputs() {
-		if v != nil {
-			out = append(out, v)
-		}
+// operands lists what n reads: its inputs, absent ones as nil, then what its subgraphs read of the graphs around them.
+func (t *trace) operands(n *onnx.Node) []*onnx.Value {
+	if list, ok := t.read[n]; ok {
+		return list
 	}
-	for _, sub := range n.Subgraphs() {
-		for _, m := range sub.Nodes() {
-			out = append(out, reads(m)...)
-		}
-		out = append(out, sub.Outputs()...)
+	list := n.Inputs()
+	if len(n.Subgraphs()) > 0 {
+		list = append(list, n.Captured()...)
+		t.read[n] = list
 	}
-	return out
+	return list
 }
 
-// missing names every operator on the way that has no rule, with one node and the path that leads to it.
-func (t *trace) missing() error {
-	seen := map[string]bool{}
-	var lines []string
-	for _, n := range t.order {
-		known := (n.Domain == "" || n.Domain == "ai.onnx") && rules[n.Op].grad != nil
-		name := n.Op
-		if n.Domain != "" {
-			name = n.Domain + "." + n.Op
-		}
-		if known || seen[name] || !t.visits(n) {
-			continue
-		}
-		seen[name] = true
-		why := rules[n.Op].none
-		if why == "" {
-			why = "no gradient rule"
-		}
-		lines = append(lines, fmt.Sprintf("%s at %s: %s (path %s)", name, n, why, t.path(n)))
+// known reports whether there is a rule for n.
+func known(n *onnx.Node) bool { return n.Is(n.Op) && rules[n.Op].grad != nil }
+
+// missing says that n has no rule, and how an x reaches it.
+func (t *trace) missing(n *onnx.Node) error {
+	why := rules[n.Op].none
+	if why == "" {
+		why = "no gradient rule"
 	}
-	if len(lines) == 0 {
-		return nil
+	return fmt.Errorf("%s at %s: %s (path %s)", operator(n), n, why, t.path(n))
+}
+
+// operator is n's operator with its domain.
+func operator(n *onnx.Node) string {
+	if n.Domain == "" {
+		return n.Op
 	}
-	return fmt.Errorf("differentiate: %s", strings.Join(lines, "; "))
+	return n.Domain + "." + n.Op
 }
 
 // path shows how an x reaches n: "w -> Conv_1 -> Relu_2".
