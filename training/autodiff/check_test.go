@@ -54,6 +54,7 @@ func compile(t testing.TB, d onnx.DataType, args []*onnx.Tensor, build func(b *o
 	for i, o := range outs {
 		g.AddOutput(b.Identity(o), fmt.Sprintf("y%d", i))
 	}
+	g.RemoveUnused() // nodes in whose place expressions are
 	m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}
 	data, err := m.Encode()
 	if err != nil {

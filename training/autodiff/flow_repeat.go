@@ -49,161 +49,22 @@ func gradLoop(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
 // first, (ds, dx, dv) = (ds', dy) times the Jacobian of the body there; ds is carried on, dv is summed, the dx are handed out.
 // The body is computed anew from the s and x of its round: the s are handed out by the node itself for that.
 func (r *repetition) gradient(b *Builder, dy []*onnx.Value) []*onnx.Value {
-	n := r.node
-	inputs, captured := n.Inputs(), n.Captured()
-	c, ins, outs := b.copied(r.body)
-	if err := r.setTypes(c, ins, outs); err != nil {
-		b.discard(c.Graph())
-		b.Fail("%w", err)
-		return nil
+	w := &rewind{repetition: r, b: b, dy: dy, inputs: r.node.Inputs(), captured: r.node.Captured()}
+	w.c, w.ins, w.outs = b.copied(r.body)
+	err := r.setTypes(w.c, w.ins, w.outs)
+	if err == nil {
+		err = w.backwards()
 	}
-	states, fed := ins[r.in:r.in+r.states], ins[r.in+r.states:]
-	after, made := outs[r.out:r.out+r.states], outs[r.out+r.states:]
-	var xs, vs []*onnx.Value // fed elements and captured values whose cotangents are wanted
-	for i, v := range fed {
-		if b.Wants(r.in + r.states + i) {
-			xs = append(xs, v)
-		}
-	}
-	for i, v := range captured {
-		if b.Wants(len(inputs) + i) {
-			vs = append(vs, v)
-		}
-	}
-	carried := r.carried(c, b, dy, states, after, made, slices.Concat(xs, vs))
-
-	// The seeds: cotangents of the states after the round, and elements of those of what the node handed out.
-	var ys, seeds, starts []*onnx.Value // starts of what the gradient carries
-	var dstates []*onnx.Value           // its inputs
-	type feed struct {
-		element, sequence *onnx.Value // inside and outside
-		saved             *onnx.Value // of the body, handed out by the node where it is read
-		axis, direction   int64
-	}
-	var feeds []feed
-	g := c.Graph()
-	for i, yes := range carried {
-		if !yes {
-			continue
-		}
-		d := g.AddInput("", states[i].Type)
-		dstates, ys, seeds = append(dstates, d), append(ys, after[i]), append(seeds, d)
-		start := dy[i]
-		if start == nil {
-			start = b.zerosLike(r.start(i))
-		}
-		starts = append(starts, start)
-	}
-	for i, y := range made {
-		k := r.states + i
-		if k >= len(dy) || dy[k] == nil {
-			continue
-		}
-		d := g.AddInput("", y.Type)
-		ys, seeds = append(ys, y), append(seeds, d)
-		feeds = append(feeds, feed{element: d, sequence: dy[k], axis: r.OutputAxes[i], direction: 1 - r.OutputDirections[i]})
-	}
-	var wanted []*onnx.Value
-	for i, yes := range carried {
-		if yes {
-			wanted = append(wanted, states[i])
-		}
-	}
-	wanted = slices.Concat(wanted, xs, vs)
-	ds, err := b.engine.back(c, ys, seeds, wanted)
 	if err != nil {
-		b.discard(g)
+		b.discard(w.c.Graph())
 		b.Fail("%w", err)
 		return nil
 	}
-	inside := &Builder{Builder: c}
-	backwards := len(dstates)
-	for i, d := range ds[:backwards+len(xs)] {
-		if d == nil {
-			ds[i] = inside.zerosLike(wanted[i])
-		} else if b.Err() == nil {
-			d.Type = refine(d.Type, wanted[i].Type)
-		}
-	}
-	// Sums over the rounds for the captured values that something flows back into.
-	results := slices.Clone(ds[:backwards])
-	var summed []int
-	for i, d := range ds[backwards+len(xs):] {
-		if d == nil {
-			continue
-		}
-		sum := g.AddInput("", vs[i].Type)
-		dstates, starts = append(dstates, sum), append(starts, b.zerosLike(vs[i]))
-		results, summed = append(results, c.Add(sum, d)), append(summed, i)
-	}
-	handOut(c, slices.Concat(results, ds[backwards:backwards+len(xs)]))
-	if c.Err() != nil {
+	w.feedBody()
+	if b.Err() != nil {
 		return nil
 	}
-	for i, v := range fed { // only a Scan is fed
-		feeds = append(feeds, feed{element: v, sequence: inputs[r.in+r.states+i], axis: r.InputAxes[i], direction: 1 - r.InputDirections[i]})
-	}
-	for i, v := range ins[:r.in+r.states] {
-		if v.NumUses() > 0 {
-			if r.in == 2 && i == 1 { // a round is only run while the condition holds
-				always := c.Const(onnx.Scalar(true))
-				for _, u := range v.Uses() {
-					u.Node.SetInput(u.Index, always)
-				}
-				continue
-			}
-			feeds = append(feeds, feed{element: v, saved: r.body.Inputs()[i], direction: 1})
-		}
-	}
-	if len(feeds) == 0 { // something has to say how many rounds there were
-		feeds = append(feeds, feed{element: ins[0], saved: r.body.Inputs()[0], direction: 1})
-	}
-	var a op.ScanAttrs
-	var sequences []*onnx.Value
-	bodyInputs := slices.Clone(dstates)
-	for i, f := range feeds {
-		if f.element.NumUses() == 0 && i > 0 {
-			continue
-		}
-		if f.saved != nil {
-			if f.sequence = r.save(f.saved, f.element.Type); f.sequence == nil {
-				b.Fail("%s of the body is no tensor", label(f.saved))
-				return nil
-			}
-		}
-		bodyInputs, sequences = append(bodyInputs, f.element), append(sequences, f.sequence)
-		a.InputAxes, a.InputDirections = append(a.InputAxes, f.axis), append(a.InputDirections, f.direction)
-	}
-	g.SetInputs(bodyInputs...)
-	for i := range fed {
-		if b.Wants(r.in + r.states + i) {
-			a.OutputAxes = append(a.OutputAxes, r.InputAxes[i])
-			a.OutputDirections = append(a.OutputDirections, 1-r.InputDirections[i])
-		}
-	}
-	got := r.scan(b, g, starts, sequences, a)
-
-	out := make([]*onnx.Value, len(inputs)+len(captured))
-	take := func(i int, v *onnx.Value) {
-		out[i], got = got[0], got[1:]
-		if b.Err() == nil {
-			out[i].Type = refine(out[i].Type, v.Type)
-		}
-	}
-	for i, yes := range carried {
-		if yes {
-			take(r.in+i, inputs[r.in+i])
-		}
-	}
-	for _, i := range summed {
-		take(len(inputs)+slices.Index(captured, vs[i]), vs[i])
-	}
-	for i := range fed {
-		if at := r.in + r.states + i; b.Wants(at) {
-			take(at, inputs[at])
-		}
-	}
-	return out
+	return w.build()
 }
 
 // scan is a Scan over sequences that may be of no length where the node may run no round at all: then it gives the starts,
@@ -238,9 +99,6 @@ func (r *repetition) runs() bool {
 	}
 	return true
 }
-
-// start is a value with the type of state i, outside the body.
-func (r *repetition) start(i int) *onnx.Value { return r.node.Input(r.in + i) }
 
 // setTypes gives the inputs of the copied body the types that they have in every round, and infers the others from them.
 func (r *repetition) setTypes(c *op.Builder, ins, outs []*onnx.Value) error {
@@ -297,66 +155,8 @@ func sameSizes(s, t onnx.Shape) bool {
 	return true
 }
 
-// carried tells which states' cotangents go from round to round: those that something wanted flows into, and that something
-// depends on whose cotangent is there.
-func (r *repetition) carried(c *op.Builder, b *Builder, dy, states, after, made, xs []*onnx.Value) []bool {
-	active, used := make([]bool, r.states), make([]bool, r.states)
-	var ys []*onnx.Value
-	for i := range r.states {
-		active[i] = b.Wants(r.in + i)
-		used[i] = dy[i] != nil
-	}
-	for i, y := range made {
-		if k := r.states + i; k < len(dy) && dy[k] != nil {
-			ys = append(ys, y)
-		}
-	}
-	for {
-		from, to := slices.Clone(xs), slices.Clone(ys)
-		for i := range r.states {
-			if active[i] {
-				from = append(from, states[i])
-			}
-			if used[i] {
-				to = append(to, after[i])
-			}
-		}
-		t := b.engine.between(c.Graph(), to, from)
-		read := map[*onnx.Value]bool{}
-		for _, y := range to {
-			read[y] = true
-		}
-		for _, n := range t.order {
-			if t.needed[n] {
-				for _, v := range t.operands(n) {
-					read[v] = true
-				}
-			}
-		}
-		changed := false
-		for i := range r.states {
-			if t.active[after[i]] && !active[i] && states[i].Type.DType.IsFloat() {
-				active[i], changed = true, true
-			}
-			if read[states[i]] && !used[i] {
-				used[i], changed = true, true
-			}
-		}
-		if !changed {
-			break
-		}
-	}
-	for i := range active {
-		active[i] = active[i] && used[i]
-	}
-	return active
-}
-
-// save makes the node hand out, round by round, a value that its body has; nil if it is no tensor.
+// save makes the node hand out, round by round, a value that its body has, of type t.
 func (r *repetition) save(v *onnx.Value, t onnx.TensorType) *onnx.Value {
-	if !v.IsTensor() {
-		return nil
-	}
 	n := r.node
 	for i, o := range r.body.Outputs()[r.out+r.states:] { // an earlier gradient may have saved it
 		p := o.Producer()

@@ -169,7 +169,9 @@ func (w *walker) step(n *onnx.Node) {
 			grads[i] = nil
 			continue
 		}
-		grads[i] = b.reduceTo(d, operands[i])
+		if grads[i] = b.reduceTo(d, operands[i]); grads[i] != nil {
+			grads[i].Type = refine(grads[i].Type, operands[i].Type)
+		}
 	}
 	if err := b.TakeErr(); err != nil {
 		w.failed = append(w.failed, err)

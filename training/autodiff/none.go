@@ -18,9 +18,3 @@ var losses = []row{
 	{op: "NegativeLogLikelihoodLoss", none: later},
 	{op: "SoftmaxCrossEntropyLoss", none: later},
 }
-
-var recurrent = []row{
-	{op: "GRU", none: later},
-	{op: "LSTM", none: later},
-	{op: "RNN", none: later},
-}
