@@ -133,16 +133,16 @@ func kindOf(v any) string {
 var attributeKinds = func() map[string]string {
 	kinds := map[string]string{}
 	for kind, names := range map[string]string{
-		"int": `allowzero antialias axis batch_dims block_size blocksize ceil_mode count_include_pad detect_negative
-			detect_positive dtype end exclude_outside exclusive fmod group hidden_size ignore_index input_forget k keepdims
-			largest layout linear_before_reset num_scan_inputs noop_with_empty_axes num_groups num_outputs output_dtype p precision reverse saturate seed
-			select_last_index size sorted spatial start stash_type storage_order to training_mode transA transB upper value_int`,
+		"int": `allowzero antialias axis batch_dims block_size blocksize ceil_mode chunk_size count_include_pad detect_negative
+			detect_positive dtype end exclude_outside exclusive fmod group hidden_size ignore_index input_forget interleaved is_causal k keepdims kv_num_heads
+			largest layout left_window_size linear_before_reset num_heads num_scan_inputs noop_with_empty_axes num_groups num_outputs output_dtype p precision q_num_heads qk_matmul_output_mode reverse right_window_size rotary_embedding_dim saturate seed
+			select_last_index size softmax_precision sorted spatial start stash_type storage_order to training_mode transA transB upper value_int`,
 		"ints": `axes dilations ends kernel_shape output_padding output_shape pads perm scan_input_axes scan_input_directions scan_output_axes
 			scan_output_directions shape split starts strides value_ints`,
-		"float":  "alpha beta bias clip cubic_coeff_a epsilon extrapolation_value gamma max min momentum ratio value_float",
+		"float":  "alpha beta bias clip cubic_coeff_a epsilon extrapolation_value gamma max min momentum ratio scale softcap value_float",
 		"floats": "activation_alpha activation_beta scales value_floats",
-		"string": `approximate auto_pad coordinate_transformation_mode direction equation keep_aspect_ratio_policy mode nearest_mode
-			reduction round_mode value_string`,
+		"string": `activation approximate auto_pad coordinate_transformation_mode direction equation keep_aspect_ratio_policy mode nearest_mode
+			reduction round_mode update_rule value_string`,
 		"strings": "activations value_strings",
 		"tensor":  "value",
 		"graph":   "body else_branch then_branch",

@@ -6,8 +6,10 @@ import (
 )
 
 // maxUnrolled is the longest sequence whose steps are written out one by one. Longer ones, and those of unknown length, are a
-// Scan.
-const maxUnrolled = 128
+// Scan. A training step takes the same time either way (an LSTM of 128 units, batch 8, on ONNX Runtime: 3.4 and 3.3 ms for 8
+// steps, 8.7 and 8.3 for 32, 38 and 44 for 128), but opening the session takes 0.6 s for 8 steps written out, 16 for 128, and
+// less than 0.1 s for a Scan.
+const maxUnrolled = 4
 
 // recurrence is an LSTM, GRU or RNN read out.
 type recurrence struct {
