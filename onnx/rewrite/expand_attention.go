@@ -53,7 +53,11 @@ func Attention(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	}
 	y := a.grouped(b.MatMul(a.shared(weights), b.Cast(a.v, a.q.Type.DType)))
 	if a.packed {
-		y = b.Reshape(b.Transpose(y, 0, 2, 1, 3), 0, 0, -1)
+		all := int64(-1)
+		if d := lastOr0(a.v); d > 0 {
+			all = a.heads * d
+		}
+		y = b.Reshape(b.Transpose(y, 0, 2, 1, 3), 0, 0, all)
 	}
 	return []*onnx.Value{y, a.k, a.v, shown}[:min(4, max(n.NumOutputs(), 1))]
 }
@@ -116,7 +120,11 @@ func (a *attention) grouped(x *onnx.Value) *onnx.Value {
 	if a.heads == a.groups {
 		return x
 	}
-	return a.b.Reshape(x, 0, a.heads, -1, lastOr0(x))
+	y := a.b.Reshape(x, 0, a.heads, -1, lastOr0(x))
+	if a.b.Err() == nil && len(y.Type.Shape) == 4 { // inference cannot divide what it does not know
+		y.Type.Shape[2] = a.q.Type.Shape[2]
+	}
+	return y
 }
 
 // lastOr0 is x's last dimension as Reshape keeps it.

@@ -70,7 +70,7 @@ func RotaryEmbedding(b *op.Builder, n *onnx.Node) []*onnx.Value {
 		y = b.Concat(3, y, rest)
 	}
 	if packed {
-		y = b.Reshape(y, 0, 0, -1)
+		y = b.Reshape(y, 0, 0, n.Input(0).Type.Shape[2].Size)
 	}
 	return []*onnx.Value{y}
 }
