@@ -40,7 +40,7 @@ Losses: ` + strings.Join(lossNames(), ", ") + `. Optimizers: ` + strings.Join(op
 func lossNames() []string {
 	var names []string
 	for _, l := range loss.Catalog {
-		names = append(names, l.Name)
+		names = append(names, l.Loss.Name)
 	}
 	return names
 }

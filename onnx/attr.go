@@ -27,7 +27,7 @@ func GraphAttr(name string, g *Graph) Attr    { return Attr{Name: name, Value: g
 
 // AttrOr gives n's attribute of that name, or def when it is absent or has another type. A type error is the checker's
 // to report.
-func AttrOr[T int64 | float32 | string | []int64 | []float32 | []string | *Tensor | *Graph](n *Node, name string, def T) T {
+func AttrOr[T int64 | float32 | string | []int64 | []float32 | []string | *Tensor | *Graph | TensorType](n *Node, name string, def T) T {
 	if a, ok := n.Attr(name); ok {
 		if v, ok := a.Value.(T); ok {
 			return v

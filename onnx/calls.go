@@ -31,7 +31,7 @@ func (m *Model) calls(problem func(format string, args ...any)) {
 	var visit func(f *Function, level int) *cost
 	var walk func(g *Graph, c *cost, level int)
 	walk = func(g *Graph, c *cost, level int) {
-		for _, n := range g.nodes {
+		for _, n := range g.live() {
 			if failed != nil {
 				return
 			}

@@ -137,14 +137,14 @@ func (c *checker) initializer(v *Value, where string) {
 			c.report(Error, where, "tensor", "%v", err)
 		}
 		c.tensor(v.Sparse.Values, where)
-		t = TensorType{v.Sparse.Values.DType, NewShape(v.Sparse.Dims...)}
+		t = TypeOf(v.Sparse.Values.DType, v.Sparse.Dims...)
 	case v.Const != nil:
 		c.tensor(v.Const, where)
 		t = v.Const.Type()
 	default:
 		c.report(Error, where, "tensor", "it has no tensor")
 	}
-	if v.typeProto == nil {
+	if v.IsTensor() {
 		if err := compatible(v.Type, t); err != nil {
 			c.report(Error, where, "type", "declared as %v, the tensor is %v", v.Type, t)
 		}

@@ -148,7 +148,7 @@ func (d *decoder) initializers(pb *onnxpb.GraphProto, g *Graph, s *scope, where 
 		if v.Const = d.tensor(t, where+": initializer"); v.Const == nil {
 			v.Const = &Tensor{}
 		}
-		if v.Type.DType == Undefined && v.typeProto == nil {
+		if v.Type.DType == Undefined && v.IsTensor() {
 			v.Type = v.Const.Type()
 		}
 	}
@@ -158,8 +158,8 @@ func (d *decoder) initializers(pb *onnxpb.GraphProto, g *Graph, s *scope, where 
 			v.Sparse = &SparseTensor{}
 			continue
 		}
-		if v.Type.DType == Undefined && v.typeProto == nil {
-			v.Type = TensorType{v.Sparse.Values.DType, NewShape(v.Sparse.Dims...)}
+		if v.Type.DType == Undefined && v.IsTensor() {
+			v.Type = TypeOf(v.Sparse.Values.DType, v.Sparse.Dims...)
 		}
 	}
 }
@@ -180,10 +180,10 @@ func (d *decoder) outputs(pb *onnxpb.GraphProto, g *Graph, s *scope, where strin
 
 // describe fills in what a value_info says of v, as far as nothing else said it before.
 func (d *decoder) describe(v *Value, info *onnxpb.ValueInfoProto) {
-	if v.Type.DType == Undefined && v.Type.Shape == nil && v.typeProto == nil && v.typeExact == nil {
+	if v.Type.DType == Undefined && v.Type.Shape == nil && v.IsTensor() && v.typeExact == nil {
 		d.valueType(v, info.Type)
 	} else if t, exact := tensorType(info.Type); v.IsInitializer() && v.typeExact == nil && !exact &&
-		t.DType == v.Type.DType && t.Shape.Equal(v.Type.Shape) {
+		t.Equal(v.Type) {
 		v.typeExact = rest(info.Type)
 	}
 	if v.Doc == "" {
@@ -202,7 +202,7 @@ func (d *decoder) node(pb *onnxpb.NodeProto, n *Node, at int, where string, s *s
 		d.problem("%s: node %d has no op_type", where, at)
 	}
 	n.Metadata = d.metadata(pb.MetadataProps, where+": node "+n.Name)
-	n.inputs = make([]*Value, len(pb.Input))
+	n.inputs, n.places = make([]*Value, len(pb.Input)), make([]int, len(pb.Input))
 	for i, name := range pb.Input {
 		if name == "" {
 			continue

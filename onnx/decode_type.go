@@ -25,12 +25,35 @@ func (d *decoder) valueType(v *Value, pb *onnxpb.TypeProto) {
 	}
 }
 
-// tensorType reads a dense tensor's type; exact is false when the message says something that TensorType cannot.
+// tensorType reads the type of a dense tensor, or of sequences and optionals of them; exact is false when the message says
+// something that TensorType cannot.
 func tensorType(pb *onnxpb.TypeProto) (t TensorType, exact bool) {
-	pt := pb.GetTensorType()
-	if pt == nil {
+	t, ok := containedType(pb, 0)
+	return t, ok && proto.Equal(pb, typeMessage(t))
+}
+
+// containedType is false for what is not a tensor in the end.
+func containedType(pb *onnxpb.TypeProto, depth int) (t TensorType, ok bool) {
+	var inner *onnxpb.TypeProto
+	wrap := SequenceOf
+	switch v := pb.GetValue().(type) {
+	case *onnxpb.TypeProto_SequenceType:
+		inner = v.SequenceType.GetElemType()
+	case *onnxpb.TypeProto_OptionalType:
+		inner, wrap = v.OptionalType.GetElemType(), OptionalOf
+	case *onnxpb.TypeProto_TensorType:
+		return denseType(v.TensorType), true
+	}
+	if inner == nil || depth >= maxContainers {
 		return TensorType{}, false
 	}
+	if t, ok = containedType(inner, depth+1); !ok {
+		return TensorType{}, false
+	}
+	return wrap(t), true
+}
+
+func denseType(pt *onnxpb.TypeProto_Tensor) (t TensorType) {
 	t.DType = DataType(pt.GetElemType())
 	if pt.Shape != nil {
 		t.Shape = make(Shape, 0, len(pt.Shape.Dim))
@@ -47,5 +70,5 @@ func tensorType(pb *onnxpb.TypeProto) (t TensorType, exact bool) {
 			t.Shape = append(t.Shape, k)
 		}
 	}
-	return t, proto.Equal(pb, typeMessage(t))
+	return t
 }

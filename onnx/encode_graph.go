@@ -49,7 +49,7 @@ func (e *encoder) graph(g *Graph) *onnxpb.GraphProto {
 
 // typed reports whether enough is known of v's type to be written: a shape without an element type is no type of the format.
 func (v *Value) typed() bool {
-	return v.Type.DType != Undefined || v.typeProto != nil || v.typeExact != nil
+	return v.Type.complete() || v.typeProto != nil || v.typeExact != nil
 }
 
 func (e *encoder) valueInfo(v *Value) *onnxpb.ValueInfoProto {
@@ -63,12 +63,14 @@ func (e *encoder) valueType(v *Value) *onnxpb.TypeProto {
 	if v.typeProto != nil {
 		pb := &onnxpb.TypeProto{}
 		e.merge(pb, v.typeProto)
-		return pb
+		if t, _ := tensorType(pb); v.Type.Of == nil || v.Type.Equal(t) {
+			return pb
+		}
 	}
 	if v.typeExact != nil {
 		pb := &onnxpb.TypeProto{}
 		e.merge(pb, v.typeExact)
-		if t, _ := tensorType(pb); t.DType == v.Type.DType && t.Shape.Equal(v.Type.Shape) {
+		if t, _ := tensorType(pb); t.Equal(v.Type) {
 			return pb
 		}
 	}
@@ -77,8 +79,15 @@ func (e *encoder) valueType(v *Value) *onnxpb.TypeProto {
 
 // typeMessage is nil without an element type, for then it is no type of the format.
 func typeMessage(t TensorType) *onnxpb.TypeProto {
-	if t.DType == Undefined {
+	if !t.complete() {
 		return nil
+	}
+	if t.Of != nil {
+		elem := typeMessage(t.Of.Elem)
+		if t.Of.Kind == Optional {
+			return &onnxpb.TypeProto{Value: &onnxpb.TypeProto_OptionalType{OptionalType: &onnxpb.TypeProto_Optional{ElemType: elem}}}
+		}
+		return &onnxpb.TypeProto{Value: &onnxpb.TypeProto_SequenceType{SequenceType: &onnxpb.TypeProto_Sequence{ElemType: elem}}}
 	}
 	pt := &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(t.DType))}
 	if t.Shape != nil {

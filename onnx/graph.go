@@ -15,7 +15,8 @@ type Graph struct {
 	inputs       []*Value
 	outputs      []*Value
 	initializers []*Value
-	nodes        []*Node
+	nodes        []*Node // removed ones among them, as many as removed says; live lists the others
+	removed      int
 	extra        Opaque
 }
 
@@ -91,41 +92,74 @@ func (g *Graph) Remove(n *Node) error {
 		return fmt.Errorf("remove %v: not in graph %q", n, g.Name)
 	}
 	for _, o := range n.outputs {
-		if o != nil && (len(o.uses) > 0 || g.IsOutput(o)) {
+		if o != nil && (o.NumUses() > 0 || g.IsOutput(o)) {
 			return fmt.Errorf("remove %v: output %q is still used", n, o.Name)
 		}
 	}
 	n.detach()
-	g.nodes = slices.DeleteFunc(g.nodes, func(m *Node) bool { return m == n })
+	if g.removed++; 2*g.removed > len(g.nodes) { // seldom enough that removing many nodes takes time in their number alone
+		g.nodes, g.removed = g.live(), 0
+	}
 	return nil
+}
+
+// live lists the nodes that are not removed, in the order in which they were added. The caller must not change the list.
+func (g *Graph) live() []*Node {
+	if g.removed == 0 {
+		return g.nodes
+	}
+	list := make([]*Node, 0, len(g.nodes)-g.removed)
+	for _, n := range g.nodes {
+		if n.graph == g {
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 // RemoveUnused removes every node that nothing reads, directly or through others, and every initializer without a use.
 // It returns how many nodes and initializers went. Graph inputs stay: they are the graph's signature.
 func (g *Graph) RemoveUnused() (nodes, initializers int) {
-	outputs := map[*Value]bool{}
+	kept := map[*Value]bool{} // without a use of its own: graph outputs, and outer values that a branch hands out as they are
 	for _, o := range g.outputs {
-		outputs[o] = true
+		kept[o] = true
 	}
-	dead := map[*Node]bool{}
 	order := g.Nodes()
 	for _, n := range slices.Backward(order) {
-		if !slices.ContainsFunc(n.outputs, func(o *Value) bool { return o != nil && (len(o.uses) > 0 || outputs[o]) }) {
+		if !slices.ContainsFunc(n.outputs, func(o *Value) bool { return o != nil && (o.NumUses() > 0 || kept[o]) }) {
 			n.detach()
-			dead[n] = true
+			nodes++
+			continue
+		}
+		for _, sub := range n.Subgraphs() {
+			sub.handedOut(kept)
 		}
 	}
-	g.nodes = slices.DeleteFunc(g.nodes, func(n *Node) bool { return dead[n] })
+	g.removed += nodes
+	g.nodes, g.removed = g.live(), 0
+	for _, v := range g.inputs {
+		kept[v] = true
+	}
 	before := len(g.initializers)
-	g.initializers = slices.DeleteFunc(g.initializers, func(v *Value) bool {
-		return len(v.uses) == 0 && !outputs[v] && !g.IsInput(v)
-	})
-	return len(dead), before - len(g.initializers)
+	g.initializers = slices.DeleteFunc(g.initializers, func(v *Value) bool { return v.NumUses() == 0 && !kept[v] })
+	return nodes, before - len(g.initializers)
+}
+
+// handedOut adds the outputs of g, and of the graphs inside its nodes, to a set.
+func (g *Graph) handedOut(set map[*Value]bool) {
+	for _, o := range g.outputs {
+		set[o] = true
+	}
+	for _, n := range g.live() {
+		for _, sub := range n.Subgraphs() {
+			sub.handedOut(set)
+		}
+	}
 }
 
 // RemoveInput takes an unused input out of the signature.
 func (g *Graph) RemoveInput(v *Value) error {
-	if len(v.uses) > 0 || g.IsOutput(v) {
+	if v.NumUses() > 0 || g.IsOutput(v) {
 		return fmt.Errorf("remove input %q: it is still used", v.Name)
 	}
 	g.inputs = slices.DeleteFunc(g.inputs, func(w *Value) bool { return w == v })
@@ -161,6 +195,12 @@ func (g *Graph) ReplaceUses(old, new *Value) error {
 }
 
 func compatible(a, b TensorType) error {
+	switch {
+	case a.Of != nil && b.Of != nil && a.Of.Kind == b.Of.Kind:
+		return compatible(a.Of.Elem, b.Of.Elem)
+	case a.Of != nil && (b.Of != nil || b.DType != Undefined), b.Of != nil && a.DType != Undefined:
+		return fmt.Errorf("types differ: %v and %v", a, b)
+	}
 	if a.DType != Undefined && b.DType != Undefined && a.DType != b.DType {
 		return fmt.Errorf("element types differ: %v and %v", a.DType, b.DType)
 	}
@@ -184,7 +224,7 @@ func (n *Node) detach() {
 		}
 	}
 	for _, sub := range n.Subgraphs() {
-		for _, m := range sub.nodes {
+		for _, m := range sub.live() {
 			m.detach()
 		}
 	}
@@ -203,7 +243,7 @@ func (g *Graph) Lookup(name string) *Value {
 			}
 		}
 	}
-	for _, n := range g.nodes {
+	for _, n := range g.live() {
 		for _, o := range n.outputs {
 			if o != nil && o.Name == name {
 				return o

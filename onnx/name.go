@@ -16,7 +16,7 @@ func (g *Graph) collectNames(taken map[string]bool) {
 			taken[v.Name] = true
 		}
 	}
-	for _, n := range g.nodes {
+	for _, n := range g.live() {
 		taken[n.Name] = true
 		for _, o := range n.outputs {
 			if o != nil {

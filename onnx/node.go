@@ -14,6 +14,7 @@ type Node struct {
 
 	graph   *Graph
 	inputs  []*Value // nil for an absent optional input
+	places  []int    // of each input, among its uses
 	outputs []*Value // nil for an absent optional output
 	extra   Opaque   // fields of the file that the IR does not know
 }
@@ -38,14 +39,14 @@ func (n *Node) Input(i int) *Value {
 // SetInput puts v in the i-th place, with nil making it absent, and keeps the use lists true.
 func (n *Node) SetInput(i int, v *Value) {
 	for len(n.inputs) <= i {
-		n.inputs = append(n.inputs, nil)
+		n.inputs, n.places = append(n.inputs, nil), append(n.places, 0)
 	}
 	if old := n.inputs[i]; old != nil {
 		old.removeUse(n, i)
 	}
 	n.inputs[i] = v
 	if v != nil {
-		v.uses = append(v.uses, Use{n, i})
+		v.addUse(n, i)
 	}
 }
 

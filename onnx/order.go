@@ -18,14 +18,15 @@ func (g *Graph) sorted() (order []*Node, cyclic *Node) {
 		entered = 1
 		done    = 2
 	)
-	state := make(map[*Node]int8, len(g.nodes))
-	order = make([]*Node, 0, len(g.nodes))
+	nodes := g.live()
+	state := make(map[*Node]int8, len(nodes))
+	order = make([]*Node, 0, len(nodes))
 	type frame struct {
 		node *Node
 		deps []*Node
 	}
 	var stack []frame // explicit: a file chooses how deep it goes
-	for _, root := range g.nodes {
+	for _, root := range nodes {
 		if state[root] != 0 {
 			continue
 		}
@@ -64,7 +65,7 @@ func (g *Graph) dependencies(n *Node) []*Node {
 		}
 	}
 	for _, sub := range n.Subgraphs() {
-		for _, m := range sub.nodes {
+		for _, m := range sub.live() {
 			deps = append(deps, g.dependencies(m)...)
 		}
 		for _, o := range sub.outputs { // a branch may hand out an outer value directly

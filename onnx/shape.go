@@ -83,10 +83,18 @@ func (s Shape) String() string {
 type TensorType struct {
 	DType DataType // Undefined: unknown, or not a tensor
 	Shape Shape
+	Of    *Container // what a sequence or an optional holds, which has no element type and no shape of its own; nil: a tensor
 }
 
 // TypeOf is a tensor type of known sizes.
-func TypeOf(d DataType, sizes ...int64) TensorType { return TensorType{d, NewShape(sizes...)} }
+func TypeOf(d DataType, sizes ...int64) TensorType {
+	return TensorType{DType: d, Shape: NewShape(sizes...)}
+}
 
-// String is "float [1 3 H W]".
-func (t TensorType) String() string { return t.DType.String() + " " + t.Shape.String() }
+// String is "float [1 3 H W]" or "seq(float [1 3 H W])".
+func (t TensorType) String() string {
+	if t.Of != nil {
+		return t.Of.Kind.String() + "(" + t.Of.Elem.String() + ")"
+	}
+	return t.DType.String() + " " + t.Shape.String()
+}

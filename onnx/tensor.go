@@ -105,7 +105,7 @@ func (t *Tensor) Len() int64 {
 func (t *Tensor) Shape() Shape { return NewShape(t.Dims...) }
 
 // Type is the tensor's type.
-func (t *Tensor) Type() TensorType { return TensorType{t.DType, t.Shape()} }
+func (t *Tensor) Type() TensorType { return TensorType{DType: t.DType, Shape: t.Shape()} }
 
 // Clone is a copy that shares nothing.
 func (t *Tensor) Clone() *Tensor {

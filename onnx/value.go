@@ -1,7 +1,5 @@
 package onnx
 
-import "slices"
-
 // Value is an edge of the graph: a graph input, an initializer, or an output of a node.
 type Value struct {
 	Name string // unique in its graph and those around it; empty until written for values that a tool adds
@@ -12,13 +10,18 @@ type Value struct {
 	Const  *Tensor
 	Sparse *SparseTensor
 
-	typeProto Opaque // the type as read, when it is not a tensor's
+	// Scratch is for an analysis to keep what it knows of v while it runs; nil outside of one. It is neither written nor
+	// copied.
+	Scratch any
+
+	typeProto Opaque // the type as read, when it is not a tensor's and says more than Type can
 	typeExact Opaque // a tensor's type as read, when it says more than Type can (denotations)
 	listed    bool   // the file repeats the type in value_info
 	extra     Opaque // fields of the file that the IR does not know
 	producer  *Node
 	index     int
-	uses      []Use
+	uses      []Use // ended ones among them, with a nil Node, as many as ended says
+	ended     int
 }
 
 // SparseTensor is the non-zero part of a tensor. Indices is int64: [NNZ] linear, or [NNZ, rank] coordinates.
@@ -42,22 +45,48 @@ func (v *Value) Producer() *Node { return v.producer }
 func (v *Value) OutputIndex() int { return v.index }
 
 // Uses lists where nodes read v, those in subgraphs included, graph outputs not. It is a snapshot.
-func (v *Value) Uses() []Use { return slices.Clone(v.uses) }
+func (v *Value) Uses() []Use {
+	if v.NumUses() == 0 {
+		return nil
+	}
+	list := make([]Use, 0, v.NumUses())
+	for _, u := range v.uses {
+		if u.Node != nil {
+			list = append(list, u)
+		}
+	}
+	return list
+}
 
 // NumUses is len(v.Uses()) without the copy.
-func (v *Value) NumUses() int { return len(v.uses) }
+func (v *Value) NumUses() int { return len(v.uses) - v.ended }
 
 // IsInitializer reports whether v carries a tensor of its own.
 func (v *Value) IsInitializer() bool { return v.Const != nil || v.Sparse != nil }
 
 // IsTensor reports whether v is, or may be, a dense tensor (not a sequence, an optional or a map).
-func (v *Value) IsTensor() bool { return v.typeProto == nil }
+func (v *Value) IsTensor() bool { return v.typeProto == nil && v.Type.Of == nil }
 
+// addUse enters that input index of n reads v.
+func (v *Value) addUse(n *Node, index int) {
+	n.places[index] = len(v.uses)
+	v.uses = append(v.uses, Use{n, index})
+}
+
+// removeUse ends the use at input index of n. The others keep their order. Constants that thousands of nodes share make it
+// worth doing in constant time.
 func (v *Value) removeUse(n *Node, index int) {
-	for i, u := range v.uses {
-		if u.Node == n && u.Index == index {
-			v.uses = slices.Delete(v.uses, i, i+1)
-			return
+	v.uses[n.places[index]] = Use{}
+	if v.ended++; 2*v.ended <= len(v.uses) {
+		return
+	}
+	list := v.uses[:0]
+	for _, u := range v.uses {
+		if u.Node != nil {
+			u.Node.places[u.Index] = len(list)
+			list = append(list, u)
 		}
 	}
+	clear(v.uses[len(list):])
+	v.uses, v.ended = list, 0
 }

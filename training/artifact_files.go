@@ -40,12 +40,17 @@ func (a *Artifacts) Write(dir string) error {
 		err = atomicfile.WriteFile(filepath.Join(dir, ContractFile), append(data, '\n'), 0o666)
 	}
 	if err == nil {
-		err = a.Fused.SaveCheckpoint(filepath.Join(dir, CheckpointDir), a.Start, nil)
+		err = a.saveStart(filepath.Join(dir, CheckpointDir))
 	}
 	if err != nil {
 		return fmt.Errorf("write training artifacts: %w", err)
 	}
 	return nil
+}
+
+// saveStart writes the checkpoint of step 0. Slots are not in it: their beginning is known.
+func (a *Artifacts) saveStart(dir string) error {
+	return a.Fused.writeCheckpoint(dir, &checkpointContents{parameters: a.params, buffers: a.buffers}, nil)
 }
 
 // OpenArtifacts reads the fused model and the contract in a folder that Write has filled. The models are held against the
@@ -83,7 +88,7 @@ func openArtifacts(dir string) (*Step, *Contract, error) {
 	if err != nil {
 		return nil, nil, limits.InFile(path, err)
 	}
-	s := &Step{Model: m, Slots: c.Slots, Output: c.Output, Named: true, fingerprint: fingerprint}
+	s := &Step{Model: m, Slots: c.fusedSlots(), Output: c.Output, Named: true, fingerprint: fingerprint}
 	var params []*onnx.Value
 	for _, list := range []struct {
 		ports []ContractPort

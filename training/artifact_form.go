@@ -36,7 +36,15 @@ func (p *plan) form(train bool) (*form, error) {
 	m := p.base.Clone()
 	f := &form{m: m, g: m.Graph, b: op.NewBuilder(m.Graph)}
 	f.clearNames(p)
-	target := f.g.AddInput(p.target, p.targetType)
+	var target *onnx.Value
+	if p.target != "" {
+		target = f.g.AddInput(p.target, p.targetType)
+	}
+	if p.lossModel != nil {
+		for _, v := range p.lossModel.more {
+			f.g.AddInput(v.Name, v.Type)
+		}
+	}
 	lifted := map[string]*onnx.Value{}
 	for _, v := range p.params {
 		in, err := lift(f.g, v.Name)
@@ -59,14 +67,20 @@ func (p *plan) form(train bool) (*form, error) {
 	f.bypassDropout()
 	user := f.g.Outputs()
 	logits := user[p.outputIndex]
-	if p.softmax {
+	if p.behind {
 		output := logits
 		if logits = behindIdentity(output).Producer().Input(0); train {
 			logits = f.rename(logits, output)
 			user[p.outputIndex] = logits
 		}
 	}
-	f.loss = p.Loss.Build(f.b, logits, target)
+	if p.lossModel != nil {
+		if f.loss, err = f.lossOf(p, user, target); err != nil {
+			return nil, fmt.Errorf("loss %s: %w", p.Loss.Name, err)
+		}
+	} else {
+		f.loss = p.Loss.Build(f.b, logits, target)
+	}
 	f.g.SetOutputs()
 	f.out(f.loss, OutputLoss)
 	if err := f.b.Err(); err != nil {

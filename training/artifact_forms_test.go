@@ -17,10 +17,10 @@ func feedsOf(a *training.Artifacts, data map[string]*onnx.Tensor) map[string]*on
 	for name, t := range data {
 		feeds[name] = t
 	}
-	for _, p := range a.Fused.Packing.Unpack(a.Start.Trained) {
+	for _, p := range a.Fused.Packing.Unpack(a.Start().Trained) {
 		feeds[p.Name], feeds[p.Name+"_grad.accumulation.buffer"] = p, onnx.NewTensor(onnx.Float, p.Dims...)
 	}
-	for name, b := range a.Start.Buffers {
+	for name, b := range a.Start().Buffers {
 		feeds[name] = b
 	}
 	return feeds
@@ -101,7 +101,7 @@ func TestWhatIsAParameter(t *testing.T) {
 	if got := a.Fused.Packing.Names(); !slices.Equal(got, []string{"made"}) {
 		t.Errorf("parameters %v", got)
 	}
-	if v := a.Start.Trained.Float32s(); len(v) != 36 || v[35] != 0.25 {
+	if v := a.Start().Trained.Float32s(); len(v) != 36 || v[35] != 0.25 {
 		t.Errorf("made of %v", v)
 	}
 }
@@ -127,13 +127,13 @@ func TestClipNorm(t *testing.T) {
 	c.ClipNorm = 1e-2
 	a := artifacts(t, classifier(t), c)
 	l := &training.Loop{Step: a.Fused, Session: runtimetest.Options(t), Rate: func(int64) float64 { return 1 }, Feed: batch}
-	end, err := l.Run(t.Context(), a.Start, 1, 0, nil)
+	end, err := l.Run(t.Context(), a.Start(), 1, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := 0.0
 	for i, v := range end.Trained.Float32s() {
-		d := float64(v - a.Start.Trained.Float32s()[i])
+		d := float64(v - a.Start().Trained.Float32s()[i])
 		sum += d * d
 	}
 	if got := math.Sqrt(sum); math.Abs(got-1e-2) > 1e-5 {

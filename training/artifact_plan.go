@@ -22,9 +22,10 @@ type plan struct {
 
 	output      string
 	outputIndex int
-	softmax     bool // the output is a Softmax or LogSoftmax that the training form is without
-	target      string
+	behind      bool   // the output is a Softmax or the like, that the training form is without
+	target      string // empty: the loss compares with nothing
 	targetType  onnx.TensorType
+	lossModel   *lossModel // of a loss that is a model
 	notes       []string
 	names       map[string]bool // of inputs and outputs that the forms add
 }
@@ -32,6 +33,12 @@ type plan struct {
 func newPlan(m *onnx.Model, c ArtifactConfig) (*plan, error) {
 	if m.Graph == nil {
 		return nil, errors.New("the model has no graph")
+	}
+	switch {
+	case c.Accumulate < 0:
+		return nil, fmt.Errorf("accumulate %d batches: wants 1 or more", c.Accumulate)
+	case !(c.EMA >= 0 && c.EMA < 1):
+		return nil, fmt.Errorf("moving average with weight %v: wants one in [0, 1)", c.EMA)
 	}
 	p := &plan{ArtifactConfig: c, base: m.Clone()}
 	g := p.base.Graph
@@ -63,14 +70,18 @@ func (p *plan) chooseOutput() error {
 	if len(outputs) == 0 {
 		return errors.New("the model has no output")
 	}
-	names := make([]string, len(outputs))
-	for i, v := range outputs {
-		names[i] = v.Name
-	}
 	if p.Output != "" {
+		names := portNames(outputs)
 		if p.outputIndex = slices.Index(names, p.Output); p.outputIndex < 0 {
-			return fmt.Errorf("no output %s: there are %s", limits.Name(p.Output), limits.Names(names, 10))
+			return &UnknownNameError{What: "output", Name: p.Output, Known: names}
 		}
+	}
+	if p.Loss.Model != nil {
+		if err := p.readLossModel(); err != nil {
+			return fmt.Errorf("loss %s: %w", p.Loss.Name, err)
+		}
+		p.output = outputs[p.outputIndex].Name
+		return nil
 	}
 	v := outputs[p.outputIndex]
 	p.output = v.Name
@@ -78,25 +89,28 @@ func (p *plan) chooseOutput() error {
 		return fmt.Errorf("output %s is %v, a loss reads float", limits.Name(v.Name), v.Type)
 	}
 	p.target, p.targetType = InputTarget, v.Type
-	if p.Loss.Name != "cross-entropy" {
+	if p.Loss.Labels {
+		p.target = InputLabels
+		p.targetType = onnx.TensorType{DType: onnx.Int64}
+		if s := v.Type.Shape; len(s) >= 2 {
+			p.targetType.Shape = slices.Concat(s[:1], s[2:])
+		}
+	}
+	n := behindIdentity(v).Producer()
+	if n == nil || !slices.ContainsFunc(p.Loss.Behind, n.Is) {
 		return nil
 	}
-	p.target = InputLabels
-	p.targetType = onnx.TensorType{DType: onnx.Int64}
-	if s := v.Type.Shape; len(s) >= 2 {
-		p.targetType.Shape = slices.Concat(s[:1], s[2:])
-	}
-	if n := behindIdentity(v).Producer(); n != nil && (n.Is("Softmax") || n.Is("LogSoftmax")) {
+	if n.Op != "Sigmoid" {
 		axis := onnx.AttrOr(n, "axis", int64(-1))
 		if axis < 0 {
 			axis += int64(len(v.Type.Shape))
 		}
 		if axis != 1 {
-			return fmt.Errorf("output %s is a %s along axis %d, cross-entropy wants logits with the classes along axis 1", limits.Name(v.Name), n.Op, axis)
+			return fmt.Errorf("output %s is a %s along axis %d, %s wants logits with the classes along axis 1", limits.Name(v.Name), n.Op, axis, p.Loss.Name)
 		}
-		p.softmax = true
-		p.notes = append(p.notes, fmt.Sprintf("%s of output %s is taken off in the training and fused models: there it gives logits", n.Op, limits.Name(v.Name)))
 	}
+	p.behind = true
+	p.notes = append(p.notes, fmt.Sprintf("%s of output %s is taken off in the training and fused models: there it gives logits", n.Op, limits.Name(v.Name)))
 	return nil
 }
 
@@ -125,6 +139,16 @@ func (p *plan) chooseParameters() error {
 	}
 	var names []string
 	for _, v := range Parameters(g) {
+		if !isBuffer[v] {
+			names = append(names, v.Name)
+		}
+	}
+	for _, r := range []*regexp.Regexp{p.Train, p.Freeze} {
+		if r != nil && len(names) > 0 && !slices.ContainsFunc(names, r.MatchString) {
+			return &UnknownNameError{What: "parameter", Name: r.String(), Pattern: true, Known: names}
+		}
+	}
+	for _, v := range Parameters(g) {
 		switch {
 		case isBuffer[v]:
 			continue
@@ -133,7 +157,6 @@ func (p *plan) chooseParameters() error {
 		default:
 			p.frozen = append(p.frozen, v)
 		}
-		names = append(names, v.Name)
 	}
 	switch {
 	case len(p.params) > 0:
@@ -156,8 +179,11 @@ func (p *plan) reserved(name string) bool { return p.names[name] }
 
 // checkNames gathers the names that the forms add and refuses models whose own ports have one of them.
 func (p *plan) checkNames() error {
-	p.names = map[string]bool{InputLazyReset: true, OutputLoss: true, InputRate: true, InputStep: true, p.target: true,
+	p.names = map[string]bool{InputLazyReset: true, OutputLoss: true, InputRate: true, InputStep: true,
 		packedGradient: true, InputGradientMask: true}
+	if p.target != "" {
+		p.names[p.target] = true
+	}
 	taken := map[string]bool{}
 	g := p.base.Graph
 	for _, v := range slices.Concat(g.Inputs(), g.Outputs(), g.Initializers()) {
@@ -167,12 +193,20 @@ func (p *plan) checkNames() error {
 		for _, suffix := range []string{gradient, accumulated, accumulatedOut, next} {
 			p.names[v.Name+suffix] = true
 		}
-		for _, slot := range p.Optimizer.Slots {
+		for _, slot := range p.slotNames(true) {
 			p.names[v.Name+"."+slot], p.names[v.Name+"."+slot+next] = true, true
 		}
 	}
 	for _, v := range p.buffers {
 		p.names[v.Name+next] = true
+	}
+	if p.lossModel != nil {
+		for _, v := range p.lossModel.more {
+			if p.names[v.Name] {
+				return fmt.Errorf("loss %s: its input %s has the name of an input or output of the training artifacts: rename it", p.Loss.Name, limits.Name(v.Name))
+			}
+			p.names[v.Name] = true
+		}
 	}
 	var both []string
 	for name := range p.names {
@@ -185,4 +219,19 @@ func (p *plan) checkNames() error {
 		return fmt.Errorf("the model has inputs, outputs or weights called %s, which the training artifacts need: rename them", limits.Names(both, 5))
 	}
 	return nil
+}
+
+// UnknownNameError is a name, or a pattern of names, that the model has not.
+type UnknownNameError struct {
+	What    string // "output", "parameter"
+	Name    string
+	Pattern bool // Name is a regular expression
+	Known   []string
+}
+
+func (e *UnknownNameError) Error() string {
+	if e.Pattern {
+		return fmt.Sprintf("no %s matches %s: there are %s", e.What, limits.Name(e.Name), limits.Names(e.Known, 10))
+	}
+	return fmt.Sprintf("no %s %s: there are %s", e.What, limits.Name(e.Name), limits.Names(e.Known, 10))
 }

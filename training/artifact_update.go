@@ -12,6 +12,7 @@ type update struct {
 	params, grads []*onnx.Value
 	rate, count   *onnx.Value
 	state         [][]*onnx.Value // by slot, then by parameter
+	fused         bool
 }
 
 func (u *update) scalars() {
@@ -20,7 +21,7 @@ func (u *update) scalars() {
 }
 
 func (u *update) slots() {
-	for _, slot := range u.Optimizer.Slots {
+	for _, slot := range u.slotNames(u.fused) {
 		var of []*onnx.Value
 		for _, v := range u.plan.params {
 			of = append(of, u.g.AddInput(v.Name+"."+slot, v.Type))
@@ -30,27 +31,47 @@ func (u *update) slots() {
 }
 
 func (u *update) add() {
-	packedSlots := make([]*onnx.Value, len(u.state))
+	b, names := u.b, u.slotNames(u.fused)
+	slots := make([]*onnx.Value, len(u.state))
 	for i, of := range u.state {
-		packedSlots[i] = u.packing.pack(u.b, of)
+		slots[i] = u.packing.pack(b, of)
 	}
-	packed := u.packing.pack(u.b, u.grads)
+	packed := u.packing.pack(b, u.grads)
 	if len(u.grads) == 1 { // what is not joined may have a name of its own
-		packed = u.b.Identity(packed)
+		packed = b.Identity(packed)
 	}
-	u.b.Named(packed, packedGradient)
+	b.Named(packed, packedGradient)
+	params, count := u.packing.pack(b, u.params), u.count
+	var sum accumulation
+	if u.fused && u.Accumulate > 1 {
+		sum = accumulate(b, u.Accumulate, packed, slots[len(slots)-1], u.count)
+		packed, count = sum.sum, sum.update
+	}
+	if u.Accumulate > 1 {
+		packed = b.Mul(packed, b.Scalar(packed, 1/float64(u.Accumulate)))
+	}
 	if u.ClipNorm > 0 {
-		packed = clipped(u.b, packed, u.ClipNorm)
+		packed = clipped(b, packed, u.ClipNorm)
 	}
-	after, slotsAfter := u.Optimizer.Update(u.b, u.packing.pack(u.b, u.params), packed, packedSlots, u.rate, u.count)
+	after, slotsAfter := u.Optimizer.Update(b, params, packed, slots[:len(u.Optimizer.Slots)], u.rate, count)
+	if u.EMA > 0 {
+		slotsAfter = append(slotsAfter, averaged(b, slots[len(slotsAfter)], after, u.EMA))
+	}
+	if sum.sum != nil {
+		after = b.Where(sum.last, after, params)
+		for i, v := range slotsAfter {
+			slotsAfter[i] = b.Where(sum.last, v, slots[i])
+		}
+		slotsAfter = append(slotsAfter, sum.sum)
+	}
 	out := func(v *onnx.Value, suffix string) {
-		for i, part := range u.packing.unpack(u.b, v) {
+		for i, part := range u.packing.unpack(b, v) {
 			u.out(part, u.plan.params[i].Name+suffix+next)
 		}
 	}
 	out(after, "")
 	for i, v := range slotsAfter {
-		out(v, "."+u.Optimizer.Slots[i])
+		out(v, "."+names[i])
 	}
 }
 

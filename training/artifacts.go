@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 
 	"graft/onnx"
+	"graft/onnx/limits"
 	"graft/onnx/op"
 	"graft/training/autodiff"
 	"graft/training/loss"
@@ -36,6 +36,10 @@ type ArtifactConfig struct {
 	FrozenNorms bool
 	// ClipNorm bounds the Euclidean length of the gradient over all parameters; 0: no bound.
 	ClipNorm float64
+	// Accumulate updates the parameters once in so many batches, by the mean of their gradients; 0 and 1: after each.
+	Accumulate int64
+	// EMA keeps a moving average of the parameters beside them, in which the old average weighs this much; 0: none.
+	EMA float64
 }
 
 // Artifacts are the files that any ONNX Runtime can train a model with: graphs of standard operators, and what they start
@@ -45,8 +49,9 @@ type Artifacts struct {
 	Eval      *onnx.Model // forward with the loss
 	Optimizer *onnx.Model // the update alone
 	Fused     *Step       // forward, backward and update in one, every state by its name
-	Start     *Snapshot   // parameters as in the file, slots at zero
 	Contract  Contract
+
+	params, buffers []*onnx.Tensor // as in the file
 }
 
 // NewArtifacts makes the artifacts of a model, which stays as it is.
@@ -75,24 +80,41 @@ func newArtifacts(m *onnx.Model, c ArtifactConfig) (*Artifacts, error) {
 	return a, a.describe(p)
 }
 
-// begin gathers the state before the first step.
+// begin gathers the parameters and buffers of the file, which they share their memory with.
 func (a *Artifacts) begin(p *plan) error {
-	tensors := map[string]*onnx.Tensor{}
-	for _, v := range slices.Concat(p.params, p.buffers) {
-		tensors[v.Name] = v.Const
-	}
-	start, err := p.packing.Pack(func(name string) *onnx.Tensor { return tensors[name] })
-	if err != nil {
-		return err
-	}
-	a.Start = a.Fused.NewSnapshot(start, nil)
-	for _, v := range p.buffers {
-		if a.Start.Buffers == nil {
-			a.Start.Buffers = map[string]*onnx.Tensor{}
+	named := func(list []*onnx.Value) ([]*onnx.Tensor, error) {
+		var out []*onnx.Tensor
+		for _, v := range list {
+			t := *v.Const
+			if t.Name = v.Name; t.Check() != nil || t.DType != onnx.Float {
+				return nil, fmt.Errorf("weight %s is not sound: %v", limits.Name(v.Name), t.Check())
+			}
+			out = append(out, &t)
 		}
-		a.Start.Buffers[v.Name] = v.Const
+		return out, nil
 	}
-	return nil
+	var err error
+	if a.params, err = named(p.params); err == nil {
+		a.buffers, err = named(p.buffers)
+	}
+	return err
+}
+
+// Start is the state before the first step: parameters and buffers as in the file.
+func (a *Artifacts) Start() *Snapshot {
+	packed := onnx.NewTensor(onnx.Float, a.Fused.Packing.Len())
+	at := 0
+	for _, t := range a.params {
+		at += copy(packed.Float32s()[at:], t.Float32s())
+	}
+	s := a.Fused.NewSnapshot(packed, nil)
+	for _, t := range a.buffers {
+		if s.Buffers == nil {
+			s.Buffers = map[string]*onnx.Tensor{}
+		}
+		s.Buffers[t.Name] = t
+	}
+	return s
 }
 
 func (a *Artifacts) makeTraining(p *plan) error {
@@ -149,7 +171,7 @@ func (a *Artifacts) makeFused(p *plan) error {
 	if err != nil {
 		return fmt.Errorf("fused model: %w", err)
 	}
-	u := &update{plan: p, form: f, params: f.params}
+	u := &update{plan: p, form: f, params: f.params, fused: true}
 	if u.grads, err = f.gradients(); err != nil {
 		return err
 	}
@@ -160,7 +182,7 @@ func (a *Artifacts) makeFused(p *plan) error {
 	if err != nil {
 		return err
 	}
-	a.Fused = &Step{Model: m, Packing: p.packing, Slots: p.Optimizer.Slots, Output: p.output, Named: true, Buffers: p.buffers}
+	a.Fused = &Step{Model: m, Packing: p.packing, Slots: p.slotNames(true), Output: p.output, Named: true, Buffers: p.buffers}
 	return nil
 }
 

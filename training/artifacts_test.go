@@ -169,37 +169,53 @@ func batch(step int64) map[string]*onnx.Tensor {
 
 // Training and optimizer sessions, driven as any program would, give bit for bit the parameters of the fused loop.
 func TestSeparateSessionsEqualFused(t *testing.T) {
-	for _, optimizer := range []string{"sgd", "adam", "adamw"} {
-		a := artifacts(t, classifier(t), find(t, "cross-entropy", optimizer))
+	configs := map[string]training.ArtifactConfig{}
+	for _, optimizer := range []string{"sgd", "adam", "adamw", "lion"} {
+		configs[optimizer] = find(t, "cross-entropy", optimizer)
+	}
+	several := find(t, "cross-entropy", "rmsprop")
+	several.Accumulate, several.EMA, several.ClipNorm = 3, 0.75, 0.1
+	configs["rmsprop, three batches an update"] = several
+	for optimizer, config := range configs {
+		a := artifacts(t, classifier(t), config)
 		const steps = 12
+		every, rate := max(config.Accumulate, 1), float32(0.01)
+		if strings.HasPrefix(optimizer, "lion") || strings.HasPrefix(optimizer, "rmsprop") { // their first steps are as long as the rate
+			rate = 0.001
+		}
 		state := map[string]*onnx.Tensor{}
 		shapes := map[string][]int64{}
-		for i, p := range a.Fused.Packing.Unpack(a.Start.Trained) {
+		for i, p := range a.Fused.Packing.Unpack(a.Start().Trained) {
 			state[p.Name], shapes[p.Name] = p, a.Fused.Packing.Dims(i)
 			for _, slot := range a.Contract.Slots {
 				state[p.Name+"."+slot] = onnx.NewTensor(onnx.Float, p.Dims...)
+				if slot == "ema" {
+					state[p.Name+".ema"] = p
+				}
 			}
 		}
 		buffers := map[string]*onnx.Tensor{}
-		for name, b := range a.Start.Buffers {
+		for name, b := range a.Start().Buffers {
 			buffers[name] = b
 		}
 		train, optimize := open(t, a.Training), open(t, a.Optimizer)
 		var losses []float32
+		sums := map[string]*onnx.Tensor{}
+		for name, dims := range shapes {
+			sums[name] = onnx.NewTensor(onnx.Float, dims...)
+			for i := range sums[name].Float32s() {
+				sums[name].Float32s()[i] = float32(math.NaN()) // what a reset leaves behind does not matter
+			}
+		}
 		for step := int64(1); step <= steps; step++ {
 			feeds := batch(step)
-			feeds[training.InputLazyReset] = onnx.FromSlice([]bool{true})
-			update := map[string]*onnx.Tensor{training.InputRate: onnx.FromSlice([]float32{0.01}), training.InputStep: onnx.FromSlice([]int64{step})}
+			feeds[training.InputLazyReset] = onnx.FromSlice([]bool{(step-1)%every == 0})
 			for name, b := range buffers {
 				feeds[name] = b
 			}
 			for name := range shapes {
 				feeds[name] = state[name]
-				nan := onnx.NewTensor(onnx.Float, shapes[name]...)
-				for i := range nan.Float32s() {
-					nan.Float32s()[i] = float32(math.NaN())
-				}
-				feeds[name+"_grad.accumulation.buffer"] = nan // what a reset leaves behind does not matter
+				feeds[name+"_grad.accumulation.buffer"] = sums[name]
 			}
 			out := run1(t, train, feeds)
 			losses = append(losses, out["loss"].Float32s()[0])
@@ -207,26 +223,33 @@ func TestSeparateSessionsEqualFused(t *testing.T) {
 				buffers[name] = out[name+".next"]
 			}
 			for name := range shapes {
-				update[name+"_grad"] = out[name+"_grad.accumulation.out"]
+				sums[name] = out[name+"_grad.accumulation.out"]
+			}
+			if step%every != 0 {
+				continue
+			}
+			update := map[string]*onnx.Tensor{training.InputRate: onnx.FromSlice([]float32{rate}), training.InputStep: onnx.FromSlice([]int64{step / every})}
+			for name := range shapes {
+				update[name+"_grad"] = sums[name]
 			}
 			for name, v := range state {
 				update[name] = v
 			}
-			out = run1(t, optimize, update)
+			out = run1(t, optimize, only(a.Optimizer, update))
 			for name := range state {
 				state[name] = out[name+".next"]
 			}
 		}
 		o := runtimetest.Options(t)
 		o.Threads = 1
-		l := &training.Loop{Step: a.Fused, Session: o, Rate: func(int64) float64 { return 0.01 }, Feed: batch,
+		l := &training.Loop{Step: a.Fused, Session: o, Rate: func(int64) float64 { return float64(rate) }, Feed: batch,
 			Each: func(p training.Progress) error {
 				if float32(p.Loss) != losses[p.Step-1] {
 					t.Errorf("%s step %d: loss %g fused, %g in two sessions", optimizer, p.Step, p.Loss, losses[p.Step-1])
 				}
 				return nil
 			}}
-		end, err := l.Run(t.Context(), a.Start, steps, 0, nil)
+		end, err := l.Run(t.Context(), a.Start(), steps, 0, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,8 +258,15 @@ func TestSeparateSessionsEqualFused(t *testing.T) {
 				t.Errorf("%s: %s differs", optimizer, p.Name)
 			}
 		}
+		for _, slot := range a.Contract.Slots {
+			for _, p := range a.Fused.Packing.Unpack(end.Slots[slot]) {
+				if !bytes.Equal(p.Data, state[p.Name+"."+slot].Data) {
+					t.Errorf("%s: %s.%s differs", optimizer, p.Name, slot)
+				}
+			}
+		}
 		for name, b := range end.Buffers {
-			if !bytes.Equal(b.Data, buffers[name].Data) || bytes.Equal(b.Data, a.Start.Buffers[name].Data) {
+			if !bytes.Equal(b.Data, buffers[name].Data) || bytes.Equal(b.Data, a.Start().Buffers[name].Data) {
 				t.Errorf("%s: buffer %s is %v, in two sessions %v", optimizer, name, b.Float32s(), buffers[name].Float32s())
 			}
 		}
@@ -251,11 +281,11 @@ func TestAccumulation(t *testing.T) {
 	a := artifacts(t, classifier(t), find(t, "cross-entropy", "sgd"))
 	s := open(t, a.Training)
 	feeds := batch(1)
-	for _, p := range a.Fused.Packing.Unpack(a.Start.Trained) {
+	for _, p := range a.Fused.Packing.Unpack(a.Start().Trained) {
 		feeds[p.Name] = p
 		feeds[p.Name+"_grad.accumulation.buffer"] = onnx.NewTensor(onnx.Float, p.Dims...)
 	}
-	for name, b := range a.Start.Buffers {
+	for name, b := range a.Start().Buffers {
 		feeds[name] = b
 	}
 	feeds[training.InputLazyReset] = onnx.FromSlice([]bool{false})
@@ -280,10 +310,10 @@ func TestEvalModel(t *testing.T) {
 	a := artifacts(t, m, find(t, "cross-entropy", "adam"))
 	feeds := batch(1)
 	want := run1(t, open(t, m), map[string]*onnx.Tensor{"x": feeds["x"]})["probabilities"].Float32s()
-	for _, p := range a.Fused.Packing.Unpack(a.Start.Trained) {
+	for _, p := range a.Fused.Packing.Unpack(a.Start().Trained) {
 		feeds[p.Name] = p
 	}
-	for name, b := range a.Start.Buffers {
+	for name, b := range a.Start().Buffers {
 		feeds[name] = b
 	}
 	got := run1(t, open(t, a.Eval), feeds)
@@ -313,12 +343,12 @@ func TestFrozen(t *testing.T) {
 	}
 	o := runtimetest.Options(t)
 	l := &training.Loop{Step: a.Fused, Session: o, Rate: func(int64) float64 { return 0.01 }, Feed: batch}
-	end, err := l.Run(t.Context(), a.Start, 2, 0, nil)
+	end, err := l.Run(t.Context(), a.Start(), 2, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, b := range end.Buffers {
-		if !bytes.Equal(b.Data, a.Start.Buffers[name].Data) {
+		if !bytes.Equal(b.Data, a.Start().Buffers[name].Data) {
 			t.Errorf("frozen statistics %s moved", name)
 		}
 	}
@@ -349,7 +379,7 @@ func TestArtifactsOnDisk(t *testing.T) {
 		}
 		return end
 	}
-	if !same(run(a.Fused, a.Start), run(step, snap)) {
+	if !same(run(a.Fused, a.Start()), run(step, snap)) {
 		t.Error("read back, the artifacts train otherwise")
 	}
 	// The mask goes in afterwards, and the checkpoint still belongs.

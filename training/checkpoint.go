@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"graft/onnx"
 	"graft/onnx/atomicfile"
@@ -81,18 +82,47 @@ func (s *Step) SaveCheckpoint(dir string, snap *Snapshot, extra any) error {
 }
 
 func (s *Step) saveCheckpoint(dir string, snap *Snapshot, extra any) error {
+	c := &checkpointContents{steps: snap.Steps, parameters: s.Packing.Unpack(snap.Trained)}
+	if snap.Mask != nil {
+		c.mask = hashOf(snap.Mask.Data)
+	}
+	for _, name := range s.Slots {
+		if snap.Slots[name] == nil {
+			if snap.Steps > 0 {
+				return fmt.Errorf("the state of step %d has no slot %q", snap.Steps, name)
+			}
+			continue
+		}
+		for _, t := range s.Packing.Unpack(snap.Slots[name]) {
+			t.Name += "." + name
+			c.slots = append(c.slots, t)
+		}
+	}
+	for _, v := range s.Buffers {
+		t := *snap.Buffers[v.Name]
+		t.Name = v.Name
+		c.buffers = append(c.buffers, &t)
+	}
+	return s.writeCheckpoint(dir, c, extra)
+}
+
+// checkpointContents is what a checkpoint holds.
+type checkpointContents struct {
+	steps                      int64
+	mask                       string // SHA-256
+	parameters, slots, buffers []*onnx.Tensor
+}
+
+func (s *Step) writeCheckpoint(dir string, c *checkpointContents, extra any) error {
 	fingerprint, err := s.Fingerprint()
 	if err != nil {
 		return err
 	}
-	state := checkpointState{Format: checkpointFormat, Steps: snap.Steps, Fingerprint: fingerprint, Files: map[string]string{}}
+	state := checkpointState{Format: checkpointFormat, Steps: c.steps, Fingerprint: fingerprint, Mask: c.mask, Files: map[string]string{}}
 	if extra != nil {
 		if state.Extra, err = json.Marshal(extra); err != nil {
 			return err
 		}
-	}
-	if snap.Mask != nil {
-		state.Mask = hashOf(snap.Mask.Data)
 	}
 	work := dir + unfinished
 	if err := os.RemoveAll(work); err != nil {
@@ -101,22 +131,10 @@ func (s *Step) saveCheckpoint(dir string, snap *Snapshot, extra any) error {
 	if err := os.MkdirAll(work, 0o777); err != nil {
 		return err
 	}
-	var slots, buffers []*onnx.Tensor
-	for _, name := range s.Slots {
-		for _, t := range s.Packing.Unpack(snap.Slots[name]) {
-			t.Name += "." + name
-			slots = append(slots, t)
-		}
-	}
-	for _, v := range s.Buffers {
-		t := *snap.Buffers[v.Name]
-		t.Name = v.Name
-		buffers = append(buffers, &t)
-	}
 	for _, file := range []struct {
 		name    string
 		tensors []*onnx.Tensor
-	}{{parametersFile, s.Packing.Unpack(snap.Trained)}, {slotsFile, slots}, {buffersFile, buffers}} {
+	}{{parametersFile, c.parameters}, {slotsFile, c.slots}, {buffersFile, c.buffers}} {
 		sum := sha256.New()
 		err := atomicfile.Write(filepath.Join(work, file.name), 0o666, func(w io.Writer) error {
 			return safetensors.Write(io.MultiWriter(w, sum), file.tensors, nil)
@@ -205,6 +223,9 @@ func (s *Step) loadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapsh
 		return nil, err
 	}
 	for _, slot := range s.Slots {
+		if state.Steps == 0 && !slices.ContainsFunc(s.Packing.Names(), func(name string) bool { return tensors[name+"."+slot] != nil }) {
+			continue // as before the first step
+		}
 		snap.Slots[slot], err = s.Packing.Pack(func(name string) *onnx.Tensor { return tensors[name+"."+slot] })
 		if err != nil {
 			return nil, c.refused(slotsFile, err.Error())

@@ -10,22 +10,39 @@ const contractFormat = 1
 
 // Contract is contract.json: everything that a program needs to train with the artifacts.
 type Contract struct {
-	Format       int                      `json:"format"`
-	Producer     string                   `json:"producer"`
-	Loss         string                   `json:"loss"`
-	Optimizer    string                   `json:"optimizer"`
-	LearningRate float64                  `json:"learning_rate"` // the optimizer's usual one
-	ClipNorm     float64                  `json:"clip_norm,omitempty"`
-	Output       string                   `json:"output"` // the output that the loss reads
-	Target       ContractPort             `json:"target"`
-	Inputs       []ContractPort           `json:"inputs"`  // the user's
-	Outputs      []ContractPort           `json:"outputs"` // the user's, in the training model
-	Parameters   []ContractPort           `json:"parameters"`
-	Frozen       []string                 `json:"frozen"` // parameters that stay constants of the models
-	Buffers      []ContractPort           `json:"buffers"`
-	Slots        []string                 `json:"slots"` // <p>.<slot> is an input of the optimizer, zero before step 1
-	Models       map[string]ContractModel `json:"models"`
-	Notes        []string                 `json:"notes"`
+	Format       int                `json:"format"`
+	Producer     string             `json:"producer"`
+	Loss         string             `json:"loss"`
+	Optimizer    string             `json:"optimizer"`
+	LossSettings map[string]float64 `json:"loss_settings,omitempty"`
+	Settings     map[string]float64 `json:"optimizer_settings,omitempty"`
+	LearningRate float64            `json:"learning_rate"` // the optimizer's usual one
+	ClipNorm     float64            `json:"clip_norm,omitempty"`
+	Output       string             `json:"output"`  // the output that the loss reads
+	Target       ContractPort       `json:"target"`  // without a name where the loss compares with nothing
+	Inputs       []ContractPort     `json:"inputs"`  // the user's
+	Outputs      []ContractPort     `json:"outputs"` // the user's, in the training model
+	Parameters   []ContractPort     `json:"parameters"`
+	Frozen       []string           `json:"frozen"` // parameters that stay constants of the models
+	Buffers      []ContractPort     `json:"buffers"`
+	// Slots: <p>.<slot> is an input of the optimizer, zero before step 1; the slot ema is then the parameter itself. What the
+	// checkpoint of step 0 does not hold is as before step 1.
+	Slots []string `json:"slots"`
+	// Accumulate is how many batches make an update. The optimizer model is called once in so many, with the sum of their
+	// gradients. The fused model is called for each: its step counts batches, and it has the slot accumulated, zero before
+	// step 1.
+	Accumulate int64                    `json:"accumulate"`
+	EMA        float64                  `json:"ema,omitempty"` // weight of the old average in the slot ema
+	Models     map[string]ContractModel `json:"models"`
+	Notes      []string                 `json:"notes"`
+}
+
+// fusedSlots lists the slots of the fused model.
+func (c *Contract) fusedSlots() []string {
+	if c.Accumulate > 1 {
+		return append(slices.Clone(c.Slots), slotAccumulated)
+	}
+	return c.Slots
 }
 
 // ContractModel is one of the model files.
@@ -84,13 +101,17 @@ func (a *Artifacts) describe(p *plan) error {
 			user = append(user, v)
 		}
 	}
+	if p.lossModel != nil {
+		user = append(user, p.lossModel.more...)
+	}
 	c := Contract{Format: contractFormat, Producer: "graft", Loss: p.Loss.Name, Optimizer: p.Optimizer.Name,
-		LearningRate: p.Optimizer.LearningRate, ClipNorm: p.ClipNorm, Output: p.output, Inputs: ports(user), Parameters: ports(p.params),
-		Frozen: []string{}, Buffers: ports(p.buffers), Slots: slices.Clone(p.Optimizer.Slots), Models: map[string]ContractModel{},
+		LossSettings: p.Loss.Values, Settings: p.Optimizer.Values, LearningRate: p.Optimizer.LearningRate, ClipNorm: p.ClipNorm, Output: p.output, Inputs: ports(user), Parameters: ports(p.params),
+		Frozen: []string{}, Buffers: ports(p.buffers), Slots: p.slotNames(false), Accumulate: max(p.Accumulate, 1), EMA: p.EMA, Models: map[string]ContractModel{},
 		Notes: append([]string{}, p.notes...)}
-	c.Target = port(&onnx.Value{Name: p.target, Type: p.targetType})
-	if c.Slots == nil {
-		c.Slots = []string{}
+	if p.target != "" {
+		c.Target = port(&onnx.Value{Name: p.target, Type: p.targetType})
+	} else {
+		c.Target = ContractPort{Shape: []any{}}
 	}
 	for _, v := range p.frozen {
 		c.Frozen = append(c.Frozen, v.Name)

@@ -191,8 +191,8 @@ func TestDivergence(t *testing.T) {
 func TestStepRefusals(t *testing.T) {
 	f := newTiny(t, false)
 	snap := f.step.NewSnapshot(f.start, nil)
-	delete(snap.Slots, "momentum1")
-	if _, err := f.loop(t, 1e-2, nil).Run(t.Context(), snap, 1, 0, nil); err == nil || !strings.Contains(err.Error(), `no slot "momentum1"`) {
+	snap.Steps = 1
+	if _, err := f.loop(t, 1e-2, nil).Run(t.Context(), snap, 2, 0, nil); err == nil || !strings.Contains(err.Error(), `no slot "momentum0"`) {
 		t.Errorf("missing slot: %v", err)
 	}
 	l := f.loop(t, 1e-2, nil)

@@ -13,19 +13,17 @@ import (
 type Snapshot struct {
 	Steps   int64 // taken so far
 	Trained *onnx.Tensor
-	Slots   map[string]*onnx.Tensor // by slot name, packed as Trained
+	// Slots are packed as Trained, by name. One that is absent is as before the first step: zero, and the moving average of
+	// the parameters the parameters themselves.
+	Slots   map[string]*onnx.Tensor
 	Buffers map[string]*onnx.Tensor // by name; nil without any
 	Mask    *onnx.Tensor            // packed gradient mask; nil without one
 	Masked  bool                    // read from a checkpoint that was made under a mask
 }
 
-// NewSnapshot is the state before the first step: slots at zero.
+// NewSnapshot is the state before the first step.
 func (s *Step) NewSnapshot(trained, mask *onnx.Tensor) *Snapshot {
-	snap := &Snapshot{Trained: trained, Slots: map[string]*onnx.Tensor{}, Mask: mask}
-	for _, name := range s.Slots {
-		snap.Slots[name] = onnx.NewTensor(onnx.Float, s.Packing.Len())
-	}
-	return snap
+	return &Snapshot{Trained: trained, Slots: map[string]*onnx.Tensor{}, Mask: mask}
 }
 
 // ApplyMask sets the gradient mask, zeros and ones packed as Trained, and zeroes parameters and slots where it is zero. The
@@ -79,10 +77,14 @@ func (s *Step) links(from *Snapshot) (map[string]*onnx.Tensor, []runtime.Link, e
 	}
 	packed(InputTrained, "", from.Trained)
 	for _, name := range s.Slots {
-		if from.Slots[name] == nil {
+		t := from.Slots[name]
+		if t == nil && from.Steps > 0 {
 			return nil, nil, fmt.Errorf("the state has no slot %q: another optimizer made it", name)
 		}
-		packed(name, "."+name, from.Slots[name])
+		if t == nil {
+			t = s.beginning(name, from.Trained)
+		}
+		packed(name, "."+name, t)
 	}
 	for _, v := range s.Buffers {
 		if from.Buffers[v.Name] == nil {
@@ -91,6 +93,14 @@ func (s *Step) links(from *Snapshot) (map[string]*onnx.Tensor, []runtime.Link, e
 		add(v.Name, from.Buffers[v.Name])
 	}
 	return initial, links, nil
+}
+
+// beginning is a packed slot before the first step.
+func (s *Step) beginning(slot string, trained *onnx.Tensor) *onnx.Tensor {
+	if slot == slotEMA && s.Named {
+		return trained
+	}
+	return onnx.NewTensor(onnx.Float, s.Packing.Len())
 }
 
 // gather makes a snapshot of the runtime's state.

@@ -50,6 +50,9 @@ var activation = []Schema{
 	unaryRow("HardSwish", 14, floats22),
 	unaryRow("Mish", 18, floats22),
 	unaryRow("Gelu", 20, floats13, "approximate"),
+	unaryRow("Shrink", 9, accepted{{9, floats | integers}}, "bias", "lambd"),
+	unaryRow("Swish", 24, accepted{{24, floats | bfloat}}, "alpha"),
+	row("SwiGLU", 28, 2, 2, accepted{{28, floats | bfloat}}, gated, "alpha"),
 	row("PRelu", 7, 2, 2, accepted{{7, floats}, {9, wide}, {16, bfloat}}, prelu),
 	row("Softmax", 13, 1, 1, floats13, alongAxis(-1), "axis"),
 	row("LogSoftmax", 13, 1, 1, floats13, alongAxis(-1), "axis"),
@@ -68,6 +71,29 @@ func alongAxis(def int64) rule {
 		}
 		return sameAsInput(n)
 	}
+}
+
+// gated: gate and value have one type; they do not broadcast.
+func gated(n *onnx.Node) ([]onnx.TensorType, error) {
+	d, err := sameTypes(n, 0, 2)
+	if err != nil {
+		return nil, err
+	}
+	gate, value := shapeOf(n, 0), shapeOf(n, 1)
+	if !gate.Ranked() {
+		return one(d, value.Clone()), nil
+	}
+	if !value.Ranked() {
+		return one(d, gate.Clone()), nil
+	}
+	out, same := gate.Clone(), len(gate) == len(value)
+	for i := 0; same && i < len(value); i++ {
+		out[i], same = mergeDim(out[i], value[i])
+	}
+	if !same {
+		return nil, fmt.Errorf("gate %v and value %v have different shapes", gate, value)
+	}
+	return one(d, out), nil
 }
 
 // prelu: the slope broadcasts to x, never the other way round.

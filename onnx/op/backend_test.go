@@ -3,15 +3,35 @@ package op
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"graft/onnx"
 )
 
-// TestBackendNodeInference infers the outputs of ONNX's node tests and compares them with the recorded types: first from
-// the types of the inputs alone, then with the integer and small inputs as constants, which many shapes depend on.
+// dataDependent are the operators whose output shapes depend on the values of inputs that shapes are not made of, and why:
+// cases with one of them may be inferred more generally than they are recorded, even when all inputs are known.
+var dataDependent = map[string]string{
+	"Compress":           "as many as the condition selects",
+	"ConcatFromSequence": "as many as the sequence holds",
+	"ImageDecoder":       "height and width stand in the file",
+	"Loop":               "carried values change their shape from one iteration to the next",
+	"NonMaxSuppression":  "as many boxes as are kept",
+	"NonZero":            "as many as are not zero",
+	"SequenceAt":         "elements of one sequence differ",
+	"SequenceInsert":     "elements of one sequence differ",
+	"StringNormalizer":   "as many as are no stop words",
+	"StringSplit":        "as many as the longest list of pieces",
+	"Unique":             "as many as differ",
+}
+
+// TestBackendNodeInference infers the outputs of ONNX's node tests and compares them with the recorded types. From the types
+// of the inputs alone the element type and the rank must be equal, and each dimension equal or unknown; with the recorded
+// inputs as constants all must be equal, where no operator is data-dependent.
 func TestBackendNodeInference(t *testing.T) {
 	dir := os.Getenv("GRAFT_ONNX_TESTDATA")
 	if dir == "" {
@@ -22,15 +42,19 @@ func TestBackendNodeInference(t *testing.T) {
 		t.Skipf("no node tests in %s (GRAFT_ONNX_TESTDATA names the folder that holds node/)", dir)
 	}
 	passed, refused, failed, exact := 0, 0, 0, 0
+	reasons := map[string]int{}
 	for _, f := range files {
 		name := filepath.Base(filepath.Dir(f))
-		if _, err := inferCase(f, false); err != nil && !errors.Is(err, errRefused) {
-			t.Errorf("%s without values: %v", name, err)
+		full, err := inferCase(f, false)
+		if err == nil {
+			full, err = inferCase(f, true)
+		} else if !errors.Is(err, errRefused) {
+			err = fmt.Errorf("without values: %w", err)
 		}
-		full, err := inferCase(f, true)
 		switch {
 		case errors.Is(err, errRefused):
 			refused++
+			reasons[err.Error()]++
 		case err != nil:
 			failed++
 			t.Errorf("%s: %v", name, err)
@@ -43,9 +67,12 @@ func TestBackendNodeInference(t *testing.T) {
 			}
 		}
 	}
+	for _, r := range slices.Sorted(maps.Keys(reasons)) {
+		t.Logf("%d %s", reasons[r], r)
+	}
 	t.Logf("%d passed, %d refused, %d failed of %d cases", passed, refused, failed, len(files))
 	t.Logf("%d of those that passed are inferred completely", exact)
-	if passed < 690 {
+	if passed < 850 {
 		t.Errorf("only %d cases passed", passed)
 	}
 }
@@ -59,30 +86,22 @@ func inferCase(path string, values bool) (full bool, err error) {
 		return false, err
 	}
 	for _, o := range m.Opsets {
-		if o.Domain != "" && o.Domain != "ai.onnx" || o.Version < 7 {
-			return false, fmt.Errorf("%w: domain %q %d", errRefused, o.Domain, o.Version)
+		if o.Domain != "" && o.Domain != "ai.onnx" {
+			return false, fmt.Errorf("%w: domain %s", errRefused, o.Domain)
+		}
+		if o.Version < 7 {
+			return false, fmt.Errorf("%w: opset %d, the table begins with 7", errRefused, o.Version)
 		}
 	}
 	if values {
-		for i, v := range m.Graph.Inputs() {
-			data, err := os.ReadFile(filepath.Join(filepath.Dir(path), "test_data_set_0", fmt.Sprintf("input_%d.pb", i)))
-			if err != nil {
-				return false, err
-			}
-			if !v.IsTensor() {
-				continue
-			}
-			c, err := onnx.DecodeTensor(data)
-			if err != nil {
-				return false, err
-			}
-			if c.Len() <= maxElements {
-				v.Const = c
-			}
+		if err := bindInputs(m.Graph, filepath.Join(filepath.Dir(path), "test_data_set_0")); err != nil {
+			return false, err
 		}
 	}
 	recorded := map[*onnx.Value]onnx.TensorType{}
+	excused := false
 	for _, n := range m.Graph.Nodes() {
+		excused = excused || dataDependent[n.Op] != ""
 		for _, o := range n.Outputs() {
 			if o != nil {
 				recorded[o] = o.Type
@@ -93,7 +112,7 @@ func inferCase(path string, values bool) (full bool, err error) {
 	err = InferGraph(m.Graph)
 	var missing *UnknownOperatorsError
 	if errors.As(err, &missing) {
-		return false, fmt.Errorf("%w: %w", errRefused, err)
+		return false, fmt.Errorf("%w: %s", errRefused, strings.Join(missing.Operators, ", "))
 	}
 	if err != nil {
 		return false, err
@@ -108,15 +127,71 @@ func inferCase(path string, values bool) (full bool, err error) {
 	full = true
 	for _, o := range m.Graph.Outputs() {
 		want, made := recorded[o]
-		if !made || !o.IsTensor() {
+		if !made {
 			continue
 		}
-		if _, err := mergeTypes(o.Type, want); err != nil {
-			return false, fmt.Errorf("inferred %v, recorded %v", o.Type, want)
+		if err := moreGeneral(o.Type, want); err != nil {
+			return false, fmt.Errorf("inferred %v, recorded %v: %w", o.Type, want, err)
 		}
-		full = full && o.Type.DType == want.DType && o.Type.Shape.Equal(want.Shape)
+		if exact := o.Type.Equal(want); !exact {
+			full = false
+			if values && !excused {
+				return false, fmt.Errorf("inferred %v with all inputs known, recorded %v", o.Type, want)
+			}
+		}
 	}
 	return full, nil
+}
+
+// bindInputs gives the inputs of a case their recorded values as constants.
+func bindInputs(g *onnx.Graph, dir string) error {
+	for i, v := range g.Inputs() {
+		data, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("input_%d.pb", i)))
+		if err != nil {
+			return err
+		}
+		if !v.IsTensor() {
+			continue
+		}
+		c, err := onnx.DecodeTensor(data)
+		if err != nil {
+			return err
+		}
+		if c.Len() <= maxElements {
+			v.Const = c
+		}
+	}
+	return nil
+}
+
+// moreGeneral holds an inferred type against a recorded one: the element type and the rank equal, each dimension equal or
+// not known. What is inside a sequence may have any rank.
+func moreGeneral(have, want onnx.TensorType) error {
+	if (have.Of == nil) != (want.Of == nil) {
+		return errors.New("one is a container")
+	}
+	if have.Of != nil {
+		if have.Of.Kind != want.Of.Kind {
+			return errors.New("the containers differ")
+		}
+		have, want = have.Of.Elem, want.Of.Elem
+		if have.Of == nil && !have.Shape.Ranked() {
+			have.Shape = want.Shape
+		}
+		return moreGeneral(have, want)
+	}
+	if have.DType != want.DType {
+		return errors.New("the element types differ")
+	}
+	if want.Shape.Ranked() && len(have.Shape) != len(want.Shape) {
+		return errors.New("the ranks differ")
+	}
+	for i, d := range want.Shape {
+		if have.Shape[i].Known() && have.Shape[i] != d {
+			return errors.New("the sizes differ")
+		}
+	}
+	return nil
 }
 
 // TestModelInference infers real exports whose types are forgotten and compares with what they recorded.

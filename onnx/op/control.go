@@ -7,8 +7,8 @@ import (
 )
 
 var control = []Schema{
-	row("If", 11, 1, 1, booleans, inferIf, "then_branch", "else_branch").outs(-1).lowest(controlLowest),
-	row("Loop", 11, 0, -1, nil, inferLoop, "body").outs(-1).lowest(controlLowest),
+	row("If", 11, 1, 1, booleans, inferIf, "then_branch", "else_branch").outs(-1).containers().lowest(controlLowest),
+	row("Loop", 11, 0, -1, nil, inferLoop, "body").outs(-1).containers().lowest(controlLowest),
 	row("Scan", 9, 0, -1, nil, inferScan, "body", "num_scan_inputs", "scan_input_axes", "scan_input_directions", "scan_output_axes",
 		"scan_output_directions").outs(-1).lowest(scanLowest),
 }
@@ -38,8 +38,8 @@ func controlLowest(n *onnx.Node) int64 {
 	low := int64(11)
 	for _, o := range n.Outputs() {
 		if o != nil {
-			since, _ := handed.since(o.Type.DType)
-			low = max(low, since)
+			since, _ := handed.since(elementOfType(o.Type).DType)
+			low = max(low, since, containersLowest(o.Type, 13))
 		}
 	}
 	return low
@@ -47,6 +47,9 @@ func controlLowest(n *onnx.Node) int64 {
 
 // either is what two possible types of a value have in common.
 func either(a, b onnx.TensorType) (onnx.TensorType, error) {
+	if a.Of != nil || b.Of != nil {
+		return joinContainers(a, b, either)
+	}
 	switch {
 	case a.DType == onnx.Undefined || b.DType == onnx.Undefined:
 		a.DType = onnx.Undefined
@@ -77,7 +80,12 @@ func inferIf(n *onnx.Node) ([]onnx.TensorType, error) {
 		return nil, fmt.Errorf("branches have %d and %d outputs, the node %d", len(a), len(b), n.NumOutputs())
 	}
 	types := make([]onnx.TensorType, len(a))
+	always, _ := branches(n)
 	for i := range a {
+		if always != nil {
+			types[i] = always.Outputs()[i].Type
+			continue
+		}
 		t, err := either(a[i].Type, b[i].Type)
 		if err != nil {
 			return nil, fmt.Errorf("output %d: %w", i, err)
@@ -101,48 +109,98 @@ func inferLoop(n *onnx.Node) ([]onnx.TensorType, error) {
 	if len(ins) != 2+carried || len(outs) < 1+carried || len(outs)-1 < n.NumOutputs() {
 		return nil, fmt.Errorf("body has %d inputs and %d outputs for %d carried values and %d outputs", len(ins), len(outs), carried, n.NumOutputs())
 	}
-	types := make([]onnx.TensorType, n.NumOutputs())
+	types, trips := make([]onnx.TensorType, n.NumOutputs()), tripsOf(n, body)
 	for i := range types {
 		t := outs[i+1].Type
 		if i < carried {
-			start := typeOf(n, i+2)
 			var err error
-			if t, err = either(start, t); err != nil {
+			if t, err = carriedType(typeOf(n, i+2), t); err != nil {
 				return nil, fmt.Errorf("carried value %d: %w", i, err)
 			}
-			if t.DType == onnx.Undefined {
-				t.DType = start.DType
-			}
 		} else if t.Shape.Ranked() {
-			t.Shape = append(onnx.Shape{onnx.UnknownDim}, t.Shape...)
+			t.Shape = append(onnx.Shape{trips}, t.Shape...)
 		}
 		types[i] = t
 	}
 	return types, nil
 }
 
-// seedBody gives the inputs of a Loop's or Scan's body the types that they are fed with, as far as these cannot change on the
-// way, before the body is inferred.
+// carriedType is what a value that starts a Loop has in common with what the body makes of it. An optional that the body
+// unwraps starts as one only.
+func carriedType(start, made onnx.TensorType) (onnx.TensorType, error) {
+	if start.Of != nil && start.Of.Kind == onnx.Optional && (made.Of == nil || made.Of.Kind != onnx.Optional) {
+		start = start.Of.Elem
+	}
+	t, err := either(start, made)
+	if err == nil && t.Of == nil && t.DType == onnx.Undefined {
+		t.DType = start.DType
+	}
+	return t, err
+}
+
+// tripsOf is how often a Loop runs: its first operand, where the condition is absent or true, and stays so. It is unknown
+// otherwise.
+func tripsOf(n *onnx.Node, body *onnx.Graph) onnx.Dim {
+	e, _, ok := scalarElement(n.Input(0))
+	if n.Input(1) != nil {
+		c, known := scalarOf(n.Input(1))
+		ok = ok && known && c != 0
+	}
+	goesOn := body.Outputs()[0]
+	for goesOn.Producer() != nil && goesOn.Producer().Is("Identity") && goesOn.Producer().Graph() == body {
+		goesOn = goesOn.Producer().Input(0)
+	}
+	if goesOn != body.Inputs()[1] {
+		c, known := scalarOf(goesOn)
+		ok = ok && known && c != 0
+	}
+	if !ok || (e.known && e.i > maxSize) {
+		return onnx.UnknownDim
+	}
+	if e.known {
+		return size(max(e.i, 0))
+	}
+	return e.dim()
+}
+
+// seedBody gives the inputs of a Loop's, Scan's or SequenceMap's body the element types that they are fed with, as far as these cannot
+// change on the way, before the body is inferred.
 func seedBody(n *onnx.Node) {
-	if n.Is("Scan") {
-		seedScan(n)
-		return
-	}
 	body := onnx.AttrOr[*onnx.Graph](n, "body", nil)
-	if body == nil || !n.Is("Loop") {
+	if body == nil {
 		return
 	}
-	for i, v := range body.Inputs() {
-		if v.Type.DType != onnx.Undefined || !v.IsTensor() {
-			continue
+	switch {
+	case n.Is("Loop"):
+		seedLoop(n, body)
+	case n.Is("Scan"):
+		seedScan(n)
+	case n.Is("SequenceMap"):
+		for i, v := range body.Inputs() {
+			t := typeOf(n, i)
+			if t.Of != nil && t.Of.Kind == onnx.Sequence {
+				t = t.Of.Elem
+			}
+			if t, err := mergeTypes(t, v.Type); err == nil {
+				v.Type = t
+			}
 		}
-		switch i {
-		case 0:
+	}
+}
+
+func seedLoop(n *onnx.Node, body *onnx.Graph) {
+	for i, v := range body.Inputs() {
+		t := typeOf(n, i)
+		switch {
+		case v.Type.DType != onnx.Undefined || !v.IsTensor():
+		case i == 0:
 			v.Type = onnx.TypeOf(onnx.Int64)
-		case 1:
+		case i == 1:
 			v.Type = onnx.TypeOf(onnx.Bool)
+		case t.Of != nil:
+			v.Type = shapeless(t)
 		default:
-			v.Type.DType = dtypeOf(n, i)
+			v.Type.DType = t.DType
 		}
 	}
 }

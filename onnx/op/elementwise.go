@@ -83,14 +83,37 @@ var elementwise = []Schema{
 	unaryRow("Asinh", 9, floats22),
 	unaryRow("Acosh", 9, floats22),
 	unaryRow("Atanh", 9, floats22),
-	unaryRow("Identity", 7, narrow19),
+	row("Identity", 7, 1, 1, narrow19, identity).containers().lowest(identityLowest),
 	row("Where", 9, 3, 3, accepted{{9, anything}, {16, bfloat}}, where).typedBy(1),
 	row("Clip", 11, 1, 3, extremum, clip, "min", "max").lowest(clipLowest),
 	row("Cast", 7, 1, 1, castable, cast, "to", "saturate", "round_mode").lowest(castLowest),
+	row("BitCast", 26, 1, 1, accepted{{26, anything&^text | bfloat | float8 | int4 | float4 | exponent | int2}}, bitCast, "to"),
 	row("CastLike", 15, 2, 2, castable, castLike, "saturate", "round_mode").lowest(castLowest),
 }
 
 var castable = accepted{{7, floats | integers | boolean}, {9, text}, {13, bfloat}, {19, float8}, {21, int4}, {23, float4}, {24, exponent}, {25, int2}}
+
+func identity(n *onnx.Node) ([]onnx.TensorType, error) {
+	if typeOf(n, 0).Of != nil {
+		return []onnx.TensorType{typeOf(n, 0)}, nil
+	}
+	return sameAsInput(n)
+}
+
+// identityLowest: sequences came with 14, optionals with 16.
+func identityLowest(n *onnx.Node) int64 { return max(7, containersLowest(typeOf(n, 0), 14)) }
+
+// containersLowest is the opset in which an operator hands on t: sequences since the given one, optionals since 16; 0 for
+// tensors.
+func containersLowest(t onnx.TensorType, sequences int64) int64 {
+	switch {
+	case t.Of == nil:
+		return 0
+	case t.Of.Kind == onnx.Optional:
+		return 16
+	}
+	return sequences
+}
 
 // powLowest: base and exponent have one type up to opset 11.
 func powLowest(n *onnx.Node) int64 {
@@ -161,6 +184,21 @@ func cast(n *onnx.Node) ([]onnx.TensorType, error) {
 		return nil, fmt.Errorf("to = %d is not an element type", to)
 	}
 	return one(onnx.DataType(to), shapeOf(n, 0).Clone()), nil
+}
+
+// bitCast: the same bits under another type of the same width.
+func bitCast(n *onnx.Node) ([]onnx.TensorType, error) {
+	if _, ok := n.Attr("to"); !ok {
+		return nil, fmt.Errorf("to is missing")
+	}
+	d, err := typeAttr(n, "to", onnx.Undefined, anything&^text|bfloat|float8|int4|float4|exponent|int2)
+	if err != nil {
+		return nil, err
+	}
+	if x := dtypeOf(n, 0); x != onnx.Undefined && x.Bits() != d.Bits() {
+		return nil, fmt.Errorf("%v has %d bits, %v has %d", x, x.Bits(), d, d.Bits())
+	}
+	return one(d, shapeOf(n, 0).Clone()), nil
 }
 
 func castLike(n *onnx.Node) ([]onnx.TensorType, error) {

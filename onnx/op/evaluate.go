@@ -9,6 +9,7 @@ import (
 // Bounds of the evaluator: it is for the arithmetic of shapes, not for weights.
 const (
 	maxElements = 256  // of one array
+	maxFloats   = 64   // of one array of floats: scales and bounds
 	maxWork     = 1024 // elements made for one question
 	maxDepth    = 256  // nodes between a question and the constants that answer it
 )
@@ -50,7 +51,7 @@ type array struct {
 // newArray has all elements unknown; nil when it would be too large.
 func newArray(d onnx.DataType, dims []int64) *array {
 	n, err := onnx.ElementCount(dims)
-	if err != nil || n > maxElements || len(dims) > maxRank {
+	if err != nil || n > maxElements || (d.IsFloat() && n > maxFloats) || len(dims) > maxRank {
 		return nil
 	}
 	return &array{d, dims, make([]element, n)}
@@ -89,13 +90,32 @@ func evaluate(v *onnx.Value) *array {
 	if t := ConstantOf(v); t != nil {
 		return arrayOf(t)
 	}
-	e := evaluation{map[*onnx.Value]*array{}, maxWork}
+	if a, ok := remembered(v); ok {
+		return a
+	}
+	e := evaluation{work: maxWork}
 	return e.value(v, 0)
 }
 
 func (e *evaluation) value(v *onnx.Value, depth int) *array {
+	if a, ok := remembered(v); ok {
+		return a
+	}
 	if a, ok := e.memo[v]; ok {
 		return a
+	}
+	if v.Producer() == nil {
+		a := arrayOf(v.Const)
+		if a == nil {
+			a = unknownArray(v.Type)
+		}
+		if a != nil {
+			e.work -= len(a.elems)
+		}
+		return a
+	}
+	if e.memo == nil {
+		e.memo = map[*onnx.Value]*array{}
 	}
 	if depth > maxDepth || e.work <= 0 {
 		return nil
@@ -178,6 +198,9 @@ func shapeArray(n *onnx.Node) *array {
 
 // arrayOf reads a small tensor; nil when it is large, damaged or of a type that shapes are not made of.
 func arrayOf(t *onnx.Tensor) *array {
+	if t == nil {
+		return nil
+	}
 	a := newArray(t.DType, t.Dims)
 	if a == nil || t.Check() != nil {
 		return nil

@@ -54,33 +54,26 @@ const maxGraphs = 32
 // one *UnknownOperatorsError names them all.
 func InferGraph(g *onnx.Graph) error {
 	missing := unknownOperators{}
-	if err := inferGraph(g, missing, 0); err != nil {
+	f := facts{}
+	defer f.forget()
+	w := walk{
+		facts: &f,
+		node: func(n *onnx.Node) error {
+			if rowOf(n) == nil {
+				missing.add(n)
+				return nil
+			}
+			if err := inferInto(n); err != nil {
+				return fmt.Errorf("%s: %w", nodeName(n), err)
+			}
+			return nil
+		},
+	}
+	if err := w.graph(g, 0); err != nil {
 		return fmt.Errorf("infer %w", err)
 	}
 	if err := missing.err(); err != nil {
 		return fmt.Errorf("infer: %w", err)
-	}
-	return nil
-}
-
-func inferGraph(g *onnx.Graph, missing unknownOperators, depth int) error {
-	if depth > maxGraphs {
-		return fmt.Errorf("graph %q: more than %d graphs inside each other", g.Name, maxGraphs)
-	}
-	for _, n := range g.Nodes() {
-		seedBody(n)
-		for _, sub := range n.Subgraphs() {
-			if err := inferGraph(sub, missing, depth+1); err != nil {
-				return err
-			}
-		}
-		if rowOf(n) == nil {
-			missing.add(n)
-			continue
-		}
-		if err := inferInto(n); err != nil {
-			return fmt.Errorf("%s: %w", nodeName(n), err)
-		}
 	}
 	return nil
 }
@@ -101,6 +94,9 @@ func nodeName(n *onnx.Node) string {
 // mergeTypes joins two statements about a value. The first one's symbols win.
 func mergeTypes(a, b onnx.TensorType) (onnx.TensorType, error) {
 	out := a
+	if a.Of != nil || b.Of != nil {
+		return joinContainers(a, b, mergeTypes)
+	}
 	if a.DType == onnx.Undefined {
 		out.DType = b.DType
 	} else if b.DType != onnx.Undefined && a.DType != b.DType {
@@ -125,6 +121,21 @@ func mergeTypes(a, b onnx.TensorType) (onnx.TensorType, error) {
 		out.Shape[i] = d
 	}
 	return out, nil
+}
+
+// joinContainers joins types of which one at least is a container's: what they hold by join. A type of which nothing is known
+// gives way.
+func joinContainers(a, b onnx.TensorType, join func(a, b onnx.TensorType) (onnx.TensorType, error)) (onnx.TensorType, error) {
+	switch {
+	case a.Of == nil && a.DType == onnx.Undefined && !a.Shape.Ranked():
+		return b, nil
+	case b.Of == nil && b.DType == onnx.Undefined && !b.Shape.Ranked():
+		return a, nil
+	case a.Of == nil || b.Of == nil || a.Of.Kind != b.Of.Kind:
+		return a, fmt.Errorf("types differ: %v and %v", a, b)
+	}
+	elem, err := join(a.Of.Elem, b.Of.Elem)
+	return onnx.TensorType{Of: &onnx.Container{Kind: a.Of.Kind, Elem: elem}}, err
 }
 
 // LowestOpset is the lowest opset of the default domain that has every node of g, and of the graphs inside its nodes, in

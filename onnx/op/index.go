@@ -50,6 +50,7 @@ var index = []Schema{
 	row("EyeLike", 9, 1, 1, accepted{{9, floats | integers | boolean}, {22, bfloat}}, inferEyeLike, "dtype", "k").typedBy(-1),
 	row("TopK", 11, 2, 2, accepted{{10, floats}, {11, integers}, {24, bfloat}}, inferTopK, "axis", "largest", "sorted").outs(2),
 	row("NonZero", 9, 1, 1, anything13, inferNonZero),
+	row("Unique", 11, 1, 1, accepted{{11, anything}, {28, bfloat}}, inferUnique, "axis", "sorted").outs(4),
 	row("OneHot", 11, 3, 3, accepted{{9, anything}, {28, bfloat}}, inferOneHot, "axis").typedBy(2),
 }
 

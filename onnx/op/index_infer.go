@@ -159,3 +159,34 @@ func inferOneHot(n *onnx.Node) ([]onnx.TensorType, error) {
 	s := append(onnx.NewShape(), x[:axis]...)
 	return one(d, append(append(s, depth), x[axis:]...)), nil
 }
+
+// inferUnique: the different elements, or slices along axis; where each is first; what each input is; and how often each
+// is there.
+func inferUnique(n *onnx.Node) ([]onnx.TensorType, error) {
+	d, x := dtypeOf(n, 0), shapeOf(n, 0)
+	list := func(d onnx.Dim) onnx.TensorType { return onnx.TensorType{DType: onnx.Int64, Shape: onnx.Shape{d}} }
+	types := []onnx.TensorType{{DType: d, Shape: onnx.Shape{onnx.UnknownDim}}, list(onnx.UnknownDim), list(onnx.UnknownDim), list(onnx.UnknownDim)}
+	a, given := n.Attr("axis")
+	along, isInt := a.Value.(int64)
+	switch {
+	case given && !isInt:
+		return nil, fmt.Errorf("axis is no integer")
+	case !x.Ranked() && given:
+		types[0].Shape = nil
+	case !x.Ranked():
+	case !given:
+		whole, err := product(x)
+		if err != nil {
+			return nil, err
+		}
+		types[2].Shape[0] = whole
+	default:
+		axis, err := axisOf(along, len(x))
+		if err != nil {
+			return nil, err
+		}
+		types[0].Shape, types[2].Shape[0] = x.Clone(), x[axis]
+		types[0].Shape[axis] = onnx.UnknownDim
+	}
+	return types, nil
+}

@@ -29,6 +29,14 @@ func typeOf(n *onnx.Node, i int) onnx.TensorType {
 func dtypeOf(n *onnx.Node, i int) onnx.DataType { return typeOf(n, i).DType }
 func shapeOf(n *onnx.Node, i int) onnx.Shape    { return typeOf(n, i).Shape }
 
+// elementOfType is the tensor type inside all containers.
+func elementOfType(t onnx.TensorType) onnx.TensorType {
+	for t.Of != nil {
+		t = t.Of.Elem
+	}
+	return t
+}
+
 // one is the result of an operator with one output.
 func one(d onnx.DataType, s onnx.Shape) []onnx.TensorType {
 	return []onnx.TensorType{{DType: d, Shape: s}}
@@ -114,6 +122,27 @@ func product(dims []onnx.Dim) (onnx.Dim, error) {
 	return onnx.UnknownDim, nil
 }
 
+// total adds dimensions up: unknown when one is, unless the others are 0.
+func total(dims []onnx.Dim) (onnx.Dim, error) {
+	n, rest := int64(0), []onnx.Dim(nil)
+	for _, d := range dims {
+		if !d.Known() {
+			rest = append(rest, d)
+			continue
+		}
+		if n += d.Size; n > maxSize {
+			return onnx.UnknownDim, fmt.Errorf("sum of %v is too large", onnx.Shape(dims))
+		}
+	}
+	switch {
+	case len(rest) == 0:
+		return size(n), nil
+	case len(rest) == 1 && n == 0:
+		return rest[0], nil
+	}
+	return onnx.UnknownDim, nil
+}
+
 // mul is a*b for numbers that are not negative.
 func mul(a, b int64) (int64, bool) {
 	if a < 0 || b < 0 || (b != 0 && a > math.MaxInt64/b) {
@@ -138,6 +167,7 @@ func intsOf(n *onnx.Node, i int, name string) (v []int64, given, known bool) {
 
 // checkType refuses what rules are not made for.
 func checkType(what string, t onnx.TensorType) error {
+	t = elementOfType(t)
 	if len(t.Shape) > maxRank {
 		return fmt.Errorf("%s has rank %d, at most %d is possible", what, len(t.Shape), maxRank)
 	}

@@ -22,46 +22,41 @@ func InferModel(m *onnx.Model) (problems []Problem, unknown []string) {
 	if m.Graph == nil {
 		return nil, nil
 	}
-	l := look{opset: m.Opset(""), missing: unknownOperators{}, functions: map[[2]string]bool{}}
+	l := look{opset: m.Opset(""), missing: unknownOperators{}, functions: map[[2]string]bool{}, failed: map[*onnx.Node]bool{}}
 	for _, f := range m.Functions() {
 		l.functions[[2]string{f.Domain, f.Name}] = true
 	}
-	l.graph(m.Graph, 0)
+	f := facts{}
+	defer f.forget()
+	l.walk = walk{facts: &f, node: l.node}
+	_ = l.walk.graph(m.Graph, 0) // graphs that nest too deep are the structure's check to name
 	return l.problems, slices.Sorted(maps.Keys(l.missing))
 }
 
 type look struct {
+	walk
 	opset     int64
 	functions map[[2]string]bool // domain and name
 	missing   unknownOperators
 	problems  []Problem
+	failed    map[*onnx.Node]bool
 }
 
 // maxProblems bounds what a file full of mistakes costs.
 const maxProblems = 1000
 
-func (l *look) graph(g *onnx.Graph, depth int) {
-	if depth > maxGraphs {
-		return
-	}
-	for _, n := range g.Nodes() {
-		for _, sub := range n.Subgraphs() {
-			l.graph(sub, depth+1)
-		}
-		if l.functions[[2]string{n.Domain, n.Op}] {
-			continue
-		}
-		if rowOf(n) == nil {
-			l.missing.add(n)
-			continue
-		}
-		if !l.applies(n) {
-			continue
-		}
-		if err := inferInto(n); err != nil && len(l.problems) < maxProblems {
+func (l *look) node(n *onnx.Node) error {
+	switch {
+	case l.functions[[2]string{n.Domain, n.Op}]:
+	case rowOf(n) == nil:
+		l.missing.add(n)
+	case l.applies(n):
+		if err := inferInto(n); err != nil && l.dead == 0 && !l.failed[n] && len(l.problems) < maxProblems {
 			l.problems = append(l.problems, Problem{n, err})
+			l.failed[n] = true // a body may be visited again
 		}
 	}
+	return nil
 }
 
 // sameTypesBefore are the operators whose older forms differ from their row in what they compute or take, not in the types

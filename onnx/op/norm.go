@@ -22,6 +22,7 @@ var norm = []Schema{
 	row("BatchNormalization", 9, 5, 5, accepted{{9, floats}, {14, bfloat}}, channelNorm, "epsilon", "momentum", "training_mode", "spatial").
 		outs(5).lowest(batchNormLowest),
 	row("LayerNormalization", 17, 2, 3, accepted{{17, floats | bfloat}}, layerNorm, "axis", "epsilon", "stash_type").outs(3),
+	row("RMSNormalization", 23, 2, 2, accepted{{23, floats | bfloat}}, rmsNorm, "axis", "epsilon", "stash_type"),
 	row("GroupNormalization", 21, 3, 3, accepted{{21, floats | bfloat}}, channelNorm, "epsilon", "num_groups", "stash_type"),
 	row("LpNormalization", 7, 1, 1, floats22, alongAxis(-1), "axis", "p"),
 	row("MeanVarianceNormalization", 9, 1, 1, floats13, sameAsInput, "axes"),
@@ -69,6 +70,15 @@ func layerNorm(n *onnx.Node) ([]onnx.TensorType, error) {
 		types = append(types, onnx.TensorType{DType: stash, Shape: stats.Clone()})
 	}
 	return types, nil
+}
+
+// rmsNorm: the shape of x, the type of the scale.
+func rmsNorm(n *onnx.Node) ([]onnx.TensorType, error) {
+	types, err := layerNorm(n)
+	if err == nil {
+		types[0].DType = dtypeOf(n, 1)
+	}
+	return types, err
 }
 
 // channelNorm: the type of x [N,C,...]; every other input is a vector with an entry a channel. In training form the

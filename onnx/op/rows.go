@@ -29,6 +29,12 @@ func (s Schema) typedBy(input int) Schema {
 	return s
 }
 
+// containers gives s with sequences and optionals among its inputs.
+func (s Schema) containers() Schema {
+	s.Containers = true
+	return s
+}
+
 // outs gives s with another number of outputs.
 func (s Schema) outs(n int) Schema {
 	s.Out = n

@@ -140,11 +140,40 @@ func scanOfOld(n *onnx.Node) bool {
 	return body != nil && n.NumInputs() == len(body.Inputs())+1
 }
 
+// inferOldScan: the axes [batch] of states and [batch,length] of sequences come before those that the body sees.
+func inferOldScan(n *onnx.Node) ([]onnx.TensorType, error) {
+	body := onnx.AttrOr[*onnx.Graph](n, "body", nil)
+	states := n.NumInputs() - 1 - int(onnx.AttrOr(n, "num_scan_inputs", int64(0)))
+	outs := body.Outputs()
+	if states < 0 || states > n.NumInputs()-1 || len(outs) < n.NumOutputs() {
+		return nil, fmt.Errorf("num_scan_inputs and the %d outputs of the body do not fit", len(outs))
+	}
+	batch, length := onnx.UnknownDim, onnx.UnknownDim
+	for i := 1; i < n.NumInputs(); i++ {
+		s := shapeOf(n, i)
+		if len(s) > 0 {
+			batch, _ = mergeDim(batch, s[0])
+		}
+		if i > states && len(s) > 1 {
+			length, _ = mergeDim(length, s[1])
+		}
+	}
+	types := make([]onnx.TensorType, n.NumOutputs())
+	for i := range types {
+		if types[i] = outs[i].Type; i < states {
+			types[i] = typeOf(n, i+1)
+		} else if types[i].Shape.Ranked() {
+			types[i].Shape = append(onnx.Shape{batch, length}, types[i].Shape...)
+		}
+	}
+	return types, nil
+}
+
 // inferScan: the last states have the types of the first; a scan output is one of the body's with the sequence's length as
 // an axis more.
 func inferScan(n *onnx.Node) ([]onnx.TensorType, error) {
 	if scanOfOld(n) {
-		return make([]onnx.TensorType, n.NumOutputs()), nil
+		return inferOldScan(n)
 	}
 	s, err := scanOf(n)
 	if err != nil {

@@ -22,6 +22,8 @@ type Schema struct {
 	// type it speaks of; -1: the first output.
 	Types   accepted
 	TypedBy int
+	// Containers says that the operator takes sequences or optionals; others refuse them.
+	Containers bool
 	// Attributes lists the attributes that the operator knows.
 	Attributes []string
 	// Infer gives the types of the outputs from the types of the inputs, and from their values where they are constant.
@@ -30,7 +32,7 @@ type Schema struct {
 }
 
 // families lists the tables, one a file. An operator is one row in one of them.
-var families = [][]Schema{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize, quantize, loss, recurrent, control, attention}
+var families = [][]Schema{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize, quantize, loss, recurrent, control, random, taper, vision, sequence, texts, attention}
 
 var table = func() map[string]*Schema {
 	t := map[string]*Schema{}
@@ -81,6 +83,9 @@ func (s *Schema) inferChecked(n *onnx.Node) ([]onnx.TensorType, error) {
 		if err := checkType("input", v.Type); err != nil {
 			return nil, err
 		}
+		if !v.IsTensor() && !s.Containers {
+			return nil, fmt.Errorf("input %d is no tensor", i)
+		}
 	}
 	types, err := s.Infer(n)
 	if err != nil {
@@ -113,9 +118,9 @@ func span(lo, hi int) string {
 func (s *Schema) elementType(n *onnx.Node, outs []onnx.TensorType) onnx.DataType {
 	switch {
 	case s.TypedBy >= 0:
-		return dtypeOf(n, s.TypedBy)
+		return elementOfType(typeOf(n, s.TypedBy)).DType
 	case len(outs) > 0:
-		return outs[0].DType
+		return elementOfType(outs[0]).DType
 	}
 	return onnx.Undefined
 }

@@ -1,6 +1,10 @@
 package autodiff
 
-import "graft/onnx"
+import (
+	"graft/onnx"
+	"graft/onnx/op"
+	"graft/onnx/rewrite"
+)
 
 var activation = []row{
 	{op: "Relu", grad: of(gradRelu)},
@@ -11,17 +15,20 @@ var activation = []row{
 	{op: "Softmax", grad: of(gradSoftmax)},
 	{op: "LogSoftmax", grad: of(gradLogSoftmax)},
 	{op: "Hardmax", zero: true},
-	{op: "Celu", none: later},
-	{op: "Dropout", none: later},
-	{op: "Elu", none: later},
-	{op: "Gelu", none: later},
-	{op: "HardSigmoid", none: later},
-	{op: "HardSwish", none: later},
-	{op: "Mish", none: later},
-	{op: "PRelu", none: later},
-	{op: "Selu", none: later},
-	{op: "Softsign", none: later},
-	{op: "ThresholdedRelu", none: later},
+	{op: "Elu", grad: of(gradElu)},
+	{op: "Celu", grad: of(gradCelu)},
+	{op: "Selu", grad: of(gradSelu)},
+	{op: "PRelu", grad: gradPRelu},
+	{op: "ThresholdedRelu", grad: of(gradThresholdedRelu)},
+	{op: "Shrink", grad: of(gradShrink)},
+	{op: "HardSigmoid", grad: of(gradHardSigmoid)},
+	{op: "HardSwish", grad: of(gradHardSwish)},
+	{op: "Softsign", grad: of(gradSoftsign)},
+	{op: "Gelu", grad: of(gradGelu)},
+	{op: "Mish", grad: of(gradMish)},
+	{op: "Swish", expand: rewrite.Swish},
+	{op: "SwiGLU", expand: rewrite.SwiGLU},
+	{op: "Dropout", grad: of(gradDropout)},
 }
 
 // y = max(x, 0): dx = dy where x > 0, else 0.
@@ -58,21 +65,48 @@ func steepest(v *onnx.Value) float64 {
 	return 0
 }
 
-// y = 1/(1+exp(-x)): dx = dy y (1-y).
-func gradSigmoid(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
-	y := n.Output(0)
-	return b.Mul(dy, b.Mul(y, b.Sub(b.Scalar(y, 1), y)))
+// y = x where x >= 0, slope x elsewhere: dx = dy where x > 0, dy slope elsewhere; dslope = dy x where x <= 0.
+func gradPRelu(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
+	x, slope := n.Input(0), n.Input(1)
+	positive := b.Greater(x, b.Scalar(x, 0))
+	out := make([]*onnx.Value, 2)
+	if b.Wants(0) {
+		out[0] = b.Where(positive, dy[0], b.Mul(dy[0], slope))
+	}
+	if b.Wants(1) {
+		out[1] = b.Mul(dy[0], b.Where(positive, b.Scalar(x, 0), x))
+	}
+	return out
 }
 
-// y = tanh x: dx = dy (1-y^2).
-func gradTanh(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
-	y := n.Output(0)
-	return b.Mul(dy, b.Sub(b.Scalar(y, 1), b.Mul(y, y)))
+// y = x where x > alpha, else 0: dx = dy where x > alpha, else 0.
+func gradThresholdedRelu(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	x := n.Input(0)
+	return b.Where(b.Greater(x, b.Scalar(x, attribute(n, "alpha", 1))), dy, b.Scalar(dy, 0))
 }
 
-// y = log(1+exp x): dx = dy sigmoid x.
-func gradSoftplus(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
-	return b.Mul(dy, b.Sigmoid(n.Input(0)))
+// y = x + bias where x < -lambd, x - bias where x > lambd, else 0: dx = dy in the first two cases, else 0.
+func gradShrink(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	x, lambd := n.Input(0), attribute(n, "lambd", 0.5)
+	if lambd < 0 { // one of the two holds for every x
+		return dy
+	}
+	return b.Where(b.Greater(b.Abs(x), b.Scalar(x, lambd)), dy, b.Scalar(dy, 0))
+}
+
+// y = min(max(alpha x + beta, 0), 1): dx = dy alpha where 0 < y < 1, else 0.
+func gradHardSigmoid(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	y := n.Output(0)
+	inside := b.And(b.Greater(y, b.Scalar(y, 0)), b.Less(y, b.Scalar(y, 1)))
+	return b.Mul(dy, b.Where(inside, b.Scalar(y, attribute(n, "alpha", 0.2)), b.Scalar(y, 0)))
+}
+
+// y = x min(max(x/6 + 1/2, 0), 1): dx = dy (x/3 + 1/2) where |x| < 3, dy where x >= 3, else 0.
+func gradHardSwish(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	x := n.Input(0)
+	outside := b.castLike(b.Greater(x, b.Scalar(x, 0)), x)
+	inside := b.Add(b.Mul(x, b.Scalar(x, 1.0/3)), b.Scalar(x, 0.5))
+	return b.Mul(dy, b.Where(b.Less(b.Abs(x), b.Scalar(x, 3)), inside, outside))
 }
 
 // y = exp x / sum exp x along an axis: dx = y (dy - sum dy y).
@@ -85,4 +119,28 @@ func gradSoftmax(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 // y = x - log sum exp x along an axis: dx = dy - exp y sum dy.
 func gradLogSoftmax(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	return b.Sub(dy, b.Mul(b.Exp(n.Output(0)), b.ReduceSum(dy, true, onnx.AttrOr(n, "axis", int64(-1)))))
+}
+
+// y = x, or in training mode y = x mask/(1-ratio) with the mask that the node gives: dx = dy, or dy mask/(1-ratio).
+func gradDropout(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	if dy == nil {
+		return nil
+	}
+	training := op.ConstantOf(n.Input(2))
+	if n.Input(2) == nil || training != nil && training.Check() == nil && training.Len() == 1 && training.Data[0] == 0 {
+		return dy
+	}
+	if n.Output(1) == nil {
+		b.Fail("in training mode its gradient needs the mask: give the node its second output")
+		return nil
+	}
+	one, ratio := b.Scalar(dy, 1), b.Scalar(dy, 0.5)
+	if v := n.Input(1); v != nil {
+		ratio = b.castLike(v, dy)
+	}
+	scale := b.Reciprocal(b.Sub(one, ratio))
+	if training == nil {
+		scale = b.Where(n.Input(2), scale, one)
+	}
+	return b.Mul(b.Mul(dy, b.castLike(n.Output(1), dy)), scale)
 }

@@ -55,7 +55,11 @@ func compile(t testing.TB, d onnx.DataType, args []*onnx.Tensor, build func(b *o
 		g.AddOutput(b.Identity(o), fmt.Sprintf("y%d", i))
 	}
 	g.RemoveUnused() // nodes in whose place expressions are
-	m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}
+	low, err := op.LowestOpset(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: max(low, op.Opset)}}, Graph: g}
 	data, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)

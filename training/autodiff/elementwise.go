@@ -27,10 +27,20 @@ var elementwise = []row{
 	{op: "Erf", grad: of(gradErf)},
 	{op: "Sin", grad: of(gradSin)},
 	{op: "Cos", grad: of(gradCos)},
+	{op: "Tan", grad: of(gradTan)},
+	{op: "Asin", grad: of(gradAsin)},
+	{op: "Acos", grad: of(gradAcos)},
+	{op: "Atan", grad: of(gradAtan)},
+	{op: "Sinh", grad: of(gradSinh)},
+	{op: "Cosh", grad: of(gradCosh)},
+	{op: "Asinh", grad: of(gradAsinh)},
+	{op: "Acosh", grad: of(gradAcosh)},
+	{op: "Atanh", grad: of(gradAtanh)},
 	{op: "Identity", grad: of(gradIdentity)},
 	{op: "Where", grad: gradWhere},
 	{op: "Clip", grad: gradClip},
 	{op: "Cast", grad: of(gradCast)},
+	{op: "CastLike", grad: of(gradCast)},
 	{op: "Sign", zero: true},
 	{op: "Floor", zero: true},
 	{op: "Ceil", zero: true},
@@ -40,16 +50,6 @@ var elementwise = []row{
 	{op: "BitwiseNot", zero: true},
 	{op: "BitwiseOr", zero: true},
 	{op: "BitwiseXor", zero: true},
-	{op: "Acos", none: later},
-	{op: "Acosh", none: later},
-	{op: "Asin", none: later},
-	{op: "Asinh", none: later},
-	{op: "Atan", none: later},
-	{op: "Atanh", none: later},
-	{op: "Cosh", none: later},
-	{op: "Sinh", none: later},
-	{op: "Tan", none: later},
-	{op: "CastLike", none: later},
 }
 
 // y = a + b: da = dy, db = dy.
@@ -84,8 +84,9 @@ func gradPow(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
 		out[0] = b.powBase(x, p, dy[0])
 	}
 	if b.Wants(1) {
-		zero := b.Scalar(x, 0)
-		d := b.Where(b.Greater(x, zero), b.Mul(n.Output(0), b.Log(x)), zero)
+		positive := b.Greater(x, b.Scalar(x, 0))
+		logarithm := b.Log(b.Where(positive, x, b.Scalar(x, 1))) // finite everywhere, with its own gradient
+		d := b.Where(positive, b.Mul(n.Output(0), logarithm), b.Scalar(x, 0))
 		out[1] = b.castLike(b.Mul(dy[0], d), p)
 	}
 	return out
@@ -103,9 +104,10 @@ func (b *Builder) powBase(x, p, dy *onnx.Value) *onnx.Value {
 		}
 		return b.Mul(dy, b.Mul(b.Pow(x, b.Scalar(x, e-1)), b.Scalar(x, e)))
 	}
-	e := b.castLike(p, x)
-	d := b.Mul(e, b.Pow(x, b.Sub(e, b.Scalar(x, 1))))
-	return b.Mul(dy, b.Where(b.Equal(e, b.Scalar(x, 0)), b.Scalar(x, 0), d))
+	e, zero := b.castLike(p, x), b.Scalar(x, 0)
+	less := b.Sub(e, b.Scalar(x, 1))
+	less = b.Where(b.And(b.Equal(x, zero), b.Equal(e, zero)), zero, less) // 0 times 0^-1 would be no number
+	return b.Mul(dy, b.Mul(e, b.Pow(x, less)))
 }
 
 // constantScalar reads a floating-point or integer constant of one element.
@@ -137,20 +139,23 @@ func (b *Builder) castLike(v, like *onnx.Value) *onnx.Value {
 
 // y = min(x...) or max(x...): dy goes to the inputs that equal y, in equal parts.
 func gradExtreme(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
-	xs := n.Inputs()
-	if len(xs) == 1 {
+	if n.NumInputs() == 1 {
 		return []*onnx.Value{dy[0]}
 	}
+	return b.shares(dy[0], n.Output(0), n.Inputs()...)
+}
+
+// shares divides dy equally between those of xs that equal y.
+func (b *Builder) shares(dy, y *onnx.Value, xs ...*onnx.Value) []*onnx.Value {
 	hits := make([]*onnx.Value, len(xs))
 	for i, x := range xs {
-		hits[i] = b.castLike(b.Equal(x, n.Output(0)), dy[0])
+		hits[i] = b.castLike(b.Equal(x, y), dy)
 	}
-	part := b.Div(dy[0], b.Sum(hits...))
-	out := make([]*onnx.Value, len(xs))
-	for i := range xs {
-		out[i] = b.Mul(part, hits[i])
+	part := b.Div(dy, b.Sum(hits...))
+	for i, hit := range hits {
+		hits[i] = b.Mul(part, hit)
 	}
-	return out
+	return hits
 }
 
 // y = x1 + x2 + ...: dxi = dy.
@@ -209,16 +214,6 @@ func gradErf(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	return b.Mul(b.Mul(dy, b.Scalar(dy, 2/math.SqrtPi)), b.Exp(b.Neg(b.Mul(x, x))))
 }
 
-// y = sin x: dx = dy cos x.
-func gradSin(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
-	return b.Mul(dy, b.Cos(n.Input(0)))
-}
-
-// y = cos x: dx = -dy sin x.
-func gradCos(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
-	return b.Neg(b.Mul(dy, b.Sin(n.Input(0))))
-}
-
 // y = x: dx = dy.
 func gradIdentity(_ *Builder, _ *onnx.Node, dy *onnx.Value) *onnx.Value { return dy }
 
@@ -228,28 +223,38 @@ func gradWhere(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
 	return []*onnx.Value{nil, b.Where(n.Input(0), dy[0], zero), b.Where(n.Input(0), zero, dy[0])}
 }
 
-// y = min(max(x, lo), hi): dx = dy where lo <= x <= hi; dlo = dy where x < lo; dhi = dy where x > hi.
+// y = min(max(x, lo), hi): dx = dy where lo < x < hi. With bounds that have gradients, the rules of max and min, one after
+// the other: dlo = dy where x < lo < hi, dhi = dy where hi is less than both, and ties have equal parts.
 func gradClip(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
 	x, lo, hi := n.Input(0), n.Input(1), n.Input(2)
-	zero := b.Scalar(dy[0], 0)
+	out := []*onnx.Value{dy[0], nil, nil}
+	if b.Wants(1) || b.Wants(2) {
+		above := x
+		if lo != nil {
+			above = b.Max(x, lo)
+		}
+		if hi != nil {
+			parts := b.shares(dy[0], n.Output(0), above, hi)
+			out[0], out[2] = parts[0], parts[1]
+		}
+		if lo != nil {
+			parts := b.shares(out[0], above, x, lo)
+			out[0], out[1] = parts[0], parts[1]
+		}
+		return out
+	}
 	var inside *onnx.Value
 	switch {
 	case lo != nil && hi != nil:
-		inside = b.And(b.GreaterOrEqual(x, lo), b.LessOrEqual(x, hi))
+		inside = b.And(b.Greater(x, lo), b.Less(x, hi))
 	case lo != nil:
-		inside = b.GreaterOrEqual(x, lo)
+		inside = b.Greater(x, lo)
 	case hi != nil:
-		inside = b.LessOrEqual(x, hi)
+		inside = b.Less(x, hi)
 	default:
-		return []*onnx.Value{dy[0]}
+		return out
 	}
-	out := []*onnx.Value{b.Where(inside, dy[0], zero), nil, nil}
-	if b.Wants(1) {
-		out[1] = b.Where(b.Less(x, lo), dy[0], zero)
-	}
-	if b.Wants(2) {
-		out[2] = b.Where(b.Greater(x, hi), dy[0], zero)
-	}
+	out[0] = b.Where(inside, dy[0], b.Scalar(dy[0], 0))
 	return out
 }
 

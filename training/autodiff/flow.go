@@ -86,7 +86,7 @@ func refine(t, u onnx.TensorType) onnx.TensorType {
 // y = the outputs of one branch or the other: the cotangent of what they read of the graphs around them is an If on the same
 // condition of what flows back through each, zeros where nothing does. A branch is computed anew in its gradient.
 func gradIf(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
-	operands := append(n.Inputs(), n.Captured()...)
+	operands := reads(n)
 	var xs []*onnx.Value
 	for i, v := range operands {
 		if b.Wants(i) {

@@ -72,15 +72,21 @@ func (t *trace) activeInput(n *onnx.Node) *onnx.Value {
 	return nil
 }
 
-// operands lists what n reads: its inputs, absent ones as nil, then what its subgraphs read of the graphs around them.
-func (t *trace) operands(n *onnx.Node) []*onnx.Value {
-	if list, ok := t.read[n]; ok {
-		return list
+// reads lists what n reads: its inputs, absent ones as nil, then what its subgraphs read of the graphs around them.
+func reads(n *onnx.Node) []*onnx.Value {
+	if len(n.Subgraphs()) == 0 {
+		return n.Inputs()
 	}
-	list := n.Inputs()
-	if len(n.Subgraphs()) > 0 {
-		list = append(list, n.Captured()...)
-		t.read[n] = list
+	return append(n.Inputs(), n.Captured()...)
+}
+
+// operands is reads, looked for once where it takes time.
+func (t *trace) operands(n *onnx.Node) []*onnx.Value {
+	list, ok := t.read[n]
+	if !ok {
+		if list = reads(n); len(n.Subgraphs()) > 0 {
+			t.read[n] = list
+		}
 	}
 	return list
 }
@@ -124,13 +130,16 @@ func (t *trace) path(n *onnx.Node) string {
 
 // sweep removes what was added since the trace was made and leads to no result.
 func (t *trace) sweep(results []*onnx.Value) error {
-	old := map[*onnx.Node]bool{}
+	old, kept := map[*onnx.Node]bool{}, map[*onnx.Value]bool{}
 	for _, n := range t.order {
 		old[n] = true
 	}
+	for _, v := range results {
+		kept[v] = true
+	}
 	for _, n := range slices.Backward(t.graph.Nodes()) {
 		used := old[n] || slices.ContainsFunc(n.Outputs(), func(o *onnx.Value) bool {
-			return o != nil && (o.NumUses() > 0 || slices.Contains(results, o))
+			return o != nil && (o.NumUses() > 0 || kept[o])
 		})
 		if !used {
 			if err := t.graph.Remove(n); err != nil {

@@ -1,8 +1,11 @@
 package optim
 
 import (
+	"cmp"
+
 	"graft/onnx"
 	"graft/onnx/op"
+	"graft/training/setting"
 )
 
 // AdamConfig are the settings of Adam and AdamW. Zero Beta1, Beta2 and Epsilon mean 0.9, 0.999 and 1e-8.
@@ -15,24 +18,22 @@ type AdamConfig struct {
 //
 //	g' = g + w p,  m' = b1 m + (1-b1) g',  v' = b2 v + (1-b2) g'^2,
 //	p' = p - lr m'/(1-b1^t) / (sqrt(v'/(1-b2^t)) + epsilon).
-func Adam(c AdamConfig) Optimizer { return adam("adam", c, false) }
+func Adam(c AdamConfig) Optimizer { return adam("adam", c.usual(), false) }
 
 // AdamW is Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2): p is first multiplied by 1 - lr w, and
 // the gradient is left alone.
-func AdamW(c AdamConfig) Optimizer { return adam("adamw", c, true) }
+func AdamW(c AdamConfig) Optimizer { return adam("adamw", c.usual(), true) }
+
+// usual puts the usual settings in the places of zeros.
+func (c AdamConfig) usual() AdamConfig {
+	c.Beta1, c.Beta2, c.Epsilon = cmp.Or(c.Beta1, 0.9), cmp.Or(c.Beta2, 0.999), cmp.Or(c.Epsilon, 1e-8)
+	return c
+}
 
 func adam(name string, c AdamConfig, decoupled bool) Optimizer {
-	for _, d := range []struct {
-		v   *float64
-		def float64
-	}{{&c.Beta1, 0.9}, {&c.Beta2, 0.999}, {&c.Epsilon, 1e-8}} {
-		if *d.v == 0 {
-			*d.v = d.def
-		}
-	}
 	update := func(b *op.Builder, p, g *onnx.Value, slots []*onnx.Value, lr, step *onnx.Value) (*onnx.Value, []*onnx.Value) {
-		if c.WeightDecay != 0 && !decoupled {
-			g = b.Add(g, times(b, p, c.WeightDecay))
+		if !decoupled {
+			g = decayed(b, g, p, c.WeightDecay)
 		}
 		m := b.Add(times(b, slots[0], c.Beta1), times(b, g, 1-c.Beta1))
 		v := b.Add(times(b, slots[1], c.Beta2), times(b, b.Mul(g, g), 1-c.Beta2))
@@ -51,4 +52,14 @@ func adam(name string, c AdamConfig, decoupled bool) Optimizer {
 		return b.Sub(p, move), []*onnx.Value{m, v}
 	}
 	return Optimizer{Name: name, Slots: []string{"momentum0", "momentum1"}, LearningRate: 1e-3, Update: update}
+}
+
+func adamSettings(decay float64) []setting.Setting {
+	return []setting.Setting{beta("1", 0.9), beta("2", 0.999), epsilon(1e-8), weightDecay(decay)}
+}
+
+func adamOf(name string, decoupled bool) func(setting.Values) Optimizer {
+	return func(v setting.Values) Optimizer {
+		return adam(name, AdamConfig{Beta1: v["beta1"], Beta2: v["beta2"], Epsilon: v["eps"], WeightDecay: v["weight-decay"]}, decoupled)
+	}
 }

@@ -2,8 +2,11 @@ package optim_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +48,50 @@ func adam(b1, b2, epsilon, decay float64, decoupled bool) reference {
 	}
 }
 
+func rmsprop(alpha, epsilon, momentum, decay float64) reference {
+	return func(p, g float64, state []float64, lr float64, _ int) float64 {
+		g += decay * p
+		state[0] = alpha*state[0] + (1-alpha)*g*g
+		move := g / (math.Sqrt(state[0]) + epsilon)
+		if momentum != 0 {
+			state[1] = momentum*state[1] + move
+			move = state[1]
+		}
+		return p - lr*move
+	}
+}
+
+func adagrad(epsilon, lrDecay, decay float64) reference {
+	return func(p, g float64, state []float64, lr float64, t int) float64 {
+		g += decay * p
+		state[0] += g * g
+		return p - lr/(1+float64(t-1)*lrDecay)*g/(math.Sqrt(state[0])+epsilon)
+	}
+}
+
+// Chen et al. 2023, algorithm 2.
+func lion(b1, b2, decay float64) reference {
+	return func(p, g float64, state []float64, lr float64, _ int) float64 {
+		c := b1*state[0] + (1-b1)*g
+		state[0] = b2*state[0] + (1-b2)*g
+		sign := 0.0
+		if c != 0 {
+			sign = math.Copysign(1, c)
+		}
+		return p - lr*(sign+decay*p)
+	}
+}
+
+// made is an optimizer of the table.
+func made(t *testing.T, name string, settings map[string]float64) optim.Optimizer {
+	t.Helper()
+	o, err := optim.New(name, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 func TestUpdates(t *testing.T) {
 	for i, c := range []struct {
 		o    optim.Optimizer
@@ -57,6 +104,15 @@ func TestUpdates(t *testing.T) {
 		{optim.Adam(optim.AdamConfig{}), adam(0.9, 0.999, 1e-8, 0, false)},
 		{optim.Adam(optim.AdamConfig{Beta1: 0.8, Beta2: 0.99, Epsilon: 1e-3, WeightDecay: 0.1}), adam(0.8, 0.99, 1e-3, 0.1, false)},
 		{optim.AdamW(optim.AdamConfig{WeightDecay: 0.1}), adam(0.9, 0.999, 1e-8, 0.1, true)},
+		{made(t, "heavy-ball", nil), sgd(0.9, false, 0)},
+		{made(t, "nesterov", map[string]float64{"momentum": 0.75}), sgd(0.75, true, 0)},
+		{made(t, "adam", map[string]float64{"beta1": 0}), adam(0, 0.999, 1e-8, 0, false)},
+		{made(t, "rmsprop", nil), rmsprop(0.99, 1e-8, 0, 0)},
+		{made(t, "rmsprop", map[string]float64{"momentum": 0.5, "alpha": 0.9, "eps": 1e-3, "weight-decay": 0.1}), rmsprop(0.9, 1e-3, 0.5, 0.1)},
+		{made(t, "adagrad", nil), adagrad(1e-10, 0, 0)},
+		{made(t, "adagrad", map[string]float64{"lr-decay": 0.5, "eps": 1e-3, "weight-decay": 0.1}), adagrad(1e-3, 0.5, 0.1)},
+		{made(t, "lion", nil), lion(0.9, 0.99, 0)},
+		{made(t, "lion", map[string]float64{"beta1": 0.5, "beta2": 0.75, "weight-decay": 0.5}), lion(0.5, 0.75, 0.5)},
 	} {
 		t.Run(fmt.Sprint(i, c.o.Name), func(t *testing.T) {
 			for _, d := range []onnx.DataType{onnx.Float, onnx.Double} {
@@ -66,9 +122,9 @@ func TestUpdates(t *testing.T) {
 	}
 }
 
-func run(t *testing.T, o optim.Optimizer, want reference, d onnx.DataType) {
+// stepper opens a graph of one update of n numbers.
+func stepper(t *testing.T, o optim.Optimizer, d onnx.DataType, n int64) *runtime.Session {
 	t.Helper()
-	const n = 5
 	g := onnx.NewGraph("step")
 	p, grad := g.AddInput("p", onnx.TypeOf(d, n)), g.AddInput("g", onnx.TypeOf(d, n))
 	rate, step := g.AddInput("rate", onnx.TypeOf(onnx.Float, 1)), g.AddInput("step", onnx.TypeOf(onnx.Int64, 1))
@@ -96,7 +152,14 @@ func run(t *testing.T, o optim.Optimizer, want reference, d onnx.DataType) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer session.Close()
+	t.Cleanup(func() { session.Close() })
+	return session
+}
+
+func run(t *testing.T, o optim.Optimizer, want reference, d onnx.DataType) {
+	t.Helper()
+	const n = 5
+	session := stepper(t, o, d, n)
 
 	set := func(v []float64) *onnx.Tensor {
 		if d == onnx.Double {
@@ -131,13 +194,8 @@ func run(t *testing.T, o optim.Optimizer, want reference, d onnx.DataType) {
 	for k := 1; k <= 7; k++ {
 		gs := []float64{0.5, -0.125 * float64(k), 1e-4, 0, -8}
 		feeds["g"] = set(gs)
-		if o.Name != "sgd" {
+		if takes(session, "step") {
 			feeds["step"] = onnx.FromSlice([]int64{int64(k)})
-		}
-		for _, in := range session.Inputs() {
-			if in.Name == "step" {
-				feeds["step"] = onnx.FromSlice([]int64{int64(k)})
-			}
 		}
 		out, err := session.Run(context.Background(), feeds)
 		if err != nil {
@@ -161,13 +219,82 @@ func run(t *testing.T, o optim.Optimizer, want reference, d onnx.DataType) {
 	}
 }
 
+// takes reports whether a session has the input.
+func takes(s *runtime.Session, name string) bool {
+	return slices.ContainsFunc(s.Inputs(), func(p runtime.Port) bool { return p.Name == name })
+}
+
+// testdata/goldens.py makes the file with torch.optim, in float64.
+func TestPyTorch(t *testing.T) {
+	data, err := os.ReadFile("testdata/goldens.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		LR    float64
+		Cases []struct {
+			Optimizer string
+			Settings  map[string]float64
+			After     [][]float64
+		}
+	}
+	if err := json.Unmarshal(data, &golden); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, c := range golden.Cases {
+		t.Run(fmt.Sprint(c.Optimizer, c.Settings), func(t *testing.T) {
+			seen[c.Optimizer] = true
+			o := made(t, c.Optimizer, c.Settings)
+			session := stepper(t, o, onnx.Double, 5)
+			feeds := map[string]*onnx.Tensor{"p": onnx.FromSlice([]float64{1, -2, 0.5, 0, 3}), "rate": onnx.FromSlice([]float32{float32(golden.LR)})}
+			for _, s := range o.Slots {
+				feeds[s] = onnx.NewTensor(onnx.Double, 5)
+			}
+			for i, want := range c.After {
+				k := float64(i + 1)
+				feeds["g"] = onnx.FromSlice([]float64{0.5, -0.125 * k, 1e-4, 0, -8 + 3*k})
+				if takes(session, "step") {
+					feeds["step"] = onnx.FromSlice([]int64{int64(i + 1)})
+				}
+				out, err := session.Run(t.Context(), feeds)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for j, w := range want {
+					if got := onnx.View[float64](out["p.next"])[j]; math.Abs(got-w) > 1e-13*(1+math.Abs(w)) {
+						t.Errorf("step %d: p[%d] is %v, PyTorch's %v", i+1, j, got, w)
+					}
+				}
+				feeds["p"] = out["p.next"]
+				for _, s := range o.Slots {
+					feeds[s] = out[s+".next"]
+				}
+			}
+		})
+	}
+	for _, row := range optim.Catalog {
+		if !seen[row.Name] && row.Name != "lion" { // torch.optim has no Lion
+			t.Errorf("no golden of %s", row.Name)
+		}
+	}
+}
+
 func TestLookup(t *testing.T) {
 	for _, o := range optim.Catalog {
 		if got, err := optim.Lookup(o.Name); err != nil || got.Name != o.Name {
 			t.Errorf("Lookup(%q) = %q, %v", o.Name, got.Name, err)
 		}
 	}
-	if _, err := optim.Lookup("magic"); err == nil || !strings.Contains(err.Error(), "sgd, adam, adamw") {
+	if _, err := optim.Lookup("magic"); err == nil || !strings.Contains(err.Error(), "sgd, heavy-ball, nesterov, adam, adamw, rmsprop") {
 		t.Errorf("error %v does not list the names", err)
+	}
+	for want, settings := range map[string]map[string]float64{
+		`no setting "beta1": there are momentum, weight-decay`: {"beta1": 0.5},
+		"momentum is 1: wants a number in [0, 1)":              {"momentum": 1},
+	} {
+		if _, err := optim.New("sgd", settings); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package optim
 import (
 	"graft/onnx"
 	"graft/onnx/op"
+	"graft/training/setting"
 )
 
 // SGDConfig are the settings of SGD. All may be zero.
@@ -16,16 +17,14 @@ type SGDConfig struct {
 //
 //	v' = u v + g,  p' = p - lr v'  (Nesterov: p' = p - lr (g + u v')).
 //
-// Without momentum it has no slot.
+// Without momentum it has no slot. With it, it is Polyak's heavy ball.
 func SGD(c SGDConfig) Optimizer {
 	o := Optimizer{Name: "sgd", LearningRate: 1e-2}
 	if c.Momentum != 0 {
 		o.Slots = []string{"momentum0"}
 	}
 	o.Update = func(b *op.Builder, p, g *onnx.Value, slots []*onnx.Value, lr, _ *onnx.Value) (*onnx.Value, []*onnx.Value) {
-		if c.WeightDecay != 0 {
-			g = b.Add(g, times(b, p, c.WeightDecay))
-		}
+		g = decayed(b, g, p, c.WeightDecay)
 		lr = like(b, lr, p)
 		if c.Momentum == 0 {
 			return b.Sub(p, b.Mul(g, lr)), nil
@@ -38,4 +37,16 @@ func SGD(c SGDConfig) Optimizer {
 		return b.Sub(p, b.Mul(along, lr)), []*onnx.Value{v}
 	}
 	return o
+}
+
+func sgdSettings(m float64) []setting.Setting {
+	return []setting.Setting{momentum(m), weightDecay(0)}
+}
+
+func sgdOf(name string, nesterov bool) func(setting.Values) Optimizer {
+	return func(v setting.Values) Optimizer {
+		o := SGD(SGDConfig{Momentum: v["momentum"], Nesterov: nesterov, WeightDecay: v["weight-decay"]})
+		o.Name = name
+		return o
+	}
 }

@@ -1,0 +1,535 @@
+package autodiff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"graft/onnx"
+	"graft/onnx/onnxtest"
+	"graft/onnx/op"
+	"graft/runtime"
+	"graft/runtime/runtimetest"
+)
+
+// notDifferentiable lists the operators that have no derivative to check, with the reason. A node test without a path from
+// a floating-point input to a floating-point output around them is not counted.
+var notDifferentiable = map[string]string{}
+
+// errRefused is a case that graft does not differentiate, and says why; errNotCounted one in which there is nothing to
+// differentiate.
+var errRefused, errNotCounted = errors.New("refused"), errors.New("not counted")
+
+// TestBackendNodeGradients differentiates ONNX's node tests: the gradient of a random projection of all floating-point
+// outputs with respect to all floating-point inputs, against differences of the outputs themselves, in two steps with
+// Richardson's extrapolation. Counted is every case with a floating-point input on a differentiable path to a
+// floating-point output.
+func TestBackendNodeGradients(t *testing.T) {
+	cases := onnxtest.NodeCases(t)
+	options := runtimetest.Options(t)
+	options.Threads = 1
+	passed, refused, failed := 0, 0, 0
+	skipped := map[string]int{}
+	for _, c := range cases {
+		err := gradientCase(c, options)
+		switch {
+		case err == nil:
+			passed++
+		case errors.Is(err, errNotCounted):
+			skipped[strings.TrimPrefix(err.Error(), errNotCounted.Error()+": ")]++
+		case errors.Is(err, errRefused):
+			refused++
+			t.Logf("%s: %v", c.Name, err)
+		default:
+			failed++
+			t.Errorf("%s: %v", c.Name, err)
+		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(skipped)) {
+		t.Logf("not counted: %d cases: %s", skipped[why], why)
+	}
+	counted := passed + refused + failed
+	t.Logf("%d passed, %d refused, %d failed of %d cases", passed, refused, failed, counted)
+	t.Logf("%d cases altogether, %d without a differentiable path", len(cases), len(cases)-counted)
+	if refused*100 > 50*counted {
+		t.Errorf("%d of %d cases are refused, at most 50 in 100 may be", refused, counted)
+	}
+}
+
+// nodeGradient is one case on its way.
+type nodeGradient struct {
+	options  runtime.Options
+	xs, ys   []string // floating-point inputs and outputs on a path
+	point    map[string]*onnx.Tensor
+	forward  []byte
+	backward []byte
+	session  *runtime.Session // of forward
+	double   bool             // nothing is rounded to float32 on the way
+}
+
+func gradientCase(c onnxtest.Case, options runtime.Options) error {
+	m, err := c.Model()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotCounted, err)
+	}
+	for _, o := range m.Opsets {
+		if o.Domain != "" && o.Domain != "ai.onnx" {
+			return fmt.Errorf("%w: domain %s", errNotCounted, o.Domain)
+		}
+	}
+	if err := countable(m.Graph); err != nil {
+		return err
+	}
+	inputs, _, err := c.Tensors()
+	if err != nil {
+		return fmt.Errorf("%w: inputs that are no tensors", errNotCounted)
+	}
+	nc := &nodeGradient{options: options, point: map[string]*onnx.Tensor{}}
+	if err := nc.build(m, inputs); err != nil {
+		return err
+	}
+	if len(nc.xs) == 0 {
+		return fmt.Errorf("%w: no path", errNotCounted)
+	}
+	if nc.session, err = runtime.Open(nc.forward, options); err != nil {
+		return fmt.Errorf("%w: the case itself: %w", errRefused, err)
+	}
+	defer nc.session.Close()
+	return nc.check()
+}
+
+// countable says why a graph has nothing to differentiate; nil when it has.
+func countable(g *onnx.Graph) error {
+	float := func(v *onnx.Value) bool { return v.IsTensor() && wide(v.Type.DType) }
+	if !slices.ContainsFunc(g.Inputs(), float) {
+		return fmt.Errorf("%w: no floating-point input", errNotCounted)
+	}
+	active := map[*onnx.Value]bool{}
+	for _, v := range g.Inputs() {
+		active[v] = float(v)
+	}
+	blocked := map[string]bool{}
+	for _, n := range g.Nodes() {
+		reads := slices.ContainsFunc(reads(n), func(v *onnx.Value) bool { return active[v] })
+		if !reads {
+			continue
+		}
+		if why, listed := notDifferentiable[n.Op]; listed || rules[n.Op].zero {
+			if !listed {
+				why = "its gradient is zero"
+			}
+			blocked[n.Op+": "+why] = true
+			continue
+		}
+		for _, o := range n.Outputs() {
+			if o != nil && (float(o) || o.Type.DType == onnx.Undefined) {
+				active[o] = true
+			}
+		}
+	}
+	if slices.ContainsFunc(g.Outputs(), func(v *onnx.Value) bool { return float(v) && active[v] && v.Producer() != nil }) {
+		return nil
+	}
+	if len(blocked) > 0 {
+		return fmt.Errorf("%w: %s", errNotCounted, strings.Join(slices.Sorted(maps.Keys(blocked)), "; "))
+	}
+	return fmt.Errorf("%w: no floating-point output", errNotCounted)
+}
+
+// build makes the two models: the case with its integer inputs as constants and narrow floats as float, and the same with
+// the gradient of the projection.
+func (nc *nodeGradient) build(m *onnx.Model, inputs []*onnx.Tensor) error {
+	g := m.Graph
+	if err := upgraded(m); err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	widen(g)
+	declared := g.Inputs()
+	if len(declared) != len(inputs) {
+		return fmt.Errorf("%w: %d inputs, %d recorded", errNotCounted, len(declared), len(inputs))
+	}
+	for i, v := range declared {
+		x := inputs[i]
+		if v.Type.DType == onnx.Float && x.DType == onnx.Uint16 { // recorded as bits
+			x.DType = onnx.BFloat16
+		}
+		x = widened(x)
+		if !wide(x.DType) {
+			bound := g.AddInitializer(v.Name, x)
+			if err := g.ReplaceUses(v, bound); err != nil {
+				return err
+			}
+			if err := g.RemoveInput(v); err != nil {
+				return err
+			}
+			continue
+		}
+		v.Type = x.Type()
+		nc.point[v.Name] = x
+	}
+	for _, n := range g.Nodes() {
+		for _, o := range n.Outputs() {
+			if o != nil {
+				o.Type = onnx.TensorType{}
+			}
+		}
+	}
+	if err := op.InferGraph(g); err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	low, err := op.LowestOpset(g)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	m.SetOpset("", max(low, 13, m.Opset("")))
+	m.IRVersion = max(m.IRVersion, 8)
+	if m.Opset("") > 21 {
+		m.IRVersion = max(m.IRVersion, 10)
+	}
+	if nc.forward, err = m.Encode(); err != nil {
+		return err
+	}
+	return nc.differentiate(m)
+}
+
+func (nc *nodeGradient) differentiate(m *onnx.Model) error {
+	g := m.Graph
+	var xs, ys, dys []*onnx.Value
+	for _, v := range g.Inputs() {
+		if wide(v.Type.DType) {
+			xs = append(xs, v)
+		}
+	}
+	for _, y := range g.Outputs() {
+		if y.IsTensor() && wide(y.Type.DType) && y.Producer() != nil {
+			ys = append(ys, y)
+			nc.ys = append(nc.ys, y.Name)
+			dys = append(dys, g.AddInput("seed of "+y.Name, y.Type))
+		}
+	}
+	nc.double = true
+	t := newTrace(g, ys, xs)
+	for _, n := range t.order {
+		for _, v := range append(n.Inputs(), n.Outputs()...) {
+			nc.double = nc.double && (v == nil || v.Type.DType != onnx.Float)
+		}
+		if t.visits(n) && notDifferentiable[n.Op] != "" {
+			return fmt.Errorf("%w: %s: %s", errNotCounted, n.Op, notDifferentiable[n.Op])
+		}
+	}
+	grads, err := GradientsFrom(g, ys, dys, xs)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	g.SetOutputs()
+	b := op.NewBuilder(g)
+	for i, d := range grads {
+		nc.xs = append(nc.xs, xs[i].Name)
+		g.AddOutput(b.Identity(d), "gradient of "+xs[i].Name)
+	}
+	if err := b.Err(); err != nil {
+		return err
+	}
+	g.RemoveUnused()
+	low, err := op.LowestOpset(g)
+	if err != nil {
+		return err
+	}
+	m.SetOpset("", max(low, m.Opset("")))
+	nc.backward, err = m.Encode()
+	return err
+}
+
+// attempts are where and how a gradient is held against differences: how far the recorded point is moved, so that it lies
+// on no kink; the step, times the size of the input where that is over one; and how many elements move at once, 0 for all.
+var attempts = []struct {
+	jitter, step float64
+	elements     int
+}{{3e-2, 4e-3, 0}, {0, 4e-3, 0}, {3e-2, 4e-2, 0}, {3e-2, 2e-3, 4}, {0, 2e-3, 4}, {3e-2, 2e-2, 1}, {1e-1, 1e-3, 1}, {0, 2e-4, 1}}
+
+// check compares the gradient with differences, which are wrong themselves where a kink lies within the step: one attempt in
+// which everything agrees is enough. Where single elements move, there are many of them, and one in ten may meet a kink.
+func (nc *nodeGradient) check() error {
+	recorded := nc.point
+	for _, v := range recorded {
+		for i, x := range floats(v) { // casts record what is no number
+			switch {
+			case x-x == 0:
+			case v.DType == onnx.Double:
+				onnx.View[float64](v)[i] = 0.5
+			default:
+				v.Float32s()[i] = 0.5
+			}
+		}
+	}
+	var err error
+	for i, a := range attempts {
+		rng := rand.New(rand.NewPCG(1, uint64(i)))
+		nc.point = map[string]*onnx.Tensor{}
+		for _, name := range slices.Sorted(maps.Keys(recorded)) {
+			nc.point[name] = moved(recorded[name], random(rng, recorded[name]), a.jitter)
+		}
+		e := nc.compare(rng, a.step, a.elements)
+		if e == nil || errors.Is(e, errRefused) {
+			return e
+		}
+		if err == nil || errors.Is(err, errNotFinite) {
+			err = e
+		}
+	}
+	return err
+}
+
+var errNotFinite = errors.New("not finite")
+
+func (nc *nodeGradient) compare(rng *rand.Rand, step float64, elements int) error {
+	y, err := nc.run(nc.session, nc.point)
+	if err != nil {
+		return fmt.Errorf("%w: the case itself: %w", errRefused, err)
+	}
+	seeds := map[string][]float64{}
+	feeds := maps.Clone(nc.point)
+	for _, name := range nc.ys {
+		seeds[name] = random(rng, y[name])
+		for i, v := range floats(y[name]) {
+			if v-v != 0 { // an attention score that a mask takes away
+				seeds[name][i] = 0
+			}
+		}
+		seed := onnx.NewTensor(y[name].DType, y[name].Dims...)
+		feeds["seed of "+name] = moved(seed, seeds[name], 1)
+		seeds[name] = floats(feeds["seed of "+name])
+	}
+	session, err := runtime.Open(nc.backward, nc.options)
+	if err != nil {
+		return fmt.Errorf("gradient: %w", err)
+	}
+	defer session.Close()
+	for name := range feeds {
+		if !slices.ContainsFunc(session.Inputs(), func(p runtime.Port) bool { return p.Name == name }) {
+			delete(feeds, name)
+		}
+	}
+	grads, err := nc.run(session, feeds)
+	if err != nil {
+		return fmt.Errorf("gradient: %w", err)
+	}
+	for _, name := range nc.xs {
+		d := difference{nc, name, floats(grads["gradient of "+name]), seeds, elements}
+		if err := d.compare(rng, step); err != nil {
+			return fmt.Errorf("input %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// difference is the comparison for one input.
+type difference struct {
+	*nodeGradient
+	name     string
+	gradient []float64
+	seeds    map[string][]float64
+	elements int
+}
+
+func (d difference) compare(rng *rand.Rand, h float64) error {
+	x := d.point[d.name]
+	if int64(len(d.gradient)) != x.Len() {
+		return fmt.Errorf("the gradient has %d elements of %d", len(d.gradient), x.Len())
+	}
+	if !finite(d.gradient) {
+		return fmt.Errorf("gradient: %w", errNotFinite)
+	}
+	tolerance := 2e-3
+	if d.double {
+		tolerance, h = 1e-6, h/40
+	}
+	size := length(d.gradient)
+	h *= math.Max(1, length(floats(x))/math.Sqrt(float64(max(x.Len(), 1))))
+	trials, kinks := 2, 0
+	if d.elements > 0 {
+		trials, kinks = 40, 4
+	}
+	for range trials {
+		direction := random(rng, x)
+		if d.elements > 0 {
+			size = 0
+			keep := map[int]bool{}
+			for range d.elements {
+				keep[rng.IntN(max(len(direction), 1))] = true
+			}
+			for i := range direction {
+				if !keep[i] {
+					direction[i] = 0
+				} else {
+					size = math.Hypot(size, d.gradient[i])
+				}
+			}
+		}
+		far, want, err := d.along(direction, h)
+		if err != nil {
+			return err
+		}
+		near, _, err := d.along(direction, h/2)
+		if err != nil {
+			return err
+		}
+		off := (4*near - far) / 3
+		if math.Abs(off) <= tolerance*math.Max(math.Abs(want), math.Max(size, 1e-2)) {
+			continue
+		}
+		if kinks--; kinks < 0 {
+			return fmt.Errorf("%g by differences, the rule is off by %g (gradient of length %g)", want, off, size)
+		}
+	}
+	return nil
+}
+
+// along is by how much the rule and the differences along a direction differ, and what the differences give.
+func (d difference) along(direction []float64, h float64) (off, want float64, err error) {
+	x := d.point[d.name]
+	feeds := maps.Clone(d.point)
+	var at [2]map[string]*onnx.Tensor
+	var from [2][]float64
+	for i, s := range []float64{h, -h} {
+		feeds[d.name] = moved(x, direction, s)
+		from[i] = floats(feeds[d.name])
+		if at[i], err = d.run(d.session, feeds); err != nil {
+			return 0, 0, err
+		}
+	}
+	for _, y := range d.ys {
+		up, down := floats(at[0][y]), floats(at[1][y])
+		for i, s := range d.seeds[y] {
+			if s != 0 && i < len(up) && i < len(down) && up[i] != down[i] {
+				want += s * (up[i] - down[i])
+			}
+		}
+	}
+	rule := 0.0
+	for i, g := range d.gradient {
+		rule += g * (from[0][i] - from[1][i]) // what the steps came to after rounding
+	}
+	return (rule - want) / (2 * h), want / (2 * h), nil
+}
+
+func length(v []float64) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += x * x
+	}
+	return math.Sqrt(sum)
+}
+
+func (nc *nodeGradient) run(s *runtime.Session, feeds map[string]*onnx.Tensor) (map[string]*onnx.Tensor, error) {
+	return s.Run(context.Background(), feeds)
+}
+
+// upgraded brings a case into the forms that the rules read.
+func upgraded(m *onnx.Model) error { return nil }
+
+// widen makes float of the narrow floating-point types that a graph speaks of: CPU kernels know few others.
+func widen(g *onnx.Graph) {
+	for _, v := range slices.Concat(g.Inputs(), g.Initializers()) {
+		if narrow(v.Type.DType) {
+			v.Type.DType = onnx.Float
+		}
+		if v.Const != nil {
+			v.Const = widened(v.Const)
+		}
+	}
+	for _, n := range g.Nodes() {
+		for _, a := range n.Attrs {
+			switch value := a.Value.(type) {
+			case int64:
+				if (a.Name == "to" || a.Name == "dtype" || a.Name == "stash_type") && narrow(onnx.DataType(value)) {
+					n.SetAttr(onnx.Int(a.Name, int64(onnx.Float)))
+				}
+			case *onnx.Tensor:
+				if value != nil && narrow(value.DType) {
+					a.Value = widened(value)
+					n.SetAttr(a)
+				}
+			}
+		}
+	}
+}
+
+// wide reports whether derivatives are taken of an element type: floats of 16 bits or more.
+func wide(d onnx.DataType) bool { return d == onnx.Float || d == onnx.Double || narrow(d) }
+
+func narrow(d onnx.DataType) bool { return d == onnx.Float16 || d == onnx.BFloat16 }
+
+func widened(t *onnx.Tensor) *onnx.Tensor {
+	if !narrow(t.DType) {
+		return t
+	}
+	out := onnx.NewTensor(onnx.Float, t.Dims...)
+	out.Name = t.Name
+	for i, v := range onnx.View[uint16](t) {
+		if t.DType == onnx.BFloat16 {
+			out.Float32s()[i] = math.Float32frombits(uint32(v) << 16)
+		} else {
+			out.Float32s()[i] = half(v)
+		}
+	}
+	return out
+}
+
+// half is the number that the bits of a float16 stand for.
+func half(v uint16) float32 {
+	sign, exponent, fraction := 1-2*float64(v>>15), int(v>>10&31), float64(v&1023)
+	switch exponent {
+	case 0:
+		return float32(sign * fraction * 0x1p-24)
+	case 31:
+		return float32(sign * math.Inf(1))
+	}
+	return float32(sign * (1 + fraction/1024) * math.Pow(2, float64(exponent-15)))
+}
+
+func floats(t *onnx.Tensor) []float64 {
+	if t == nil {
+		return nil
+	}
+	if t.DType == onnx.Double {
+		return onnx.View[float64](t)
+	}
+	out := make([]float64, t.Len())
+	for i, v := range t.Float32s() {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// moved is x + h direction.
+func moved(x *onnx.Tensor, direction []float64, h float64) *onnx.Tensor {
+	out := x.Clone()
+	for i, d := range direction {
+		if x.DType == onnx.Double {
+			onnx.View[float64](out)[i] += h * d
+		} else {
+			out.Float32s()[i] += float32(h * d)
+		}
+	}
+	return out
+}
+
+// random is a number in [-1,1] for each element of t.
+func random(rng *rand.Rand, t *onnx.Tensor) []float64 {
+	out := make([]float64, t.Len())
+	for i := range out {
+		out[i] = 2*rng.Float64() - 1
+	}
+	return out
+}
+
+func finite(values []float64) bool {
+	return !slices.ContainsFunc(values, func(v float64) bool { return v-v != 0 })
+}
