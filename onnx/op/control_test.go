@@ -109,7 +109,7 @@ func TestInferScan(t *testing.T) {
 	}
 }
 
-func TestInferAttention(t *testing.T) {
+func TestInferAttentionTypes(t *testing.T) {
 	heads := attrs(onnx.Int("q_num_heads", 4), onnx.Int("kv_num_heads", 2))
 	runInferTests(t, []inferTest{
 		{op: "Attention", in: []any{"float [B 4 S 8]", "float [B 2 T 8]", "float [B 2 T 6]"}, want: "float [B 4 S 6]"},
