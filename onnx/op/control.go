@@ -32,6 +32,12 @@ func scanLowest(n *onnx.Node) int64 {
 	return 9
 }
 
+// TakenBranch is the graph that an If takes whenever it runs, where that is known; nil otherwise.
+func TakenBranch(n *onnx.Node) *onnx.Graph {
+	always, _ := branches(n)
+	return always
+}
+
 // controlLowest: an output's type must be one that the operator hands on.
 func controlLowest(n *onnx.Node) int64 {
 	handed := accepted{{11, anything}, {16, bfloat}, {19, float8}, {21, int4}, {23, float4}, {24, exponent}, {25, int2}}

@@ -95,6 +95,7 @@ func gradIf(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
 	}
 	var branches [2]*onnx.Graph
 	var failed []error
+	taken := op.TakenBranch(n)
 	for k, name := range []string{"then_branch", "else_branch"} {
 		branch := onnx.AttrOr[*onnx.Graph](n, name, nil)
 		if branch == nil {
@@ -103,6 +104,9 @@ func gradIf(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
 		}
 		c, _, ys := b.copied(branch)
 		branches[k] = c.Graph()
+		if taken != nil && taken != branch { // it may be written for operands that are never there
+			ys = nil
+		}
 		if err := b.backBranch(c, ys, dy, xs); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", name, err))
 		}
