@@ -40,6 +40,9 @@ type ArtifactConfig struct {
 	Accumulate int64
 	// EMA keeps a moving average of the parameters beside them, in which the old average weighs this much; 0: none.
 	EMA float64
+	// Recompute above one cuts the network into so many segments whose inner values are computed anew for the gradient: less
+	// memory, more time (autodiff.Options).
+	Recompute int
 }
 
 // Artifacts are the files that any ONNX Runtime can train a model with: graphs of standard operators, and what they start
@@ -122,7 +125,7 @@ func (a *Artifacts) makeTraining(p *plan) error {
 	if err != nil {
 		return fmt.Errorf("training model: %w", err)
 	}
-	grads, err := f.gradients()
+	grads, err := f.gradients(p.Recompute)
 	if err != nil {
 		return err
 	}
@@ -172,7 +175,7 @@ func (a *Artifacts) makeFused(p *plan) error {
 		return fmt.Errorf("fused model: %w", err)
 	}
 	u := &update{plan: p, form: f, params: f.params, fused: true}
-	if u.grads, err = f.gradients(); err != nil {
+	if u.grads, err = f.gradients(p.Recompute); err != nil {
 		return err
 	}
 	u.scalars()
@@ -186,12 +189,12 @@ func (a *Artifacts) makeFused(p *plan) error {
 	return nil
 }
 
-// gradients differentiates the loss with respect to every parameter.
-func (f *form) gradients() ([]*onnx.Value, error) {
+// gradients differentiates the loss with respect to every parameter, in so many segments.
+func (f *form) gradients(segments int) ([]*onnx.Value, error) {
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}
-	return autodiff.Gradients(f.g, f.loss, f.params)
+	return autodiff.Options{Segments: segments}.Gradients(f.g, f.loss, f.params)
 }
 
 // MaskGradient makes a named step multiply its gradient with the mask of the snapshot, packed, zeros and ones.

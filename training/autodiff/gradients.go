@@ -10,9 +10,28 @@ import (
 	"graft/onnx/op"
 )
 
+// Options say how a gradient is made. The zero Options keep every value of the forward pass that the gradient reads until it
+// is read.
+type Options struct {
+	// Segments above one cut the way to y into so many parts: values inside all but the last are computed anew from what
+	// enters the part when its gradient is made, which takes the memory of one part, and the time of a second forward pass.
+	Segments int
+}
+
 // Gradients adds the gradient of y with respect to each of xs to g and gives the gradients, one for each x and of its type.
 // y must have one element. An x that y does not depend on gets zeros. On an error g may hold nodes that nothing reads.
 func Gradients(g *onnx.Graph, y *onnx.Value, xs []*onnx.Value) ([]*onnx.Value, error) {
+	return Options{}.Gradients(g, y, xs)
+}
+
+// GradientsFrom adds to g, for each x of xs, the product of the seeds dys with the Jacobian of ys: the gradient of
+// sum_i <ys[i], dys[i]>. dys[i] has the type of ys[i]. Otherwise as Gradients.
+func GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, error) {
+	return Options{}.GradientsFrom(g, ys, dys, xs)
+}
+
+// Gradients is the function of that name with options.
+func (o Options) Gradients(g *onnx.Graph, y *onnx.Value, xs []*onnx.Value) ([]*onnx.Value, error) {
 	if y == nil {
 		return nil, fmt.Errorf("differentiate: no value to differentiate")
 	}
@@ -25,12 +44,11 @@ func Gradients(g *onnx.Graph, y *onnx.Value, xs []*onnx.Value) ([]*onnx.Value, e
 		return nil, fmt.Errorf("differentiate %s: %w", label(y), err)
 	}
 	one.Dims = slices.Clone(sizes)
-	return GradientsFrom(g, []*onnx.Value{y}, []*onnx.Value{op.NewBuilder(g).Const(one)}, xs)
+	return o.GradientsFrom(g, []*onnx.Value{y}, []*onnx.Value{op.NewBuilder(g).Const(one)}, xs)
 }
 
-// GradientsFrom adds to g, for each x of xs, the product of the seeds dys with the Jacobian of ys: the gradient of
-// sum_i <ys[i], dys[i]>. dys[i] has the type of ys[i]. Otherwise as Gradients.
-func GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, error) {
+// GradientsFrom is the function of that name with options.
+func (o Options) GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, error) {
 	if len(ys) != len(dys) {
 		return nil, fmt.Errorf("differentiate: %d values and %d seeds", len(ys), len(dys))
 	}
@@ -45,7 +63,7 @@ func GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, err
 		}
 	}
 	b := op.NewBuilder(g)
-	w, err := differentiate(b, ys, dys, xs)
+	w, err := o.differentiate(b, ys, dys, xs)
 	if err != nil {
 		return nil, fmt.Errorf("differentiate: %w", err)
 	}
@@ -58,12 +76,21 @@ func GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onnx.Value, err
 	if err := b.Err(); err != nil {
 		return nil, fmt.Errorf("differentiate: %w", err)
 	}
-	return out, w.sweep(out)
+	if err := w.sweep(out); err != nil {
+		return nil, err
+	}
+	if w.anew != nil {
+		w.anew.apply(b, w.trace, xs)
+	}
+	if err := b.Err(); err != nil {
+		return nil, fmt.Errorf("differentiate: compute anew: %w", err)
+	}
+	return out, nil
 }
 
 // differentiate carries the seeds dys, nil for none, from ys back to xs. Nothing flows back into an x whose cotangent is nil.
 // The error names every node that has no rule, or whose rule does not apply.
-func differentiate(b *op.Builder, ys, dys, xs []*onnx.Value) (*walker, error) {
+func (o Options) differentiate(b *op.Builder, ys, dys, xs []*onnx.Value) (*walker, error) {
 	ys, failed, err := expand(b, ys, xs)
 	if err != nil {
 		return nil, err
@@ -75,10 +102,19 @@ func differentiate(b *op.Builder, ys, dys, xs []*onnx.Value) (*walker, error) {
 			w.parts[y] = append(w.parts[y], dys[i])
 		}
 	}
+	if o.Segments > 1 {
+		w.anew = newRecomputation(w.trace, o.Segments)
+	}
 	for _, n := range slices.Backward(w.order) {
 		if w.visits(n) {
+			if w.anew != nil {
+				w.anew.enter(w.graph, n)
+			}
 			w.step(n)
 		}
+	}
+	if w.anew != nil {
+		w.anew.enter(w.graph, nil)
 	}
 	if w.failed == nil {
 		return w, nil
@@ -91,7 +127,7 @@ func differentiate(b *op.Builder, ys, dys, xs []*onnx.Value) (*walker, error) {
 }
 
 func (w *walker) back(c *op.Builder, ys, dys, xs []*onnx.Value) ([]*onnx.Value, error) {
-	inner, err := differentiate(c, ys, dys, xs)
+	inner, err := Options{}.differentiate(c, ys, dys, xs)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +157,7 @@ type walker struct {
 	// failed gathers the nodes without a rule, one an operator as reported notes, and those whose rules do not apply.
 	failed   []error
 	reported map[string]bool
+	anew     *recomputation // nil: everything is kept
 }
 
 // cotangent is the sum of what flows back into v; nil when nothing does.
@@ -181,6 +218,9 @@ func (w *walker) step(n *onnx.Node) {
 	for i, d := range grads {
 		if d != nil {
 			w.parts[operands[i]] = append(w.parts[operands[i]], d)
+			if w.anew != nil {
+				w.anew.sink(n, operands[i], d)
+			}
 		}
 	}
 }
