@@ -1,16 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"os"
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"graft/export"
 	"graft/training"
-	"graft/training/loss"
-	"graft/training/optim"
 )
 
 var artifactsVerb = verb{
@@ -19,38 +18,31 @@ var artifactsVerb = verb{
 fused_model.onnx (all in one call, what graft train runs), checkpoint/ (parameters and optimizer state as safetensors) and
 contract.json, which lists every input and output. All of standard operators.
 
-Losses: ` + strings.Join(lossNames(), ", ") + `. Optimizers: ` + strings.Join(optimizerNames(), ", ") + `.`,
+Losses: ` + strings.Join(lossNames(), ", ") + `, or a model whose one output is a float scalar and
+whose inputs are named like the outputs that it reads, or "target" or "labels"; others become inputs of the training.
+Optimizers: ` + strings.Join(optimizerNames(), ", ") + `.
+
+--accumulate N moves the parameters once in N batches, along the mean of their gradients. --ema D keeps a moving average of
+the parameters beside them, which graft export --ema exports.`,
 	examples: []string{
 		"graft artifacts model.onnx --loss mse --optimizer adam --out artifacts/",
 		"graft artifacts classifier.onnx --loss cross-entropy --optimizer adamw --train '^head' --out artifacts/",
+		"graft artifacts model.onnx --loss focal.onnx --optimizer lion --weight-decay 0.1 --accumulate 4 --out artifacts/",
 	},
 	groups: readsModel | writes,
-	flags: []cli.Flag{
-		text("loss", "NAME", "what is made small; cross-entropy wants logits and int64 labels"),
+	flags: slices.Concat([]cli.Flag{
+		text("loss", "NAME|FILE", "what is made small; cross-entropy wants logits and int64 labels"),
 		text("optimizer", "NAME", "how parameters move"),
 		text("output", "NAME", "the output that the loss reads; the first without it"),
 		text("train", "REGEX", "train the parameters with matching names; all without it"),
 		text("freeze", "REGEX", "leave the parameters with matching names as they are"),
 		choice("bn", "train", "BatchNormalization: the statistics of the batch, or those of the file", "train", "frozen"),
 		number("clip-norm", "X", above(0, 1e9), 0, "bound the length of the gradient over all parameters"),
-	},
+		integer("recompute", "N", 1, 1<<12, 1, "segments of the network that are computed anew for the gradient: less memory, more time"),
+		integer("accumulate", "N", 1, 1<<20, 1, "batches that make an update"),
+		number("ema", "D", below(0, 1), 0, "keep a moving average of the parameters; D is the weight of the old average"),
+	}, settingFlags(optimizerSettings(), "Optimizer"), settingFlags(lossSettings(), "Loss")),
 	run: runArtifacts,
-}
-
-func lossNames() []string {
-	var names []string
-	for _, l := range loss.Catalog {
-		names = append(names, l.Loss.Name)
-	}
-	return names
-}
-
-func optimizerNames() []string {
-	var names []string
-	for _, o := range optim.Catalog {
-		names = append(names, o.Name)
-	}
-	return names
 }
 
 // madeArtifacts is the document of graft artifacts --json.
@@ -79,7 +71,7 @@ func runArtifacts(c *call) error {
 	}
 	a, err := training.NewArtifacts(m, config)
 	if err != nil {
-		return refused(path, err)
+		return misnamed(path, err)
 	}
 	doc := madeArtifacts{Folder: c.Out(), Parameters: a.Fused.Packing.Len(), Tensors: len(a.Contract.Parameters),
 		Frozen: len(a.Contract.Frozen), Opset: a.Training.Opset(""), Notes: a.Contract.Notes,
@@ -99,30 +91,17 @@ func runArtifacts(c *call) error {
 	return nil
 }
 
-// artifactConfig reads the flags.
-func (c *call) artifactConfig() (training.ArtifactConfig, error) {
-	config := training.ArtifactConfig{Output: c.Text("output"), FrozenNorms: c.Text("bn") == "frozen", ClipNorm: c.Float("clip-norm")}
-	for _, flag := range []struct{ name, values string }{{"loss", strings.Join(lossNames(), ", ")}, {"optimizer", strings.Join(optimizerNames(), ", ")}} {
-		if c.Text(flag.name) == "" {
-			return config, misuse("flag --%s is missing: there are %s", flag.name, flag.values)
-		}
+// misnamed adds the nearest name to an error about one that the model has not.
+func misnamed(path string, err error) error {
+	unknown, ok := errors.AsType[*training.UnknownNameError](err)
+	if !ok {
+		return refused(path, err)
 	}
-	var err error
-	if config.Loss, err = loss.Lookup(c.Text("loss")); err != nil {
-		return config, misuse("%v%s", err, didYouMean(nearest(c.Text("loss"), lossNames())))
+	hint := "graft inspect lists the names"
+	if near := nearest(strings.Trim(unknown.Name, "^$"), unknown.Known); near != "" {
+		hint = "did you mean " + quote(near) + "?"
 	}
-	if config.Optimizer, err = optim.Lookup(c.Text("optimizer")); err != nil {
-		return config, misuse("%v%s", err, didYouMean(nearest(c.Text("optimizer"), optimizerNames())))
-	}
-	for flag, to := range map[string]**regexp.Regexp{"train": &config.Train, "freeze": &config.Freeze} {
-		if c.Text(flag) == "" {
-			continue
-		}
-		if *to, err = regexp.Compile(c.Text(flag)); err != nil {
-			return config, misuse("--%s: %v", flag, err)
-		}
-	}
-	return config, nil
+	return &Error{File: path, Err: err, Hint: hint, Code: exitInput}
 }
 
 // writeArtifacts makes the folder, with a manifest by which graft knows it.
@@ -136,14 +115,20 @@ func (c *call) writeArtifacts(a *training.Artifacts) error {
 		return folderError(c.Out(), err)
 	}
 	manifest := export.NewManifest(readVersion().Version)
-	manifest.Settings = map[string]any{"verb": "artifacts", "loss": a.Contract.Loss, "optimizer": a.Contract.Optimizer}
-	for _, name := range []string{training.TrainingFile, training.EvalFile, training.OptimizerFile, training.FusedFile, training.ContractFile} {
-		data, err := os.ReadFile(dir.File(name))
+	manifest.Settings = map[string]any{"verb": "artifacts", "loss": a.Contract.Loss, "optimizer": a.Contract.Optimizer,
+		"optimizer_settings": a.Contract.Settings}
+	for _, m := range a.Contract.Models {
+		info, err := os.Stat(dir.File(m.File))
 		if err != nil {
 			return folderError(c.Out(), err)
 		}
-		manifest.Add(name, data)
+		manifest.Files[m.File] = export.FileInfo{Bytes: info.Size(), SHA256: m.SHA256}
 	}
+	contract, err := os.ReadFile(dir.File(training.ContractFile))
+	if err != nil {
+		return folderError(c.Out(), err)
+	}
+	manifest.Add(training.ContractFile, contract)
 	data, err := manifest.Encode()
 	if err == nil {
 		err = dir.WriteFile(export.ManifestName, data)

@@ -35,10 +35,13 @@ func (c *call) exportSource(path string) (*onnx.Model, error) {
 		return nil, err
 	}
 	op.InferModel(m)
+	if from == "" && c.Bool("ema") {
+		return nil, misuse("--ema wants a checkpoint: a folder of training artifacts, or --from")
+	}
 	if from == "" {
 		return m, nil
 	}
-	tensors, _, err := training.ReadCheckpoint(from)
+	tensors, _, err := c.readCheckpoint(from)
 	if err != nil {
 		return nil, refused(from, err)
 	}
@@ -48,6 +51,14 @@ func (c *call) exportSource(path string) (*onnx.Model, error) {
 		}
 	}
 	return m, nil
+}
+
+// readCheckpoint reads the weights that the line asks for.
+func (c *call) readCheckpoint(dir string) (map[string]*onnx.Tensor, int64, error) {
+	if c.Bool("ema") {
+		return training.ReadAverage(dir)
+	}
+	return training.ReadCheckpoint(dir)
 }
 
 // artifactModel is the user's model in a folder of training artifacts: the evaluation form without the loss, its parameters
@@ -65,7 +76,7 @@ func (c *call) artifactModel(dir, from string) (*onnx.Model, error) {
 	if from == "" {
 		from = filepath.Join(dir, training.CheckpointDir)
 	}
-	tensors, _, err := training.ReadCheckpoint(from)
+	tensors, _, err := c.readCheckpoint(from)
 	if err != nil {
 		return nil, refused(from, err)
 	}

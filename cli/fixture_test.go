@@ -28,7 +28,20 @@ var fixtures = map[string]func() ([]byte, error){
 	"embed":     func() ([]byte, error) { return encoded(embedding()) },
 	"weighted":  func() ([]byte, error) { return encoded(product(2)) },
 	"doubled":   func() ([]byte, error) { return encoded(product(4)) },
-	"ids.npy":   func() ([]byte, error) { return npy(onnx.FromSlice([]int64{6, 0, 3}, 1, 3)) },
+	"loss": func() ([]byte, error) { // the mean of |y-target|^3, for any shape of rank 4
+		m, err := onnx.Parse(`<ir_version: 8, opset_import: ["" : 17]>
+cubes (float[a, b, c, d] y, float[a, b, c, d] target) => (float loss) <float three = {3}> {
+   e = Sub (y, target)
+   size = Abs (e)
+   cube = Pow (size, three)
+   loss = ReduceMean <keepdims = 0> (cube)
+}`)
+		if err != nil {
+			return nil, err
+		}
+		return m.Encode()
+	},
+	"ids.npy": func() ([]byte, error) { return npy(onnx.FromSlice([]int64{6, 0, 3}, 1, 3)) },
 	"ids.npz": func() ([]byte, error) {
 		t := onnx.FromSlice([]int64{6, 0, 3}, 1, 3)
 		t.Name = "ids"

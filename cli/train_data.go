@@ -25,7 +25,11 @@ func trainingData(path string, contract *training.Contract, batch int64, seed ui
 		names = append(names, t.Name)
 	}
 	d := &sorting{file: path, rows: map[string]*onnx.Tensor{}, whole: map[string]*onnx.Tensor{}}
-	for _, p := range slices.Concat(contract.Inputs, []training.ContractPort{contract.Target}) {
+	wanted := contract.Inputs
+	if contract.Target.Name != "" { // a loss of one's own may compare with nothing
+		wanted = append(slices.Clone(wanted), contract.Target)
+	}
+	for _, p := range wanted {
 		t := arrays[p.Name]
 		if t == nil {
 			return nil, refused(path, limits.Refuse("", "has no array %s for the input %s %s %v; it has %s", limits.Name(p.Name), limits.Name(p.Name), p.DType, p.Shape, limits.Names(names, 8)))
@@ -92,7 +96,7 @@ func (d *sorting) add(p training.ContractPort, t *onnx.Tensor) error {
 	return nil
 }
 
-// checkLabels refuses classes that the model does not have: their loss would be zero whatever the model says.
+// checkLabels refuses classes that the model does not have.
 func checkLabels(contract *training.Contract, labels *onnx.Tensor) error {
 	if contract.Target.Name != training.InputLabels {
 		return nil
@@ -106,7 +110,11 @@ func checkLabels(contract *training.Contract, labels *onnx.Tensor) error {
 	if !ok || err != nil {
 		return err
 	}
+	ignored, ignores := contract.LossSettings["ignore-index"]
 	for i, l := range whole.Int64s() {
+		if ignores && l == int64(ignored) {
+			continue
+		}
 		if l < 0 || l >= int64(classes) {
 			return limits.Refuse("array "+limits.Name(training.InputLabels), "element %d is class %d, the model has classes 0 to %d", i, l, int64(classes)-1)
 		}

@@ -11,12 +11,12 @@ const (
 
 // calls checks how functions call each other: no cycle (through subgraphs neither), no deep chain, no explosion.
 func (m *Model) calls(problem func(format string, args ...any)) {
-	byKey := make(map[functionKey]*Function, len(m.functions))
+	byKey := make(map[FunctionKey]*Function, len(m.functions))
 	for _, f := range m.functions {
-		if byKey[f.key()] != nil {
+		if byKey[f.Key()] != nil {
 			problem("function %q of domain %q, overload %q, is defined twice", f.Name, f.Domain, f.Overload)
 		}
-		byKey[f.key()] = f
+		byKey[f.Key()] = f
 	}
 	if len(byKey) == 0 {
 		return
@@ -36,7 +36,7 @@ func (m *Model) calls(problem func(format string, args ...any)) {
 				return
 			}
 			c.expanded++
-			if f := byKey[n.key()]; f != nil {
+			if f := byKey[n.Key()]; f != nil {
 				called := visit(f, level+1)
 				c.depth = max(c.depth, called.depth+1)
 				c.expanded += called.expanded

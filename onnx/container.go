@@ -3,8 +3,9 @@ package onnx
 // Container is the type of a sequence or an optional: what kind it is and what it holds. It is shared between copies of a
 // type: whoever changes one makes a new one.
 type Container struct {
-	Kind ContainerKind
-	Elem TensorType // of every element; a tensor, or a container again
+	Kind  ContainerKind
+	Elem  TensorType // of every element; a tensor, or a container again
+	Empty bool       // a sequence without elements: what is true of every element of another is true of its, too
 }
 
 // ContainerKind tells sequences from optionals.
@@ -28,10 +29,10 @@ func (k ContainerKind) String() string {
 const maxContainers = 8
 
 // SequenceOf is the type of a sequence of t.
-func SequenceOf(t TensorType) TensorType { return TensorType{Of: &Container{Sequence, t}} }
+func SequenceOf(t TensorType) TensorType { return TensorType{Of: &Container{Kind: Sequence, Elem: t}} }
 
 // OptionalOf is the type of a t that may be absent.
-func OptionalOf(t TensorType) TensorType { return TensorType{Of: &Container{Optional, t}} }
+func OptionalOf(t TensorType) TensorType { return TensorType{Of: &Container{Kind: Optional, Elem: t}} }
 
 // complete reports whether t says enough to be written: the format has no types without an element type.
 func (t TensorType) complete() bool {
@@ -44,7 +45,7 @@ func (t TensorType) complete() bool {
 // Equal reports whether both say the same. Two unknown dimensions are equal.
 func (t TensorType) Equal(u TensorType) bool {
 	for t.Of != nil && u.Of != nil {
-		if t.Of.Kind != u.Of.Kind {
+		if t.Of.Kind != u.Of.Kind || t.Of.Empty != u.Of.Empty {
 			return false
 		}
 		t, u = t.Of.Elem, u.Of.Elem

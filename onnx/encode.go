@@ -20,9 +20,8 @@ func (m *Model) Encode() ([]byte, error) {
 }
 
 func marshalModel(pb *onnxpb.ModelProto) ([]byte, error) {
-	if size := proto.Size(pb); size > maxFileBytes || size < 0 {
-		return nil, fmt.Errorf("encode model: %d bytes, a protobuf file has at most %d: store the weights beside it or in a narrower type",
-			size, maxFileBytes)
+	if err := checkSize(pb); err != nil {
+		return nil, err
 	}
 	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(pb)
 	if err != nil {

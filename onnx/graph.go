@@ -166,6 +166,14 @@ func (g *Graph) RemoveInput(v *Value) error {
 	return nil
 }
 
+// UnlistInitializers takes the initializers out of g's inputs, among which files of old list all of them, and gives how
+// many there were. Nobody can feed them then.
+func (g *Graph) UnlistInitializers() int {
+	before := len(g.inputs)
+	g.inputs = slices.DeleteFunc(g.inputs, (*Value).IsInitializer)
+	return before - len(g.inputs)
+}
+
 // ReplaceUses makes every reader of old read new. A graph output keeps its name: when old is one, new takes its name and
 // its place. The element types must agree, and the shapes as far as both are known.
 func (g *Graph) ReplaceUses(old, new *Value) error {
@@ -192,6 +200,24 @@ func (g *Graph) ReplaceUses(old, new *Value) error {
 		u.Node.SetInput(u.Index, new)
 	}
 	return nil
+}
+
+// ReplaceHandedOut puts, for each value of a map, another in its place where a graph inside a node hands it out as its
+// output without a node of its own: these are no uses. The values themselves may be replaced again.
+func (g *Graph) ReplaceHandedOut(by map[*Value]*Value) {
+	if len(by) == 0 {
+		return
+	}
+	for _, n := range g.live() {
+		for _, sub := range n.Subgraphs() {
+			for i := range sub.outputs {
+				for by[sub.outputs[i]] != nil {
+					sub.outputs[i] = by[sub.outputs[i]]
+				}
+			}
+			sub.ReplaceHandedOut(by)
+		}
+	}
 }
 
 func compatible(a, b TensorType) error {
@@ -250,5 +276,22 @@ func (g *Graph) Lookup(name string) *Value {
 			}
 		}
 	}
+	return nil
+}
+
+// Take moves the nodes and initializers of another graph to the end of g. The other graph's inputs must have no uses; its
+// outputs, which stay listed there, are values of g then.
+func (g *Graph) Take(other *Graph) error {
+	for _, v := range other.inputs {
+		if v.NumUses() > 0 {
+			return fmt.Errorf("take graph %q: its input %q is read", other.Name, v.Name)
+		}
+	}
+	for _, n := range other.live() {
+		n.graph = g
+		g.nodes = append(g.nodes, n)
+	}
+	g.initializers = append(g.initializers, other.initializers...)
+	other.nodes, other.removed, other.initializers = nil, 0, nil
 	return nil
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strconv"
 
+	"graft/onnx/internal/onnxpb"
 	"graft/onnx/limits"
 )
 
@@ -36,19 +38,7 @@ func Load(path string, o LoadOptions) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load model: %w", err)
 	}
-	data := make([]byte, size)
-	if _, err := io.ReadFull(file, data); err != nil {
-		return nil, fmt.Errorf("load model: read %s: %w", path, err)
-	}
-	r := externalReader{folders: foldersOf(path, o.AllowExternal), model: info, limit: o.MaxExternal, files: map[string]*externalFile{}}
-	if r.limit <= 0 {
-		r.limit = 64 << 30
-	}
-	if strconv.IntSize == 32 {
-		r.limit = min(r.limit, math.MaxInt32)
-	}
-	defer r.close()
-	m, err := decode(data, r.resolve)
+	m, err := o.decode(path, file, info, size)
 	if invalid, ok := errors.AsType[*InvalidError](err); ok {
 		invalid.File = path
 		return nil, invalid
@@ -57,4 +47,33 @@ func Load(path string, o LoadOptions) (*Model, error) {
 		return nil, limits.InFile(path, err)
 	}
 	return m, nil
+}
+
+// decode reads the model in an open file, and the weights that it keeps in others.
+func (o LoadOptions) decode(path string, file *os.File, info os.FileInfo, size int64) (*Model, error) {
+	limit := o.MaxExternal
+	if limit <= 0 {
+		limit = 64 << 30
+	}
+	if strconv.IntSize == 32 {
+		limit = min(limit, math.MaxInt32)
+	}
+	read := func(how func(external func(*onnxpb.ModelProto) error) (*Model, error)) (*Model, error) {
+		r := externalReader{folders: foldersOf(path, o.AllowExternal), model: info, limit: limit, files: map[string]*externalFile{}}
+		defer r.close()
+		return how(r.resolve)
+	}
+	if size >= largeFile {
+		m, err := read(func(external func(*onnxpb.ModelProto) error) (*Model, error) {
+			return decodeLarge(io.NewSectionReader(file, 0, size), size, external)
+		})
+		if err == nil {
+			return m, nil
+		}
+	}
+	data := make([]byte, size)
+	if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), data); err != nil {
+		return nil, fmt.Errorf("read model: %w", err)
+	}
+	return read(func(external func(*onnxpb.ModelProto) error) (*Model, error) { return decode(data, external) })
 }

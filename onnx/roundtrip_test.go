@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"os"
@@ -95,6 +96,13 @@ func roundTrip(path string) error {
 	}
 	if !slices.Equal(first, second) {
 		return errors.New("the second encoding differs from the first")
+	}
+	var streamed bytes.Buffer
+	if err := m.EncodeTo(&streamed); err != nil {
+		return err
+	}
+	if !bytes.Equal(first, streamed.Bytes()) {
+		return errors.New("EncodeTo writes other bytes than Encode gives")
 	}
 	return nil
 }

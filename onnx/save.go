@@ -13,9 +13,9 @@ func (m *Model) Save(path string) error {
 	if path == "" {
 		return errors.New("save model: no path")
 	}
-	data, err := m.Encode()
+	write, err := m.encoding()
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(path, data, os.FileMode(0o644))
+	return atomicfile.Write(path, os.FileMode(0o644), write)
 }

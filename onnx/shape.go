@@ -67,14 +67,16 @@ func (s Shape) Equal(t Shape) bool { return s.Ranked() == t.Ranked() && slices.E
 // Clone is a copy that shares nothing.
 func (s Shape) Clone() Shape { return slices.Clone(s) }
 
-// String is "[1 32 H W]", or "[...]" when the rank is unknown.
+// String is "[1 32 H (W + 1)]", or "[...]" when the rank is unknown.
 func (s Shape) String() string {
 	if s == nil {
 		return "[...]"
 	}
 	parts := make([]string, len(s))
 	for i, d := range s {
-		parts[i] = d.String()
+		if parts[i] = d.String(); strings.Contains(parts[i], " ") {
+			parts[i] = "(" + parts[i] + ")"
+		}
 	}
 	return "[" + strings.Join(parts, " ") + "]"
 }

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -104,6 +105,10 @@ func checkKept(t *testing.T, want *onnxpb.ModelProto) {
 		data, err := m.Encode()
 		if err != nil {
 			t.Fatal(err)
+		}
+		var streamed bytes.Buffer
+		if err := m.EncodeTo(&streamed); err != nil || !bytes.Equal(streamed.Bytes(), data) {
+			t.Errorf("EncodeTo writes other bytes than Encode gives (%v)", err)
 		}
 		got := &onnxpb.ModelProto{}
 		if err := proto.Unmarshal(data, got); err != nil {

@@ -14,6 +14,9 @@ import (
 
 var errClosed = errors.New("the session is closed")
 
+// errLost is that a step which writes in place has failed half-way.
+var errLost = errors.New("the state is lost: a step that writes in place has failed")
+
 // checkFeeds says whether feeds are the model's inputs, all of them, and fit.
 func (s *Session) checkFeeds(feeds map[string]*onnx.Tensor) error {
 	for _, name := range slices.Sorted(maps.Keys(feeds)) {

@@ -69,6 +69,9 @@ func (st *State) Output(string) *onnx.Tensor { return nil }
 // Read says that this build has no ONNX Runtime.
 func (st *State) Read(string) (*onnx.Tensor, error) { return nil, errNoCgo() }
 
+// Peek says that this build has no ONNX Runtime.
+func (st *State) Peek(string) (*onnx.Tensor, error) { return nil, errNoCgo() }
+
 // Write says that this build has no ONNX Runtime.
 func (st *State) Write(string, *onnx.Tensor) error { return errNoCgo() }
 

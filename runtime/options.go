@@ -33,4 +33,11 @@ type Port struct {
 }
 
 // Link says that an output of one step is an input of the next.
-type Link struct{ Output, Input string }
+type Link struct {
+	Output, Input string
+	// InPlace has the output written over the input, so that the state is kept once and not twice. The node that makes the
+	// output must be the last to read the input, element by element; a Scan that reads and makes it block by block is such a
+	// node. A step that writes in place is not interrupted, and one that fails leaves no state. The initial value becomes the
+	// state itself, not a copy.
+	InPlace bool
+}

@@ -23,6 +23,8 @@ type State struct {
 	links   []buffers
 	byInput map[string]int // position in links
 	turn    int            // links[i].values[turn] holds the current state
+	inPlace bool           // a link writes over its input
+	lost    bool           // a step that wrote in place has failed
 
 	fetch  []fetched
 	feeds  []feed // every input that is not linked, in the session's order
@@ -51,13 +53,16 @@ type fetched struct {
 
 // Step runs the session once. feeds are all inputs that are not linked. A tensor that is fed again is read in place, so the
 // caller may change its data between steps, and costs nothing when its data, dims and type are where they were. After an
-// error the state is what it was before the step.
+// error the state is what it was before the step, unless a link writes in place: then there is none any more.
 func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error {
 	s := st.session
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.ptr == nil || st.closed {
 		return errClosed
+	}
+	if st.lost {
+		return errLost
 	}
 	for name := range feeds {
 		if _, ok := st.fed[name]; !ok {
@@ -87,6 +92,12 @@ func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error 
 		}
 		st.outputs[n+i] = f.value
 	}
+	if st.inPlace {
+		if err := ctx.Err(); err != nil {
+			return stopped(ctx)
+		}
+		ctx = context.WithoutCancel(ctx)
+	}
 	err := s.call(ctx, st.options, st.inputNames, st.inputs, st.outputNames, st.outputs)
 	for i := range st.fetch {
 		if f := &st.fetch[i]; !f.fixed {
@@ -94,6 +105,7 @@ func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error 
 		}
 	}
 	if err != nil {
+		st.lost = st.inPlace
 		return err
 	}
 	st.turn, st.stepOK = 1-st.turn, true
@@ -133,6 +145,10 @@ func (st *State) Read(input string) (*onnx.Tensor, error) {
 	return t.Clone(), nil
 }
 
+// Peek is what the next step will see at a linked input, where it lies: valid and unchanged until the next step, and after
+// Close.
+func (st *State) Peek(input string) (*onnx.Tensor, error) { return st.current(input) }
+
 // Write sets what the next step will see at a linked input. Type and dims are those of the initial value.
 func (st *State) Write(input string, t *onnx.Tensor) error {
 	to, err := st.current(input)
@@ -158,6 +174,9 @@ func (st *State) current(input string) (*onnx.Tensor, error) {
 	if st.closed {
 		return nil, errClosed
 	}
+	if st.lost {
+		return nil, errLost
+	}
 	return st.links[i].tensors[st.turn], nil
 }
 
@@ -170,7 +189,9 @@ func (st *State) Close() error {
 	c := &st.session.env.capi
 	for i := range st.links {
 		c.releaseValue(st.links[i].values[0])
-		c.releaseValue(st.links[i].values[1])
+		if !st.links[i].InPlace {
+			c.releaseValue(st.links[i].values[1])
+		}
 		st.links[i].pin.Unpin()
 	}
 	for i := range st.fetch {

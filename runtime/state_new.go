@@ -37,14 +37,24 @@ func (s *Session) NewState(initial map[string]*onnx.Tensor, links []Link, fetch 
 		b := &st.links[i]
 		b.Link = l
 		st.byInput[l.Input] = i
+		st.inPlace = st.inPlace || l.InPlace
 		for j := range b.tensors {
-			b.tensors[j] = onnx.NewTensor(initial[l.Input].DType, initial[l.Input].Dims...)
+			if j == 1 && l.InPlace {
+				b.tensors[1], b.values[1] = b.tensors[0], b.values[0]
+				break
+			}
+			if t := initial[l.Input]; l.InPlace && aligned(t) {
+				own := *t
+				b.tensors[j] = &own
+			} else {
+				b.tensors[j] = onnx.NewTensor(t.DType, t.Dims...)
+			}
 			b.tensors[j].Name = l.Input
 			if b.values[j], err = s.env.wrap(b.tensors[j], &b.pin); err != nil {
 				return nil, fmt.Errorf("state %q: %w", l.Input, err)
 			}
 		}
-		copy(b.tensors[0].Data, initial[l.Input].Data)
+		copy(b.tensors[0].Data, initial[l.Input].Data) // of an adopted tensor: onto itself
 		st.inputNames, st.outputNames = append(st.inputNames, s.cNames[l.Input]), append(st.outputNames, s.cNames[l.Output])
 	}
 	for i, name := range fetch {

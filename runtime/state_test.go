@@ -274,3 +274,32 @@ func BenchmarkRun(b *testing.B) {
 		}
 	}
 }
+
+// An output that is written over its input is the state all the same, kept once; a step is then not cut short.
+func TestStateInPlace(t *testing.T) {
+	links := []runtime.Link{{Output: "x.next", Input: "x", InPlace: true}, {Output: "n.next", Input: "n"}}
+	st, err := open(t, counter()).NewState(feeds{"x": onnx.NewTensor(onnx.Float, 4), "n": onnx.Scalar(int64(1))}, links)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	in := feeds{"z": onnx.NewTensor(onnx.Float, 4), "shape": onnx.FromSlice([]int64{2, 2})}
+	for i := range 5 {
+		step(t, st, in)
+		x, err := st.Read("x")
+		if err != nil || !slices.Equal(x.Float32s(), slices.Repeat([]float32{float32(i + 1)}, 4)) {
+			t.Errorf("step %d: x %v, %v", i, x.Float32s(), err)
+		}
+		if n, err := st.Read("n"); err != nil || n.Int64s()[0] != 2<<i {
+			t.Errorf("step %d: n %v, %v", i, n, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := st.Step(ctx, in); err == nil {
+		t.Error("a step after the end")
+	}
+	if x, err := st.Read("x"); err != nil || x.Float32s()[0] != 5 {
+		t.Errorf("after a step that did not begin: %v, %v", x, err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"graft/onnx"
@@ -105,5 +106,25 @@ func TestEMA(t *testing.T) {
 				t.Fatalf("step %d: average %d is %g, want %g", step, i, got, average[i])
 			}
 		}
+	}
+	dir := filepath.Join(t.TempDir(), "checkpoint")
+	if err := a.Fused.SaveCheckpoint(dir, snap, nil); err != nil {
+		t.Fatal(err)
+	}
+	tensors, _, err := training.ReadAverage(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range a.Fused.Packing.Unpack(snap.Slots["ema"]) {
+		if got := tensors[want.Name]; got == nil || got.Name != want.Name || !bytes.Equal(got.Data, want.Data) {
+			t.Errorf("average of %s: %v", want.Name, got)
+		}
+	}
+	plain := artifacts(t, twoHeads(t), find(t, "mse", "sgd"))
+	if err := plain.Fused.SaveCheckpoint(dir, fit(t, plain, x, 8, 1, plain.Start()), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := training.ReadAverage(dir); err == nil || !strings.Contains(err.Error(), "has no moving average") {
+		t.Errorf("average of a checkpoint without: %v", err)
 	}
 }

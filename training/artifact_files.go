@@ -1,6 +1,8 @@
 package training
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,11 +29,14 @@ const (
 // Write writes the files into the folder dir, which is there. Each is whole or not there.
 func (a *Artifacts) Write(dir string) error {
 	for _, m := range a.models() {
-		data, err := m.model.Encode()
-		if err == nil {
-			err = atomicfile.WriteFile(filepath.Join(dir, m.file), data, 0o666)
+		write := m.model.EncodeTo
+		if data := a.encoded[m.key]; data != nil {
+			write = func(w io.Writer) error {
+				_, err := w.Write(data)
+				return err
+			}
 		}
-		if err != nil {
+		if err := atomicfile.Write(filepath.Join(dir, m.file), 0o666, write); err != nil {
 			return fmt.Errorf("write training artifacts: %w", err)
 		}
 	}
@@ -76,17 +81,16 @@ func openArtifacts(dir string) (*Step, *Contract, error) {
 		return nil, nil, limits.InFile(filepath.Join(dir, ContractFile), limits.Refuse("", "is no contract of training artifacts of format %d", contractFormat))
 	}
 	path := filepath.Join(dir, FusedFile)
-	const largest = 2 << 30 // of a protobuf file
-	if data, err = readWhole(path, largest); err != nil {
+	fingerprint, err := hashFile(path)
+	if err != nil {
 		return nil, nil, err
 	}
-	fingerprint := hashOf(data)
 	if fingerprint != c.Models["fused"].SHA256 {
 		return nil, nil, limits.InFile(path, limits.Refuse("", "is not the model that %s describes: make the artifacts again", ContractFile))
 	}
-	m, err := onnx.Decode(data)
+	m, err := onnx.Load(path, onnx.LoadOptions{})
 	if err != nil {
-		return nil, nil, limits.InFile(path, err)
+		return nil, nil, err
 	}
 	s := &Step{Model: m, Slots: c.fusedSlots(), Output: c.Output, Named: true, fingerprint: fingerprint}
 	var params []*onnx.Value
@@ -106,6 +110,20 @@ func openArtifacts(dir string) (*Step, *Contract, error) {
 		return nil, nil, limits.InFile(path, err)
 	}
 	return s, c, nil
+}
+
+// hashFile is the SHA-256 of a regular file.
+func hashFile(path string) (string, error) {
+	f, _, err := limits.OpenRegular(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // readWhole reads a regular file of at most most bytes.

@@ -2,6 +2,7 @@ package training
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"graft/onnx"
@@ -15,6 +16,7 @@ type form struct {
 	b      *op.Builder
 	params []*onnx.Value // inputs, in the plan's order
 	loss   *onnx.Value
+	outs   map[*onnx.Value]bool // what out has made outputs
 }
 
 // out makes v an output. What already goes by a name, or is an output, is passed through an Identity.
@@ -22,10 +24,14 @@ func (f *form) out(v *onnx.Value, name string) {
 	if f.b.Err() != nil {
 		return
 	}
-	if v.Name != "" || v.Producer() == nil || f.g.IsOutput(v) {
+	if v.Name != "" || v.Producer() == nil || f.outs[v] { // an output that somebody else made has a name
 		v = f.b.Identity(v)
 	}
 	if f.b.Err() == nil {
+		if f.outs == nil {
+			f.outs = map[*onnx.Value]bool{}
+		}
+		f.outs[v] = true
 		f.g.AddOutput(v, name)
 	}
 }
@@ -45,20 +51,13 @@ func (p *plan) form(train bool) (*form, error) {
 			f.g.AddInput(v.Name, v.Type)
 		}
 	}
-	lifted := map[string]*onnx.Value{}
-	for _, v := range p.params {
-		in, err := lift(f.g, v.Name)
-		if err != nil {
-			return nil, err
-		}
-		f.params = append(f.params, in)
+	lifted, err := lift(f.g, slices.Concat(p.params, p.buffers))
+	if err != nil {
+		return nil, err
 	}
-	for _, v := range p.buffers {
-		in, err := lift(f.g, v.Name)
-		if err != nil {
-			return nil, err
-		}
-		lifted[v.Name] = in
+	for _, v := range p.params {
+		f.params = append(f.params, lifted[v.Name])
+		delete(lifted, v.Name)
 	}
 	moved, err := f.norms(lifted, train && !p.FrozenNorms)
 	if err != nil {
@@ -122,23 +121,40 @@ func (f *form) clearNames(p *plan) {
 	}
 }
 
-// lift makes the initializer of that name an input.
-func lift(g *onnx.Graph, name string) (*onnx.Value, error) {
+// lift makes inputs of the initializers, and gives them by name.
+func lift(g *onnx.Graph, params []*onnx.Value) (map[string]*onnx.Value, error) {
+	wanted := make(map[string]bool, len(params))
+	for _, v := range params {
+		wanted[v.Name] = true
+	}
+	found, old := map[string]*onnx.Value{}, map[*onnx.Value]bool{}
+	for _, v := range g.Inputs() {
+		old[v] = true // files of old have every initializer among the inputs
+	}
 	for _, v := range g.Initializers() {
-		if v.Name != name {
-			continue
+		if wanted[v.Name] {
+			found[v.Name] = v
 		}
-		in := g.AddInput(name, v.Type)
+	}
+	lifted := make(map[string]*onnx.Value, len(params))
+	for _, p := range params {
+		v := found[p.Name]
+		if v == nil {
+			return nil, fmt.Errorf("no initializer %q", p.Name)
+		}
+		in := g.AddInput(v.Name, v.Type)
 		if err := g.ReplaceUses(v, in); err != nil {
 			return nil, err
 		}
-		if g.IsInput(v) { // files of old have every initializer among the inputs
+		if old[v] {
 			v.Const = nil
-			return in, g.RemoveInput(v)
+			if err := g.RemoveInput(v); err != nil {
+				return nil, err
+			}
 		}
-		return in, nil
+		lifted[v.Name] = in
 	}
-	return nil, fmt.Errorf("no initializer %q", name)
+	return lifted, nil
 }
 
 // finish completes the model: nothing unused, the lowest opset from 17 on, and checked.

@@ -116,7 +116,7 @@ func TestLossModelRefusals(t *testing.T) {
    d = Sub (p, q)
    l = ReduceMean <keepdims = 0> (d)
 }`,
-		"its output is float [? 3], a loss is a float scalar": `(float[n, 3] p, float[n, 3] target) => (float[n, 3] l) {
+		"its output is float [unk_1 3], a loss is a float scalar": `(float[n, 3] p, float[n, 3] target) => (float[n, 3] l) {
    l = Sub (p, target)
 }`,
 		"it has both target and labels": `(float[n, 3] p, float[n, 3] target, int64[n] labels) => (float l) {

@@ -180,7 +180,10 @@ func (p *plan) reserved(name string) bool { return p.names[name] }
 // checkNames gathers the names that the forms add and refuses models whose own ports have one of them.
 func (p *plan) checkNames() error {
 	p.names = map[string]bool{InputLazyReset: true, OutputLoss: true, InputRate: true, InputStep: true,
-		packedGradient: true, InputGradientMask: true}
+		packedGradient: true, InputGradientMask: true, packedState: true, packedState + next: true}
+	for _, slot := range p.slotNames(true) {
+		p.names[packedState+"."+slot], p.names[packedState+"."+slot+next] = true, true
+	}
 	if p.target != "" {
 		p.names[p.target] = true
 	}

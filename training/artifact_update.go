@@ -32,16 +32,19 @@ func (u *update) slots() {
 
 func (u *update) add() {
 	b, names := u.b, u.slotNames(u.fused)
+	join := func(of []*onnx.Value, name string) *onnx.Value {
+		v := u.packing.pack(b, of)
+		if len(of) == 1 { // what is not joined may have a name of its own
+			v = b.Identity(v)
+		}
+		return b.Named(v, name)
+	}
 	slots := make([]*onnx.Value, len(u.state))
 	for i, of := range u.state {
-		slots[i] = u.packing.pack(b, of)
+		slots[i] = join(of, packedState+"."+names[i])
 	}
-	packed := u.packing.pack(b, u.grads)
-	if len(u.grads) == 1 { // what is not joined may have a name of its own
-		packed = b.Identity(packed)
-	}
-	b.Named(packed, packedGradient)
-	params, count := u.packing.pack(b, u.params), u.count
+	packed := join(u.grads, packedGradient)
+	params, count := join(u.params, packedState), u.count
 	var sum accumulation
 	if u.fused && u.Accumulate > 1 {
 		sum = accumulate(b, u.Accumulate, packed, slots[len(slots)-1], u.count)
@@ -65,8 +68,15 @@ func (u *update) add() {
 		slotsAfter = append(slotsAfter, sum.sum)
 	}
 	out := func(v *onnx.Value, suffix string) {
+		b.Named(v, packedState+suffix+next)
 		for i, part := range u.packing.unpack(b, v) {
 			u.out(part, u.plan.params[i].Name+suffix+next)
+		}
+	}
+	if len(u.params) == 1 { // as above: each result is a value of its own
+		after = b.Identity(after)
+		for i, v := range slotsAfter {
+			slotsAfter[i] = b.Identity(v)
 		}
 	}
 	out(after, "")

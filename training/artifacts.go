@@ -20,8 +20,10 @@ const (
 	gradient       = "_grad"
 	accumulated    = "_grad.accumulation.buffer"
 	accumulatedOut = "_grad.accumulation.out"
-	// packedGradient names the value of the fused model in which the gradients are packed.
+	// packedGradient names the value of the fused model in which the gradients are packed; packedState that of the parameters,
+	// and with a slot's name behind it that slot's. What they become has next behind it.
 	packedGradient = "graft.packed_gradient"
+	packedState    = "graft.packed"
 )
 
 // ArtifactConfig says what artifacts train and how.
@@ -54,7 +56,8 @@ type Artifacts struct {
 	Fused     *Step       // forward, backward and update in one, every state by its name
 	Contract  Contract
 
-	params, buffers []*onnx.Tensor // as in the file
+	params, buffers []*onnx.Tensor    // as in the file
+	encoded         map[string][]byte // small models as files
 }
 
 // NewArtifacts makes the artifacts of a model, which stays as it is.

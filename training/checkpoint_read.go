@@ -120,12 +120,25 @@ func (c *openedCheckpoint) refused(file, reason string) error {
 // ReadCheckpoint reads the parameters and buffers that a checkpoint holds, by name, and the number of steps behind them.
 // The checkpoint may be of any model: the names say where its tensors belong.
 func ReadCheckpoint(dir string) (tensors map[string]*onnx.Tensor, steps int64, err error) {
+	return readTensors(dir, false)
+}
+
+// ReadAverage is ReadCheckpoint with the moving average of the parameters in their place. A checkpoint without one is an
+// error; before the first step it is the parameters.
+func ReadAverage(dir string) (tensors map[string]*onnx.Tensor, steps int64, err error) {
+	return readTensors(dir, true)
+}
+
+func readTensors(dir string, average bool) (tensors map[string]*onnx.Tensor, steps int64, err error) {
 	c, err := openCheckpoint(filepath.Clean(dir))
 	if err != nil {
 		return nil, 0, fmt.Errorf("read checkpoint: %w", err)
 	}
 	defer c.Close()
 	tensors, err = c.read(parametersFile)
+	if err == nil && average && c.state.Steps > 0 {
+		err = c.average(tensors)
+	}
 	if err == nil {
 		var buffers map[string]*onnx.Tensor
 		buffers, err = c.read(buffersFile)
@@ -135,4 +148,26 @@ func ReadCheckpoint(dir string) (tensors map[string]*onnx.Tensor, steps int64, e
 		return nil, 0, fmt.Errorf("read checkpoint: %w", err)
 	}
 	return tensors, c.state.Steps, nil
+}
+
+// average puts the moving averages in the places of the parameters.
+func (c *openedCheckpoint) average(tensors map[string]*onnx.Tensor) error {
+	slots, err := c.read(slotsFile)
+	if err != nil {
+		return err
+	}
+	for name, p := range tensors {
+		t := slots[name+"."+slotEMA]
+		if t == nil {
+			return limits.InFile(filepath.Join(c.dir, slotsFile), limits.Refuse("", "has no moving average of %s", limits.Name(name)).
+				WithHint("graft artifacts --ema makes artifacts that keep one"))
+		}
+		if t.Type().String() != p.Type().String() {
+			return c.refused(slotsFile, fmt.Sprintf("the moving average of %s is %v, the parameter is %v", limits.Name(name), t.Type(), p.Type()))
+		}
+		average := *t
+		average.Name = name
+		tensors[name] = &average
+	}
+	return nil
 }

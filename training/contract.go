@@ -1,6 +1,8 @@
 package training
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 
 	"graft/onnx"
@@ -118,14 +120,35 @@ func (a *Artifacts) describe(p *plan) error {
 	}
 	outputs := a.Training.Graph.Outputs()
 	c.Outputs = ports(outputs[1 : 1+len(p.base.Graph.Outputs())])
+	a.encoded = map[string][]byte{}
 	for _, m := range a.models() {
-		data, err := m.model.Encode()
+		hash, err := a.encode(m.key, m.model)
 		if err != nil {
 			return err
 		}
-		c.Models[m.key] = ContractModel{File: m.file, SHA256: hashOf(data), Opset: m.model.Opset(""), Nodes: len(m.model.Graph.Nodes()),
+		c.Models[m.key] = ContractModel{File: m.file, SHA256: hash, Opset: m.model.Opset(""), Nodes: len(m.model.Graph.Nodes()),
 			Inputs: ports(m.model.Graph.Inputs()), Outputs: ports(m.model.Graph.Outputs())}
 	}
+	a.Fused.fingerprint = c.Models["fused"].SHA256
 	a.Contract = c
 	return nil
+}
+
+// encode gives the SHA-256 of a model's file. Of a model with few weights it keeps the file for Write.
+func (a *Artifacts) encode(key string, m *onnx.Model) (string, error) {
+	const most = 16 << 20
+	weights := 0
+	for _, v := range m.Graph.Initializers() {
+		if v.Const != nil {
+			weights += len(v.Const.Data)
+		}
+	}
+	if weights <= most {
+		data, err := m.Encode()
+		a.encoded[key] = data
+		return hashOf(data), err
+	}
+	sum := sha256.New()
+	err := m.EncodeTo(sum)
+	return hex.EncodeToString(sum.Sum(nil)), err
 }

@@ -39,9 +39,14 @@ type Loop struct {
 
 // Run continues from a snapshot until steps have been taken altogether, or ctx ends. It gives the state it reached, also
 // together with an error (the context's when it ended), so that the caller can save it; only when training diverged, or never
-// began, it gives back from. save, when not nil, is called with the state after every multiple of every steps.
+// began, it gives back from. save, when not nil, is called with the state after every multiple of every steps, which
+// is valid during the call.
 func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save func(*Snapshot) error) (*Snapshot, error) {
-	data, err := l.Step.Model.Encode()
+	form, err := l.Step.loopForm(l.Session.Provider)
+	if err != nil {
+		return from, fmt.Errorf("train: %w", err)
+	}
+	data, err := form.model.Encode()
 	if err != nil {
 		return from, fmt.Errorf("train: %w", err)
 	}
@@ -50,7 +55,7 @@ func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save
 		return from, err
 	}
 	defer session.Close()
-	r, err := l.start(session, from)
+	r, err := l.start(session, form, from)
 	if err != nil {
 		return from, fmt.Errorf("train: %w", err)
 	}
@@ -87,6 +92,7 @@ func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save
 // run is one Run's state on the runtime.
 type run struct {
 	*Loop
+	form  *loopForm
 	state *runtime.State
 	taken int64 // steps that the state has behind it
 	mask  *onnx.Tensor
@@ -94,16 +100,20 @@ type run struct {
 	count *onnx.Tensor
 }
 
-func (l *Loop) start(session *runtime.Session, from *Snapshot) (*run, error) {
-	initial, links, err := l.Step.links(from)
+func (l *Loop) start(session *runtime.Session, form *loopForm, from *Snapshot) (*run, error) {
+	initial, links, err := form.links(from)
 	if err != nil {
 		return nil, err
 	}
-	state, err := session.NewState(initial, links, OutputLoss, l.Step.Output)
+	fetch := []string{OutputLoss, l.Step.Output}
+	if form.rows > 0 {
+		fetch = append(fetch, outputFinite)
+	}
+	state, err := session.NewState(initial, links, fetch...)
 	if err != nil {
 		return nil, err
 	}
-	return &run{Loop: l, state: state, taken: from.Steps, mask: from.Mask,
+	return &run{Loop: l, form: form, state: state, taken: from.Steps, mask: from.Mask,
 		rate: onnx.NewTensor(onnx.Float, 1), count: onnx.NewTensor(onnx.Int64, 1)}, nil
 }
 
@@ -130,7 +140,7 @@ func (r *run) step(ctx context.Context) error {
 		return fmt.Errorf("step %d: output %q is no single float", step, OutputLoss)
 	}
 	loss := float64(value[0])
-	if diverged(loss) {
+	if finite := r.state.Output(outputFinite); diverged(loss) || finite != nil && finite.Data[0] == 0 {
 		return fmt.Errorf("step %d: %w", step, ErrDiverged)
 	}
 	if r.Each == nil {
@@ -142,7 +152,7 @@ func (r *run) step(ctx context.Context) error {
 // snapshot copies the state out of the runtime. Parameters that are no numbers any more are ErrDiverged: the loss would tell
 // a step later, when they have been saved.
 func (r *run) snapshot() (*Snapshot, error) {
-	s, err := r.Step.gather(r.state, r.taken)
+	s, err := r.form.gather(r.state, r.taken)
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", r.taken, err)
 	}

@@ -55,7 +55,11 @@ func peerStep(b *testing.B, file string) {
 	options := runtimetest.Options(b)
 	options.Threads = 2
 	if path := os.Getenv("GRAFT_PEER_PROFILE"); path != "" {
-		data, err := a.Fused.Model.Encode()
+		m, err := training.LoopModel(a.Fused)
+		if err != nil {
+			b.Fatal(err)
+		}
+		data, err := m.Encode()
 		if err != nil {
 			b.Fatal(err)
 		}

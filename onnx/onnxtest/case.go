@@ -20,19 +20,24 @@ type Case struct {
 
 // NodeCases lists the backend's node tests, in order of name: those under $GRAFT_ONNX_TESTDATA/node, or where Debian
 // installs them. The test is skipped where there are none.
-func NodeCases(t testing.TB) []Case {
+func NodeCases(t testing.TB) []Case { return Cases(t, "node") }
+
+// Cases is NodeCases for some of the folders of the backend's tests: node, simple, pytorch-converted, pytorch-operator.
+func Cases(t testing.TB, folders ...string) []Case {
 	t.Helper()
 	dir := os.Getenv("GRAFT_ONNX_TESTDATA")
 	if dir == "" {
 		dir = "/usr/include/onnx/backend/test/data"
 	}
-	models, _ := filepath.Glob(filepath.Join(dir, "node", "*", "model.onnx"))
-	if len(models) == 0 {
-		t.Skip("no ONNX node tests: GRAFT_ONNX_TESTDATA names the folder that holds node/")
-	}
-	cases := make([]Case, len(models))
-	for i, m := range models {
-		cases[i] = Case{Name: filepath.Base(filepath.Dir(m)), Dir: filepath.Dir(m)}
+	var cases []Case
+	for _, folder := range folders {
+		models, _ := filepath.Glob(filepath.Join(dir, folder, "*", "model.onnx"))
+		if len(models) == 0 {
+			t.Skipf("no ONNX tests in %s: GRAFT_ONNX_TESTDATA names the folder that holds node/", filepath.Join(dir, folder))
+		}
+		for _, m := range models {
+			cases = append(cases, Case{Name: filepath.Base(filepath.Dir(m)), Dir: filepath.Dir(m)})
+		}
 	}
 	return cases
 }

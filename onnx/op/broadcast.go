@@ -108,6 +108,10 @@ func broadcastDim(a, b onnx.Dim) (onnx.Dim, bool) {
 		return a, true
 	case b.Known():
 		return b, true
+	case cutOf(b, a):
+		return a, true
+	case cutOf(a, b):
+		return b, true
 	}
 	return onnx.UnknownDim, true
 }

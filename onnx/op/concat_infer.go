@@ -17,6 +17,7 @@ func inferConcat(n *onnx.Node) ([]onnx.TensorType, error) {
 		return nil, fmt.Errorf("axis is missing")
 	}
 	var out onnx.Shape
+	var lengths []onnx.Dim
 	axis := 0
 	for i := range n.NumInputs() {
 		s := shapeOf(n, i)
@@ -30,7 +31,7 @@ func inferConcat(n *onnx.Node) ([]onnx.TensorType, error) {
 			if axis, err = axisOf(along, len(s)); err != nil {
 				return nil, err
 			}
-			out = s.Clone()
+			out, lengths = s.Clone(), []onnx.Dim{s[axis]}
 			continue
 		}
 		if len(s) != len(out) {
@@ -38,14 +39,7 @@ func inferConcat(n *onnx.Node) ([]onnx.TensorType, error) {
 		}
 		for j := range s {
 			if j == axis {
-				if out[j].Known() && s[j].Known() {
-					out[j].Size += s[j].Size
-					if out[j].Size > maxSize {
-						return nil, fmt.Errorf("axis %d is too large", axis)
-					}
-				} else if s[j] != size(0) {
-					out[j] = onnx.UnknownDim
-				}
+				lengths = append(lengths, s[j])
 				continue
 			}
 			m, ok := mergeDim(out[j], s[j])
@@ -54,6 +48,9 @@ func inferConcat(n *onnx.Node) ([]onnx.TensorType, error) {
 			}
 			out[j] = m
 		}
+	}
+	if out[axis], err = total(lengths); err != nil {
+		return nil, fmt.Errorf("axis %d: %w", axis, err)
 	}
 	return one(d, out), nil
 }
@@ -112,7 +109,8 @@ func splitSizes(n *onnx.Node, whole onnx.Dim, parts []int64, given, known bool) 
 		return nil, fmt.Errorf("num_outputs is %d, the node has %d", want, count)
 	}
 	if !whole.Known() {
-		return func(int) onnx.Dim { return onnx.UnknownDim }, nil
+		each := quotientDim(whole, size(count))
+		return func(int) onnx.Dim { return each }, nil
 	}
 	_, uneven := n.Attr("num_outputs")
 	each := (whole.Size + count - 1) / count
@@ -151,7 +149,7 @@ func inferTile(n *onnx.Node) ([]onnx.TensorType, error) {
 		case x[i] == size(1):
 			s[i] = r.dim()
 		case !r.known || !x[i].Known():
-			s[i] = onnx.UnknownDim
+			s[i] = productDim(x[i], r.dim())
 		default:
 			v, ok := mul(x[i].Size, r.i)
 			if !ok {

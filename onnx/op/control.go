@@ -54,7 +54,7 @@ func controlLowest(n *onnx.Node) int64 {
 // either is what two possible types of a value have in common.
 func either(a, b onnx.TensorType) (onnx.TensorType, error) {
 	if a.Of != nil || b.Of != nil {
-		return joinContainers(a, b, either)
+		return joinContainers(a, b, either, func(a, b bool) bool { return a && b })
 	}
 	switch {
 	case a.DType == onnx.Undefined || b.DType == onnx.Undefined:
@@ -153,7 +153,10 @@ func tripsOf(n *onnx.Node, body *onnx.Graph) onnx.Dim {
 		ok = ok && known && c != 0
 	}
 	goesOn := body.Outputs()[0]
-	for goesOn.Producer() != nil && goesOn.Producer().Is("Identity") && goesOn.Producer().Graph() == body {
+	for range maxDepth {
+		if p := goesOn.Producer(); p == nil || !p.Is("Identity") || p.Graph() != body || p.Input(0) == nil {
+			break
+		}
 		goesOn = goesOn.Producer().Input(0)
 	}
 	if goesOn != body.Inputs()[1] {

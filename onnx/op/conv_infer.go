@@ -114,13 +114,22 @@ func inferConvTranspose(n *onnx.Node) ([]onnx.TensorType, error) {
 		}
 		channels = size(m)
 	} else if a.Group != 1 {
-		channels = onnx.UnknownDim
+		channels = productDim(channels, size(a.Group))
 	}
 	if err := checkBias(shapeOf(n, 2), channels); err != nil {
 		return nil, err
 	}
 	spatial, err := w.spread(x[2:], a)
 	return one(d, append(onnx.Shape{x[0], channels}, spatial...)), err
+}
+
+// grown is what the transposed convolution of one element is larger along spatial axis i than its stride says.
+func (w *window) grown(i int, a ConvAttrs) int64 {
+	n := w.dilations[i]*(w.kernel[i].Size-1) + 1 + a.OutputPadding[i]
+	if w.autoPad != "VALID" {
+		n -= w.pads[i] + w.pads[i+len(w.kernel)]
+	}
+	return n
 }
 
 // spread gives the output's spatial axes of the transposed convolution.
@@ -146,11 +155,18 @@ func (w *window) spread(in []onnx.Dim, a ConvAttrs) ([]onnx.Dim, error) {
 		switch {
 		case d == size(0):
 			return nil, fmt.Errorf("axis %d is empty", i+2)
-		case !d.Known() || !w.kernel[i].Known():
+		case !w.kernel[i].Known():
 			out[i] = onnx.UnknownDim
 			continue
 		}
 		same := w.autoPad == "SAME_UPPER" || w.autoPad == "SAME_LOWER"
+		if !d.Known() {
+			out[i] = productDim(d, size(w.strides[i]))
+			if !same {
+				out[i] = shiftedDim(out[i], w.grown(i, a)-w.strides[i])
+			}
+			continue
+		}
 		steps, n := d.Size-1, int64(0)
 		if same {
 			steps = d.Size
@@ -160,10 +176,7 @@ func (w *window) spread(in []onnx.Dim, a ConvAttrs) ([]onnx.Dim, error) {
 			return nil, fmt.Errorf("axis %d of size %d with stride %d overflows", i+2, d.Size, w.strides[i])
 		}
 		if !same {
-			n += w.dilations[i]*(w.kernel[i].Size-1) + 1 + a.OutputPadding[i]
-			if w.autoPad != "VALID" {
-				n -= w.pads[i] + w.pads[i+len(in)]
-			}
+			n += w.grown(i, a)
 		}
 		if n < 1 {
 			return nil, fmt.Errorf("axis %d would have size %d", i+2, n)

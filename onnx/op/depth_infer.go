@@ -20,7 +20,7 @@ func inferDepthToSpace(n *onnx.Node) ([]onnx.TensorType, error) {
 		switch {
 		case b == 1:
 		case !x[i].Known():
-			s[i] = onnx.UnknownDim
+			s[i] = productDim(x[i], size(b))
 		default:
 			v, ok := mul(x[i].Size, b)
 			if !ok {
@@ -42,7 +42,7 @@ func inferSpaceToDepth(n *onnx.Node) ([]onnx.TensorType, error) {
 	switch {
 	case b == 1:
 	case !x[1].Known():
-		s[1] = onnx.UnknownDim
+		s[1] = productDim(x[1], size(b*b))
 	default:
 		v, ok := mul(x[1].Size, b*b)
 		if !ok {
@@ -74,7 +74,7 @@ func divided(d onnx.Dim, by int64, what string) (onnx.Dim, error) {
 	case by == 1:
 		return d, nil
 	case !d.Known():
-		return onnx.UnknownDim, nil
+		return quotientDim(d, size(by)), nil
 	case d.Size%by != 0:
 		return d, fmt.Errorf("%s %d does not divide by %d", what, d.Size, by)
 	}

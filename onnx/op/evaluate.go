@@ -8,8 +8,8 @@ import (
 
 // Bounds of the evaluator: it is for the arithmetic of shapes, not for weights.
 const (
-	maxElements = 256  // of one array
-	maxFloats   = 64   // of one array of floats: scales and bounds
+	maxElements = 64   // of one array
+	maxFloats   = 32   // of one array of floats: scales and bounds
 	maxWork     = 1024 // elements made for one question
 	maxDepth    = 256  // nodes between a question and the constants that answer it
 )
@@ -157,6 +157,12 @@ func (e *evaluation) compute(v *onnx.Value, depth int) *array {
 	if n.Op == "Shape" || n.Op == "Size" {
 		return shapeArray(n)
 	}
+	if always, _ := branches(n); always != nil {
+		if outs := always.Outputs(); v.OutputIndex() < len(outs) {
+			return e.value(outs[v.OutputIndex()], depth+1)
+		}
+		return nil
+	}
 	f := evaluators[n.Op]
 	if f == nil {
 		return nil
@@ -218,6 +224,9 @@ func arrayOf(t *onnx.Tensor) *array {
 		fill(a, onnx.View[float32](t), func(v float32) element { return element{known: true, f: float64(v)} })
 	case onnx.Double:
 		fill(a, onnx.View[float64](t), func(v float64) element { return element{known: true, f: v} })
+	case onnx.Float16, onnx.BFloat16:
+		values, _ := t.Reals()
+		fill(a, values, func(v float64) element { return element{known: true, f: v} })
 	default:
 		return nil
 	}

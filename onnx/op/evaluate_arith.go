@@ -10,12 +10,13 @@ import (
 // output of that index; nil when it is not known.
 var evaluators = map[string]func(n *onnx.Node, in []*array, out int) *array{
 	"Identity": func(_ *onnx.Node, in []*array, _ int) *array { return in[0] },
-	"Cast":     evalCast,
+	"Cast":     evalCast, "CastLike": evalCast,
 
 	"Neg":   mapped(func(i int64) int64 { return -i }, func(f float64) float64 { return -f }),
 	"Abs":   mapped(func(i int64) int64 { return max(i, -i) }, math.Abs),
 	"Floor": mapped(nil, math.Floor),
 	"Ceil":  mapped(nil, math.Ceil),
+	"Relu":  mapped(nil, func(f float64) float64 { return max(f, 0) }),
 	"Not":   mapped(func(i int64) int64 { return 1 - i }, nil),
 
 	"Add": combined(evalAdd), "Sub": combined(evalSub), "Mul": combined(evalMul), "Div": combined(evalDiv), "Mod": combined(evalMod),
@@ -50,7 +51,7 @@ func mapped(i func(int64) int64, f func(float64) float64) func(*onnx.Node, []*ar
 				out.elems[k] = wrapped(x.dtype, element{known: true, f: f(e.f)})
 			case e.known:
 				out.elems[k] = wrapped(x.dtype, number(i(e.i)))
-			case n.Op != "Neg" && n.Op != "Not":
+			case e.natural() && n.Op != "Neg" && n.Op != "Not":
 				out.elems[k] = e
 			}
 		}
@@ -153,7 +154,7 @@ func compared(f func(x, y float64, i, j int64) bool) func(*onnx.Node, []*array, 
 				return number(truth)
 			case n.Op == "Equal" && p.symbol != "" && p.symbol == q.symbol:
 				return number(1)
-			case n.Op == "Equal" && ((p.symbol != "" && q.known && q.i < 0) || (q.symbol != "" && p.known && p.i < 0)):
+			case n.Op == "Equal" && ((p.natural() && q.known && q.i < 0) || (q.natural() && p.known && p.i < 0)):
 				return number(0)
 			}
 			return element{}
@@ -188,13 +189,19 @@ func evalWhere(_ *onnx.Node, in []*array, _ int) *array {
 
 func evalCast(n *onnx.Node, in []*array, _ int) *array {
 	to := onnx.DataType(onnx.AttrOr(n, "to", int64(0)))
+	if n.Op == "CastLike" {
+		to = dtypeOf(n, 1)
+	}
 	from := in[0].dtype
 	switch to {
-	case onnx.Int64, onnx.Int32, onnx.Bool, onnx.Float, onnx.Double:
+	case onnx.Int64, onnx.Int32, onnx.Bool, onnx.Float, onnx.Double, onnx.Float16, onnx.BFloat16:
 	default:
 		return nil
 	}
 	out := newArray(to, in[0].dims)
+	if out == nil {
+		return nil
+	}
 	for k, e := range in[0].elems {
 		switch {
 		case !e.known:

@@ -50,14 +50,17 @@ const maxGraphs = 32
 
 // InferGraph infers the types of all values of g and of the graphs inside its nodes, in topological order, and writes them
 // into the values. What the file says of a value is kept where the rules know less; where they contradict it, that is an
-// error that names the node. Operators without a row leave their outputs as the file has them: the rest is inferred, and
+// error that names the node. Dimensions that depend on what is only known when the graph runs get names, "unk_1" and so on.
+// Operators without a row leave their outputs as the file has them: the rest is inferred, and
 // one *UnknownOperatorsError names them all.
 func InferGraph(g *onnx.Graph) error {
 	missing := unknownOperators{}
 	f := facts{}
 	defer f.forget()
+	u := unknownsOf(g)
 	w := walk{
 		facts: &f,
+		name:  u.name,
 		node: func(n *onnx.Node) error {
 			if rowOf(n) == nil {
 				missing.add(n)
@@ -65,6 +68,9 @@ func InferGraph(g *onnx.Graph) error {
 			}
 			if err := inferInto(n); err != nil {
 				return fmt.Errorf("%s: %w", nodeName(n), err)
+			}
+			for i := range n.NumOutputs() {
+				u.name(n.Output(i))
 			}
 			return nil
 		},
@@ -95,7 +101,7 @@ func nodeName(n *onnx.Node) string {
 func mergeTypes(a, b onnx.TensorType) (onnx.TensorType, error) {
 	out := a
 	if a.Of != nil || b.Of != nil {
-		return joinContainers(a, b, mergeTypes)
+		return joinContainers(a, b, mergeTypes, func(a, b bool) bool { return a || b })
 	}
 	if a.DType == onnx.Undefined {
 		out.DType = b.DType
@@ -123,9 +129,9 @@ func mergeTypes(a, b onnx.TensorType) (onnx.TensorType, error) {
 	return out, nil
 }
 
-// joinContainers joins types of which one at least is a container's: what they hold by join. A type of which nothing is known
-// gives way.
-func joinContainers(a, b onnx.TensorType, join func(a, b onnx.TensorType) (onnx.TensorType, error)) (onnx.TensorType, error) {
+// joinContainers joins types of which one at least is a container's: what they hold by join, whether they are empty by empty.
+// A type of which nothing is known gives way.
+func joinContainers(a, b onnx.TensorType, join func(a, b onnx.TensorType) (onnx.TensorType, error), empty func(a, b bool) bool) (onnx.TensorType, error) {
 	switch {
 	case a.Of == nil && a.DType == onnx.Undefined && !a.Shape.Ranked():
 		return b, nil
@@ -134,8 +140,15 @@ func joinContainers(a, b onnx.TensorType, join func(a, b onnx.TensorType) (onnx.
 	case a.Of == nil || b.Of == nil || a.Of.Kind != b.Of.Kind:
 		return a, fmt.Errorf("types differ: %v and %v", a, b)
 	}
-	elem, err := join(a.Of.Elem, b.Of.Elem)
-	return onnx.TensorType{Of: &onnx.Container{Kind: a.Of.Kind, Elem: elem}}, err
+	x, y := a.Of.Elem, b.Of.Elem
+	if a.Of.Empty {
+		x = onnx.TensorType{DType: x.DType, Shape: y.Shape}
+	}
+	if b.Of.Empty {
+		y = onnx.TensorType{DType: y.DType, Shape: x.Shape}
+	}
+	elem, err := join(x, y)
+	return onnx.TensorType{Of: &onnx.Container{Kind: a.Of.Kind, Elem: elem, Empty: empty(a.Of.Empty, b.Of.Empty)}}, err
 }
 
 // LowestOpset is the lowest opset of the default domain that has every node of g, and of the graphs inside its nodes, in

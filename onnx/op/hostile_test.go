@@ -1,10 +1,13 @@
 package op
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"graft/onnx"
 	"pgregory.net/rapid"
@@ -33,6 +36,12 @@ func TestInferNeverPanics(t *testing.T) {
 	floats := rapid.OneOf(rapid.Float32(), rapid.SampledFrom([]float32{0, 1, 2, float32(math.NaN()), float32(math.Inf(1))}))
 	rapid.Check(t, func(t *rapid.T) {
 		g := onnx.NewGraph("")
+		defer func() { // the walk over the whole graph, with what it keeps
+			m := &onnx.Model{Opsets: []onnx.Opset{{Version: Opset}}, Graph: g}
+			InferModel(m)
+			_ = InferGraph(g)
+			Check(m)
+		}()
 		value := func() *onnx.Value {
 			switch rapid.IntRange(0, 9).Draw(t, "input") {
 			case 0:
@@ -52,6 +61,9 @@ func TestInferNeverPanics(t *testing.T) {
 			if rapid.IntRange(0, 9).Draw(t, "ranked") > 0 {
 				v.Type.Shape = append(onnx.NewShape(), rapid.SliceOfN(dim, 0, 5).Draw(t, "shape")...)
 			}
+			for range max(rapid.IntRange(-8, 3).Draw(t, "containers"), 0) {
+				v.Type = rapid.SampledFrom([]func(onnx.TensorType) onnx.TensorType{onnx.SequenceOf, onnx.OptionalOf}).Draw(t, "container")(v.Type)
+			}
 			return v
 		}
 		for range 3 {
@@ -69,7 +81,7 @@ func TestInferNeverPanics(t *testing.T) {
 			}
 			var as []onnx.Attr
 			for _, name := range s.Attributes {
-				switch rapid.IntRange(0, 6).Draw(t, name) {
+				switch rapid.IntRange(0, 9).Draw(t, name) {
 				case 0, 1:
 					as = append(as, onnx.Int(name, edge.Draw(t, "value")))
 				case 2, 3:
@@ -78,6 +90,19 @@ func TestInferNeverPanics(t *testing.T) {
 					as = append(as, onnx.Str(name, rapid.SampledFrom([]string{"", "reflect", "SAME_UPPER", "VALID", "ij,jk->ik", "...a,b...", "not_larger"}).Draw(t, "text")))
 				case 5:
 					as = append(as, onnx.Float32s(name, rapid.SliceOfN(floats, 0, 4).Draw(t, "floats")...))
+				case 6:
+					body := onnx.NewGraph("body")
+					for range rapid.IntRange(0, 4).Draw(t, "ins") {
+						v := body.AddInput("", onnx.TensorType{DType: dtype.Draw(t, "dtype")})
+						if rapid.Bool().Draw(t, "out") {
+							body.AddOutput(body.Add("Identity", []*onnx.Value{v}, 1).Output(0), "")
+						}
+					}
+					as = append(as, onnx.Attr{Name: name, Value: body})
+				case 7:
+					as = append(as, onnx.Attr{Name: name, Value: onnx.SequenceOf(onnx.TensorType{DType: dtype.Draw(t, "dtype")})})
+				case 8:
+					as = append(as, onnx.Attr{Name: name, Value: rapid.SliceOfN(rapid.String(), 0, 3).Draw(t, "strings")})
 				}
 			}
 			n := g.Add(s.Name, in, rapid.IntRange(0, 3).Draw(t, "outs"), as...)
@@ -97,6 +122,7 @@ func TestInferNeverPanics(t *testing.T) {
 				if o := n.Output(i); o != nil {
 					o.Type = ty
 					_, _ = ConstantInts(o)
+					_, _ = floatsOf(o)
 				}
 			}
 		}
@@ -114,5 +140,65 @@ func TestManyInputs(t *testing.T) {
 	n := g.Add("Sum", in, 1)
 	if _, err := Infer(n); err == nil || err.Error() != "Sum: the inputs have more than 1048576 dimensions together" {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestSymbolsStayShort: arithmetic on symbols gives up before a symbol is long, and takes no time with those of a file.
+func TestSymbolsStayShort(t *testing.T) {
+	long := onnx.Dim{Symbol: strings.Repeat("a*", 1<<20) + "a"}
+	if d := productDim(long, long); d != onnx.UnknownDim {
+		t.Errorf("%d bytes", len(d.Symbol))
+	}
+	if d := sumDim(long, size(1)); d != onnx.UnknownDim {
+		t.Errorf("%d bytes", len(d.Symbol))
+	}
+	if d := atMost(long, 3); d != onnx.UnknownDim {
+		t.Errorf("%d bytes", len(d.Symbol))
+	}
+	d := onnx.Dim{Symbol: "n0"}
+	for i := range 1000 {
+		if d = sumDim(productDim(d, onnx.Dim{Symbol: fmt.Sprint("n", i)}), size(1<<40)); len(d.Symbol) > maxSymbol {
+			t.Fatalf("%d bytes", len(d.Symbol))
+		}
+	}
+	for _, s := range []string{"", " ", "+", "a +", "a + + b", "a*", "*a", "-3", "1e3", "9999999999999999999", "a - -3", "a  + b", "min(", "min(3", "min(3, ", "min(x, N)"} {
+		d := onnx.Dim{Symbol: s}
+		for _, e := range []onnx.Dim{sumDim(d, size(1)), productDim(d, size(2)), quotientDim(d, size(2)), floorDim(d, 2), shiftedDim(d, -1), aboveZero(d), atMost(d, 5)} {
+			if e.Known() && s != "" {
+				t.Errorf("%q became %v", s, e)
+			}
+		}
+	}
+}
+
+// TestLoopsInLoops: each of many Loops inside each other changes the shape that it carries, so that one round does not do;
+// the work stays bounded.
+func TestLoopsInLoops(t *testing.T) {
+	var nest func(depth int) *onnx.Graph
+	nest = func(depth int) *onnx.Graph {
+		g := onnx.NewGraph("body")
+		i, c := g.AddInput("", onnx.TensorType{}), g.AddInput("", onnx.TensorType{})
+		v, w := g.AddInput("", onnx.TensorType{}), g.AddInput("", onnx.TensorType{})
+		v2 := g.Add("Concat", []*onnx.Value{v, v}, 1, onnx.Int("axis", 0)).Output(0)
+		w2 := g.Add("Unsqueeze", []*onnx.Value{w, g.AddInitializer("", onnx.FromSlice([]int64{0}))}, 1).Output(0)
+		if depth > 0 {
+			n := g.Add("Loop", []*onnx.Value{i, c, v2, w2}, 2, onnx.Attr{Name: "body", Value: nest(depth - 1)})
+			v2, w2 = n.Output(0), n.Output(1)
+		}
+		g.SetOutputs(c, v2, w2)
+		return g
+	}
+	g := onnx.NewGraph("g")
+	trips, v := g.AddInput("n", parseType("int64 []")), g.AddInput("v", parseType("float [3]"))
+	n := g.Add("Loop", []*onnx.Value{trips, nil, v, v}, 2, onnx.Attr{Name: "body", Value: nest(maxGraphs - 3)})
+	start := time.Now()
+	if err := InferGraph(g); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("%v", d)
+	}
+	if got := fmt.Sprint(n.Output(0).Type, n.Output(1).Type); got != "float [unk_1] float [...]" && n.Output(0).Type.DType != onnx.Float {
+		t.Errorf("%s", got)
 	}
 }

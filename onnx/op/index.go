@@ -129,14 +129,27 @@ func inferRange(n *onnx.Node) ([]onnx.TensorType, error) {
 			return one(d, onnx.Shape{onnx.UnknownDim}), nil
 		}
 	}
-	if elems[0].known && v[0] == 0 && !elems[1].known && elems[2].known && v[2] == 1 {
-		return one(d, onnx.Shape{elems[1].dim()}), nil
+	if elems[2].known && v[2] == 1 && !(elems[0].known && elems[1].known) {
+		if count, ok := difference(wholeDim(elems[1], v[1]), wholeDim(elems[0], v[0])); ok {
+			return one(d, onnx.Shape{count}), nil
+		}
 	}
 	if !elems[0].known || !elems[1].known || !elems[2].known {
 		return one(d, onnx.Shape{onnx.UnknownDim}), nil
 	}
 	count, err := rangeLen(v[0], v[1], v[2])
 	return one(d, onnx.NewShape(count)), err
+}
+
+// wholeDim is a scalar as a dimension, unknown where it is no natural number.
+func wholeDim(e element, v float64) onnx.Dim {
+	switch {
+	case !e.known:
+		return e.dim()
+	case v >= 0 && v <= float64(maxSize) && v == math.Floor(v):
+		return size(int64(v))
+	}
+	return onnx.UnknownDim
 }
 
 // rangeLen counts start, start+delta, ... before limit.

@@ -130,11 +130,30 @@ func inferTopK(n *onnx.Node) ([]onnx.TensorType, error) {
 }
 
 func inferNonZero(n *onnx.Node) ([]onnx.TensorType, error) {
-	s := unknownShape(2)
-	if x := shapeOf(n, 0); x.Ranked() {
+	s, x := unknownShape(2), shapeOf(n, 0)
+	if x.Ranked() {
 		s[0] = size(int64(len(x)))
 	}
+	if filledWithOthers(n.Input(0)) {
+		var err error
+		if s[1], err = product(x); err != nil {
+			return nil, err
+		}
+	}
 	return one(onnx.Int64, s), nil
+}
+
+// filledWithOthers reports whether v is ConstantOfShape of something that is not zero: exporters count with NonZero of that.
+func filledWithOthers(v *onnx.Value) bool {
+	if v.Producer() == nil || !v.Producer().Is("ConstantOfShape") || !v.Type.Shape.Ranked() {
+		return false
+	}
+	t := onnx.AttrOr[*onnx.Tensor](v.Producer(), "value", nil)
+	if t == nil || t.Check() != nil {
+		return false
+	}
+	values, ok := t.Reals()
+	return ok && len(values) == 1 && values[0] != 0
 }
 
 func inferOneHot(n *onnx.Node) ([]onnx.TensorType, error) {

@@ -108,7 +108,7 @@ func factors(dims []onnx.Dim) (n int64, rest []onnx.Dim, err error) {
 	return n, rest, nil
 }
 
-// product multiplies dimensions: unknown when one is, unless another is 0 or the others are 1.
+// product multiplies dimensions: unknown when one is, unless another is 0.
 func product(dims []onnx.Dim) (onnx.Dim, error) {
 	n, rest, err := factors(dims)
 	switch {
@@ -116,31 +116,35 @@ func product(dims []onnx.Dim) (onnx.Dim, error) {
 		return onnx.UnknownDim, err
 	case len(rest) == 0:
 		return size(n), nil
-	case len(rest) == 1 && n == 1:
-		return rest[0], nil
+	case len(rest) > maxFactors:
+		return onnx.UnknownDim, nil
 	}
-	return onnx.UnknownDim, nil
+	d := rest[0]
+	for _, r := range rest[1:] {
+		d = productDim(d, r)
+	}
+	if n == 1 {
+		return d, nil
+	}
+	return productDim(d, size(n)), nil
 }
 
-// total adds dimensions up: unknown when one is, unless the others are 0.
+// total adds dimensions up.
 func total(dims []onnx.Dim) (onnx.Dim, error) {
-	n, rest := int64(0), []onnx.Dim(nil)
+	n, rest := int64(0), size(0)
 	for _, d := range dims {
-		if !d.Known() {
-			rest = append(rest, d)
-			continue
-		}
-		if n += d.Size; n > maxSize {
-			return onnx.UnknownDim, fmt.Errorf("sum of %v is too large", onnx.Shape(dims))
+		switch {
+		case d.Known():
+			if n += d.Size; n > maxSize {
+				return onnx.UnknownDim, fmt.Errorf("the sum of %d sizes is too large", len(dims))
+			}
+		case rest == size(0):
+			rest = d
+		case rest != onnx.UnknownDim:
+			rest = sumDim(rest, d)
 		}
 	}
-	switch {
-	case len(rest) == 0:
-		return size(n), nil
-	case len(rest) == 1 && n == 0:
-		return rest[0], nil
-	}
-	return onnx.UnknownDim, nil
+	return shiftedDim(rest, n), nil
 }
 
 // mul is a*b for numbers that are not negative.

@@ -16,7 +16,7 @@ type Problem struct {
 
 // InferModel is InferGraph for a model that is only looked at: it infers what it can at the model's own opset and goes on
 // where a node fails. It gives the nodes that contradict their operator, or what the file says of their outputs, and the
-// operators that it has no rule for ("Frobnicate", "com.example:Add"). A node in an older form than its row's keeps the
+// operators that it has no rule for ("Frobnicate", "com.example:Add"). A node in an older form than its row reads keeps the
 // types that the file gives, unless the older form's types are the same.
 func InferModel(m *onnx.Model) (problems []Problem, unknown []string) {
 	if m.Graph == nil {
@@ -74,7 +74,7 @@ func (l *look) applies(n *onnx.Node) bool {
 	}
 	low := rowOf(n).Since
 	if rowOf(n).Lowest != nil {
-		low = max(low, rowOf(n).Lowest(n))
+		low = rowOf(n).Lowest(n)
 	}
 	return l.opset >= low || sameTypesBefore[n.Op]
 }

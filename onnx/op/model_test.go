@@ -17,8 +17,9 @@ func TestInferModelGoesOn(t *testing.T) {
 	odd.Domain = "com.example"
 	own := g.Add("Own", []*onnx.Value{x}, 1)
 	own.Domain = "local"
-	old := g.Add("Squeeze", []*onnx.Value{x}, 1, onnx.Ints("axes", 0)) // the form before opset 13
-	soft := g.Add("Softmax", []*onnx.Value{x}, 1)                      // another meaning before 13, the same type
+	old := g.Add("Unsqueeze", []*onnx.Value{x}, 1, onnx.Ints("axes", 0)) // the form before opset 13
+	young := g.Add("Gelu", []*onnx.Value{x}, 1)                          // not there before opset 20
+	soft := g.Add("Softmax", []*onnx.Value{x}, 1)                        // another meaning before 13, the same type
 	lies := g.Add("Relu", []*onnx.Value{x}, 1)
 	lies.Output(0).Type = onnx.TypeOf(onnx.Float, 5)
 	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 11}}, Graph: g}
@@ -37,8 +38,11 @@ func TestInferModelGoesOn(t *testing.T) {
 	if !slices.Equal(unknown, []string{"com.example:Frobnicate"}) {
 		t.Errorf("unknown: %v", unknown)
 	}
-	if old.Output(0).Type.Shape.Ranked() {
-		t.Errorf("Squeeze of opset 11: %v", old.Output(0).Type)
+	if got := old.Output(0).Type.String(); got != "float [1 2 3]" {
+		t.Errorf("Unsqueeze of opset 11: %v", got)
+	}
+	if young.Output(0).Type.Shape.Ranked() {
+		t.Errorf("Gelu of opset 11: %v", young.Output(0).Type)
 	}
 	if !soft.Output(0).Type.Shape.Equal(x.Type.Shape) {
 		t.Errorf("Softmax of opset 11: %v", soft.Output(0).Type)

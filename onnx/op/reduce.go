@@ -128,7 +128,16 @@ func inferReduce(n *onnx.Node) ([]onnx.TensorType, error) {
 		if keep {
 			return one(d, unknownShape(len(x))), nil
 		}
-		return one(d, nil), nil
+		count, err := lengthOf(n, 1)
+		switch {
+		case err != nil || count < 0:
+			return one(d, nil), err
+		case count > int64(len(x)):
+			return nil, fmt.Errorf("%d axes for rank %d", count, len(x))
+		case count == 0 && onnx.AttrOr(n, "noop_with_empty_axes", int64(0)) == 0:
+			count = int64(len(x))
+		}
+		return one(d, unknownShape(len(x)-int(count))), nil
 	}
 	if len(axes) == 0 && onnx.AttrOr(n, "noop_with_empty_axes", int64(0)) != 0 {
 		return one(d, x.Clone()), nil

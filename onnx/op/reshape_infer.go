@@ -113,7 +113,7 @@ func remaining(x, out onnx.Shape, hole int) (onnx.Dim, error) {
 			continue
 		}
 		cancelled := false
-		if !d.Known() && d.Symbol != "" {
+		if d.Symbol != "" {
 			for j := range num {
 				if num[j] == d {
 					num[j], cancelled = size(1), true
@@ -125,22 +125,20 @@ func remaining(x, out onnx.Shape, hole int) (onnx.Dim, error) {
 			den = append(den, d)
 		}
 	}
-	a, restA, err := factors(num)
+	a, err := product(num)
 	if err != nil {
 		return onnx.UnknownDim, err
 	}
-	b, restB, err := factors(den)
+	b, err := product(den)
 	switch {
 	case err != nil:
 		return onnx.UnknownDim, err
-	case b == 0 && a != 0 && len(restA) == 0, b != 0 && a%b != 0 && len(restA)+len(restB) == 0:
+	case a.Known() && b.Known() && b.Size == 0 && a.Size != 0, a.Known() && b.Known() && b.Size != 0 && a.Size%b.Size != 0:
 		return onnx.UnknownDim, fmt.Errorf("not divisible")
-	case b == 0 || a%b != 0 || len(restB) > 0 || len(restA) > 1:
+	case b == size(0):
 		return onnx.UnknownDim, nil
-	case len(restA) == 0:
-		return size(a / b), nil
-	case a == b:
-		return restA[0], nil
+	case b == size(1):
+		return a, nil
 	}
-	return onnx.UnknownDim, nil
+	return quotientDim(a, b), nil
 }

@@ -94,7 +94,7 @@ func inferResize(n *onnx.Node) ([]onnx.TensorType, error) {
 	s := x.Clone()
 	if givenInput(n, 3) {
 		to, ok := elementsOf(n.Input(3))
-		if !ok || onnx.AttrOr(n, "keep_aspect_ratio_policy", "stretch") != "stretch" {
+		if !ok {
 			return one(d, unknownAt(s, axes)), nil
 		}
 		if len(to) != len(axes) {
@@ -107,7 +107,7 @@ func inferResize(n *onnx.Node) ([]onnx.TensorType, error) {
 			axis, _ := axisOf(a, len(x))
 			s[axis] = to[i].dim()
 		}
-		return one(d, s), nil
+		return one(d, keepAspect(n, x, s, axes)), nil
 	}
 	scales, ok := floatsOf(n.Input(2))
 	if !ok {
@@ -127,6 +127,34 @@ func inferResize(n *onnx.Node) ([]onnx.TensorType, error) {
 	return one(d, s), nil
 }
 
+// keepAspect brings the sizes s of axes to one factor of those of x, the smallest or the largest that is asked for, where the
+// policy wants that. Halves are rounded up.
+func keepAspect(n *onnx.Node, x, s onnx.Shape, axes []int64) onnx.Shape {
+	policy, factor := onnx.AttrOr(n, "keep_aspect_ratio_policy", "stretch"), math.NaN()
+	if policy == "stretch" {
+		return s
+	}
+	for _, a := range axes {
+		i, err := axisOf(a, len(x))
+		if err != nil || !x[i].Known() || !s[i].Known() || x[i].Size == 0 {
+			return unknownAt(s, axes)
+		}
+		f := float64(s[i].Size) / float64(x[i].Size)
+		if math.IsNaN(factor) || (policy == "not_larger" && f < factor) || (policy == "not_smaller" && f > factor) {
+			factor = f
+		}
+	}
+	for _, a := range axes {
+		i, _ := axisOf(a, len(x))
+		v := math.Floor(float64(x[i].Size)*factor + 0.5)
+		if !(v <= float64(maxSize)) {
+			return unknownAt(s, axes)
+		}
+		s[i] = size(int64(v))
+	}
+	return s
+}
+
 func unknownAt(s onnx.Shape, axes []int64) onnx.Shape {
 	for _, a := range axes {
 		if i, err := axisOf(a, len(s)); err == nil {
@@ -143,6 +171,12 @@ func scaledDim(d onnx.Dim, scale float32) (onnx.Dim, error) {
 	case scale == 1:
 		return d, nil
 	case !d.Known():
+		if f := float64(scale); f == math.Floor(f) && f < float64(maxSize) {
+			return productDim(d, size(int64(f))), nil
+		}
+		if f := 1 / float64(scale); f == math.Floor(f) && f < float64(maxSize) {
+			return floorDim(d, int64(f)), nil
+		}
 		return onnx.UnknownDim, nil
 	}
 	v := math.Floor(float64(d.Size) * float64(scale))

@@ -58,10 +58,12 @@ func inferSequenceConstruct(n *onnx.Node) ([]onnx.TensorType, error) {
 
 func inferSequenceEmpty(n *onnx.Node) ([]onnx.TensorType, error) {
 	d, err := typeAttr(n, "dtype", onnx.Float, anything)
-	return []onnx.TensorType{onnx.SequenceOf(onnx.TensorType{DType: d})}, err
+	t := onnx.SequenceOf(onnx.TensorType{DType: d})
+	t.Of.Empty = true
+	return []onnx.TensorType{t}, err
 }
 
-// inferSequenceInsert: the sequence's element may be one like the tensor from now on.
+// inferSequenceInsert: what the sequence's elements and the tensor have in common.
 func inferSequenceInsert(n *onnx.Node) ([]onnx.TensorType, error) {
 	elem, err := sequenceOf(n, 0)
 	if err != nil {
@@ -71,14 +73,14 @@ func inferSequenceInsert(n *onnx.Node) ([]onnx.TensorType, error) {
 	if t.Of != nil {
 		return nil, fmt.Errorf("input 1 is %v, wants a tensor", t)
 	}
-	if members, ok := membersOf(n.Input(0)); ok && len(members) == 0 {
-		elem.Shape = t.Shape
+	if n.Input(0).Type.Of == nil {
+		return []onnx.TensorType{onnx.SequenceOf(onnx.TensorType{DType: t.DType})}, nil
 	}
-	both, err := either(elem, t)
-	if both.DType == onnx.Undefined {
-		both.DType = max(elem.DType, t.DType)
+	both, err := either(n.Input(0).Type, onnx.SequenceOf(t))
+	if err == nil && both.Of.Elem.DType == onnx.Undefined {
+		both.Of.Elem.DType = max(elem.DType, t.DType)
 	}
-	return []onnx.TensorType{onnx.SequenceOf(both)}, err
+	return []onnx.TensorType{both}, err
 }
 
 func inferSequenceErase(n *onnx.Node) ([]onnx.TensorType, error) {

@@ -25,13 +25,7 @@ func inferSlice(n *onnx.Node) ([]onnx.TensorType, error) {
 		if !axesGiven {
 			return one(d, unknownShape(len(x))), nil
 		}
-		cut, err := axesOf(axes, len(x))
-		s := x.Clone()
-		for i := range s {
-			if cut[i] {
-				s[i] = onnx.UnknownDim
-			}
-		}
+		s, err := slicedElements(n, x, axes, steps, stepsGiven, knownT)
 		return one(d, s), err
 	}
 	if !axesGiven {
@@ -64,15 +58,85 @@ func inferSlice(n *onnx.Node) ([]onnx.TensorType, error) {
 	return one(d, s), nil
 }
 
+// slicedElements is the shape of x cut along axes by operands that are known in part.
+func slicedElements(n *onnx.Node, x onnx.Shape, axes, steps []int64, stepsGiven, stepsKnown bool) (onnx.Shape, error) {
+	cut, err := axesOf(axes, len(x))
+	if err != nil {
+		return nil, err
+	}
+	s := x.Clone()
+	for i := range s {
+		if cut[i] {
+			s[i] = onnx.UnknownDim
+		}
+	}
+	starts, _, ok := elementsIn(n, 1, "starts")
+	ends, _, ok2 := elementsIn(n, 2, "ends")
+	if !ok || !ok2 || !stepsKnown || len(starts) != len(axes) || len(ends) != len(axes) || (stepsGiven && len(steps) != len(axes)) {
+		return s, nil
+	}
+	for i, a := range axes {
+		axis, _ := axisOf(a, len(x))
+		if stepsGiven && steps[i] != 1 {
+			if steps[i] != 0 && starts[i].known && ends[i].known {
+				s[axis] = slicedDim(x[axis], starts[i].i, ends[i].i, steps[i])
+			}
+			continue
+		}
+		if d, ok := between(x[axis], starts[i], ends[i]); ok {
+			s[axis] = d
+		} else if starts[i].known && ends[i].known {
+			s[axis] = slicedDim(x[axis], starts[i].i, ends[i].i, 1)
+		} else if x[axis].Known() && starts[i].is(false, 0) && ends[i].symbol != "" && natural(ends[i].symbol) {
+			s[axis] = atMost(ends[i].dim(), x[axis].Size)
+		}
+	}
+	return s, nil
+}
+
 // slicedDim is the dimension that start:end:step leaves of d.
 func slicedDim(d onnx.Dim, start, end, step int64) onnx.Dim {
 	if !d.Known() {
-		if start == 0 && step == 1 && end > maxSize {
-			return d
-		}
-		return onnx.UnknownDim
+		return slicedSymbol(d, start, end, step)
 	}
 	return size(sliceLen(d.Size, start, end, step))
+}
+
+// slicedSymbol is slicedDim for a dimension without a size, cut at one end.
+func slicedSymbol(d onnx.Dim, start, end, step int64) onnx.Dim {
+	open := end > maxSize
+	switch {
+	case step != 1 || max(start, -start) > maxSize || (!open && end < -maxSize):
+		return onnx.UnknownDim
+	case open && start == 0:
+		return d
+	case open && start < 0:
+		return atMost(d, -start)
+	case open:
+		return aboveZero(shiftedDim(d, -start))
+	case start == 0 && end >= 0:
+		return atMost(d, end)
+	case start == 0:
+		return aboveZero(shiftedDim(d, end))
+	}
+	return onnx.UnknownDim
+}
+
+// between is the number of elements of start:end on an axis of size d, where it is known that 0 <= start <= end <= d. When
+// both are computed from dimensions, as for the part of a mask that a step of a decoder needs, they are taken to lie inside
+// the axis.
+func between(d onnx.Dim, start, end element) (onnx.Dim, bool) {
+	lo, hi := start.dim(), end.dim()
+	if (start.known && start.i < 0) || (!start.known && !natural(start.symbol)) {
+		return d, false
+	}
+	if end.known && end.i > maxSize {
+		hi = d
+	}
+	if _, ok := difference(d, hi); !ok && (start.known || end.known || !natural(end.symbol)) {
+		return d, false
+	}
+	return difference(hi, lo)
 }
 
 // sliceBounds clamps start and end to an axis of n elements as the operator asks: with a negative step, -1 is before the
@@ -152,6 +216,7 @@ func inferPad(n *onnx.Node) ([]onnx.TensorType, error) {
 	return one(d, s), nil
 }
 
+// paddedDim is d with before and after more.
 func paddedDim(d onnx.Dim, before, after int64, mode string) (onnx.Dim, error) {
 	if max(before, after) > maxSize || min(before, after) < -maxSize {
 		return d, fmt.Errorf("pads %d and %d are not possible", before, after)
@@ -160,7 +225,7 @@ func paddedDim(d onnx.Dim, before, after int64, mode string) (onnx.Dim, error) {
 	case before == 0 && after == 0:
 		return d, nil
 	case !d.Known():
-		return onnx.UnknownDim, nil
+		return shiftedDim(d, before+after), nil
 	case mode == "reflect" && max(before, after) >= max(d.Size, 1):
 		return d, fmt.Errorf("reflect pads %d and %d need a size above them, it is %d", before, after, d.Size)
 	case d.Size+before+after < 0:

@@ -9,7 +9,17 @@ import (
 func inferSqueeze(n *onnx.Node) ([]onnx.TensorType, error) {
 	d, x := dtypeOf(n, 0), shapeOf(n, 0)
 	axes, given, known := intsOf(n, 1, "axes")
-	if !x.Ranked() || !known {
+	if x.Ranked() && !known {
+		count, err := lengthOf(n, 1)
+		if err == nil && count > int64(len(x)) {
+			err = fmt.Errorf("%d axes for rank %d", count, len(x))
+		}
+		if err != nil || count < 0 {
+			return one(d, nil), err
+		}
+		return one(d, unknownShape(len(x)-int(count))), nil
+	}
+	if !x.Ranked() {
 		return one(d, nil), nil
 	}
 	s, err := squeeze(x, axes, given)

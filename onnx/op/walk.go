@@ -12,15 +12,17 @@ type walk struct {
 	facts *facts
 	enter func(n *onnx.Node)       // what is done before the graphs inside n are visited; may be nil
 	node  func(n *onnx.Node) error // infers n into its outputs; an error ends the walk, but for one in a dead branch
-	work  int                      // nodes visited so far
+	name  func(v *onnx.Value)      // gives a body's input names for its unknown dimensions; may be nil
+	again int                      // how many rounds after the first are going on, one inside the other
+	extra int                      // nodes visited in them
 	dead  int                      // how many branches around the node at hand are never taken
 }
 
 // maxRounds bounds how often a Loop's body is inferred until its carried values have the types that hold for every
-// iteration. Bodies inside bodies multiply: beyond maxWalk nodes, one round has to do.
+// iteration. Bodies inside bodies multiply: after maxExtra nodes in such rounds, one round has to do.
 const (
 	maxRounds = 4
-	maxWalk   = 1 << 18
+	maxExtra  = 1 << 16
 )
 
 func (w *walk) graph(g *onnx.Graph, depth int) error {
@@ -28,7 +30,9 @@ func (w *walk) graph(g *onnx.Graph, depth int) error {
 		return fmt.Errorf("graph %q: more than %d graphs inside each other", g.Name, maxGraphs)
 	}
 	for _, n := range g.Nodes() {
-		w.work++
+		if w.again > 0 {
+			w.extra++
+		}
 		if w.enter != nil {
 			w.enter(n)
 		}
@@ -90,7 +94,7 @@ func (w *walk) loop(n *onnx.Node, depth int) error {
 		return nil // the rule says so
 	}
 	ins, stated := body.Inputs(), statedTypes{}
-	if n.NumInputs() != len(ins) || len(body.Outputs()) < len(ins)-1 || w.work > maxWalk {
+	if n.NumInputs() != len(ins) || len(body.Outputs()) < len(ins)-1 || w.extra > maxExtra {
 		seedBody(n)
 		return w.graph(body, depth+1)
 	}
@@ -100,7 +104,7 @@ func (w *walk) loop(n *onnx.Node, depth int) error {
 		carried[i] = typeOf(n, i)
 	}
 	for round := 1; ; round++ {
-		last := round == maxRounds || w.work > maxWalk
+		last := round == maxRounds || w.extra > maxExtra
 		for i := 2; i < len(ins); i++ {
 			t := carried[i]
 			if last {
@@ -111,7 +115,17 @@ func (w *walk) loop(n *onnx.Node, depth int) error {
 			}
 		}
 		seedBody(n)
-		if err := w.graph(body, depth+1); err != nil || last {
+		for i := 2; i < len(ins) && w.name != nil; i++ {
+			w.name(ins[i])
+		}
+		if round > 1 {
+			w.again++
+		}
+		err := w.graph(body, depth+1)
+		if round > 1 {
+			w.again--
+		}
+		if err != nil || last {
 			return err
 		}
 		same := true

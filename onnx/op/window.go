@@ -80,10 +80,11 @@ func (w *window) slide(i int, in onnx.Dim) (onnx.Dim, error) {
 	}
 	reach := w.dilations[i]*(w.kernel[i].Size-1) + 1
 	if !in.Known() {
-		if stride == 1 && before+after == reach-1 {
-			return in, nil
+		room := shiftedDim(in, before+after-reach)
+		if w.ceil && quotientDim(room, size(stride)) == onnx.UnknownDim {
+			return onnx.UnknownDim, nil
 		}
-		return onnx.UnknownDim, nil
+		return shiftedDim(floorDim(room, stride), 1), nil
 	}
 	room := in.Size + before + after - reach
 	if room < 0 {

@@ -14,6 +14,7 @@ import (
 	"graft/onnx"
 	"graft/onnx/onnxtest"
 	"graft/onnx/op"
+	"graft/onnx/rewrite"
 	"graft/runtime"
 	"graft/runtime/runtimetest"
 )
@@ -71,6 +72,7 @@ type nodeGradient struct {
 	backward []byte
 	session  *runtime.Session // of forward
 	double   bool             // nothing is rounded to float32 on the way
+	fresh    bool             // every run of forward wants a session of its own
 }
 
 func gradientCase(c onnxtest.Case, options runtime.Options) error {
@@ -150,6 +152,12 @@ func (nc *nodeGradient) build(m *onnx.Model, inputs []*onnx.Tensor) error {
 		return fmt.Errorf("%w: %w", errRefused, err)
 	}
 	widen(g)
+	for _, n := range g.Nodes() {
+		if n.Is("Dropout") { // the same mask in the first run of every session
+			n.SetAttr(onnx.Int("seed", 1))
+			nc.fresh = true
+		}
+	}
 	declared := g.Inputs()
 	if len(declared) != len(inputs) {
 		return fmt.Errorf("%w: %d inputs, %d recorded", errNotCounted, len(declared), len(inputs))
@@ -160,7 +168,7 @@ func (nc *nodeGradient) build(m *onnx.Model, inputs []*onnx.Tensor) error {
 			x.DType = onnx.BFloat16
 		}
 		x = widened(x)
-		if !wide(x.DType) {
+		if !wide(x.DType) || sets(v) {
 			bound := g.AddInitializer(v.Name, x)
 			if err := g.ReplaceUses(v, bound); err != nil {
 				return err
@@ -428,11 +436,33 @@ func length(v []float64) float64 {
 }
 
 func (nc *nodeGradient) run(s *runtime.Session, feeds map[string]*onnx.Tensor) (map[string]*onnx.Tensor, error) {
+	if nc.fresh && s == nc.session {
+		var err error
+		if s, err = runtime.Open(nc.forward, nc.options); err != nil {
+			return nil, err
+		}
+		defer s.Close()
+	}
 	return s.Run(context.Background(), feeds)
 }
 
+// sets reports whether an input only sets an operator up, as the scales of a Resize do: it is bound as a constant.
+func sets(v *onnx.Value) bool {
+	return !slices.ContainsFunc(v.Uses(), func(u onnx.Use) bool {
+		return !slices.Contains(settings[u.Node.Op], u.Index)
+	})
+}
+
+// settings are the floating-point inputs by which operators are set up.
+var settings = map[string][]int{"Resize": {1, 2}, "Upsample": {1}, "Dropout": {1}}
+
 // upgraded brings a case into the forms that the rules read.
-func upgraded(m *onnx.Model) error { return nil }
+func upgraded(m *onnx.Model) error {
+	if err := rewrite.Inline(m); err != nil {
+		return err
+	}
+	return rewrite.Upgrade(m)
+}
 
 // widen makes float of the narrow floating-point types that a graph speaks of: CPU kernels know few others.
 func widen(g *onnx.Graph) {

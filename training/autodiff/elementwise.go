@@ -50,6 +50,7 @@ var elementwise = []row{
 	{op: "BitwiseNot", zero: true},
 	{op: "BitwiseOr", zero: true},
 	{op: "BitwiseXor", zero: true},
+	{op: "BitCast", none: "reads bits as another type: not differentiable"},
 }
 
 // y = a + b: da = dy, db = dy.

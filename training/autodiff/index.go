@@ -11,6 +11,7 @@ var index = []row{
 	{op: "Constant", zero: true},
 	{op: "NonZero", zero: true},
 	{op: "EyeLike", zero: true},
+	{op: "Unique", none: "which elements are equal jumps: gather them by its indices"},
 	{op: "GatherND", none: later},
 	{op: "Scatter", none: later},
 	{op: "ScatterND", none: later},

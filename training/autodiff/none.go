@@ -13,8 +13,3 @@ var quantize = []row{
 	{op: "QLinearConv", none: integer},
 	{op: "QLinearMatMul", none: integer},
 }
-
-var losses = []row{
-	{op: "NegativeLogLikelihoodLoss", none: later},
-	{op: "SoftmaxCrossEntropyLoss", none: later},
-}

@@ -1,0 +1,158 @@
+package onnx
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"io"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"graft/onnx/internal/onnxpb"
+)
+
+const (
+	largeFile = 1 << 20  // from this size on a file is read by largeReader
+	largeData = 64 << 10 // from this size on raw_data is read into place
+	rawData   = 9        // TensorProto.raw_data
+)
+
+// errNotCut says that a file is better read as a whole, which gives the error if there is one.
+var errNotCut = errors.New("not read in parts")
+
+// largeReader reads a model file so that the raw data of large tensors is in memory once: it goes from the file to where the
+// tensor keeps it, and what it leaves is a file in which a mark of 24 bytes stands in its place. The marks begin with a
+// random key, so that no file can contain one.
+type largeReader struct {
+	in    *bufio.Reader
+	key   [16]byte
+	parts [][]byte // raw data, by the number in its mark
+	put   int      // parts that are back in place
+}
+
+// decodeLarge decodes the size bytes of in; external is as in decode. errNotCut leaves the file to decode.
+func decodeLarge(in io.Reader, size int64, external func(*onnxpb.ModelProto) error) (*Model, error) {
+	r := &largeReader{in: bufio.NewReaderSize(in, 64<<10)}
+	if _, err := rand.Read(r.key[:]); err != nil {
+		return nil, errNotCut
+	}
+	root := kinds()[(&onnxpb.ModelProto{}).ProtoReflect().Descriptor().FullName()]
+	rest, err := r.message(root, uint64(size), 0)
+	if err != nil {
+		return nil, errNotCut
+	}
+	m, err := decode(rest, func(pb *onnxpb.ModelProto) error {
+		if err := tensors(pb, r.restore); err != nil {
+			return err
+		}
+		if r.put != len(r.parts) { // a field that stands twice
+			return errNotCut
+		}
+		return external(pb)
+	})
+	if err != nil {
+		return nil, errNotCut
+	}
+	return m, nil
+}
+
+// message reads a message of size bytes and gives it with marks in place of large raw data.
+func (r *largeReader) message(k *kind, size uint64, depth int) ([]byte, error) {
+	if depth > maxMessageDepth {
+		return nil, errNotCut
+	}
+	var out []byte
+	for size > 0 {
+		tag, err := r.varint(&size)
+		if err != nil {
+			return nil, err
+		}
+		num, typ := protowire.DecodeTag(tag)
+		out = protowire.AppendVarint(out, tag)
+		var n uint64
+		switch typ {
+		case protowire.VarintType:
+			v, err := r.varint(&size)
+			if err != nil {
+				return nil, err
+			}
+			out = protowire.AppendVarint(out, v)
+			continue
+		case protowire.Fixed32Type:
+			n = 4
+		case protowire.Fixed64Type:
+			n = 8
+		case protowire.BytesType:
+			if n, err = r.varint(&size); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, errNotCut
+		}
+		if n > size {
+			return nil, errNotCut
+		}
+		size -= n
+		sub := k.sub[num]
+		switch {
+		case typ == protowire.BytesType && sub != nil && n >= largeData:
+			inner, err := r.message(sub, n, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out = protowire.AppendBytes(out, inner)
+		case typ == protowire.BytesType && k.name == "TensorProto" && num == rawData && n >= largeData:
+			data := alignedBytes(int64(n))
+			if _, err := io.ReadFull(r.in, data); err != nil {
+				return nil, err
+			}
+			out = protowire.AppendBytes(out, binary.LittleEndian.AppendUint64(r.key[:], uint64(len(r.parts))))
+			r.parts = append(r.parts, data)
+		default:
+			if typ == protowire.BytesType {
+				out = protowire.AppendVarint(out, n)
+			}
+			at := len(out)
+			out = append(out, make([]byte, n)...)
+			if _, err := io.ReadFull(r.in, out[at:]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// varint reads a number of the encoding and takes its bytes from left.
+func (r *largeReader) varint(left *uint64) (uint64, error) {
+	var v uint64
+	for shift := uint(0); shift < 70 && *left > 0; shift += 7 {
+		b, err := r.in.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		*left--
+		if v |= uint64(b&0x7f) << shift; b < 0x80 {
+			if shift == 63 && b > 1 {
+				return 0, errNotCut
+			}
+			return v, nil
+		}
+	}
+	return 0, errNotCut
+}
+
+// restore puts the data in place of a mark.
+func (r *largeReader) restore(t *onnxpb.TensorProto, _ string) error {
+	if len(t.RawData) != len(r.key)+8 || !bytes.HasPrefix(t.RawData, r.key[:]) {
+		return nil
+	}
+	i := binary.LittleEndian.Uint64(t.RawData[len(r.key):])
+	if i >= uint64(len(r.parts)) {
+		return errNotCut
+	}
+	t.RawData = r.parts[i]
+	r.put++
+	return nil
+}

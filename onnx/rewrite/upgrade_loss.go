@@ -1,0 +1,3 @@
+package rewrite
+
+var lossSteps = sameFor([]string{"NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"}, 13)

@@ -1,0 +1,84 @@
+package training_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"testing"
+
+	"graft/onnx"
+	"graft/onnx/op"
+	"graft/training"
+)
+
+// BenchmarkArtifacts reads a model of 110 million parameters, makes its training artifacts and writes them. peak-of-file is
+// how far the process's resident memory rises above what it was before, by the size of the file. GRAFT_BERT names a file
+// that is to keep the model.
+func BenchmarkArtifacts(b *testing.B) {
+	path := os.Getenv("GRAFT_BERT")
+	if path == "" {
+		path = filepath.Join(b.TempDir(), "bert.onnx")
+	}
+	if err := bertBase.build(b).Save(path); err != nil {
+		b.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		b.StopTimer()
+		dir := b.TempDir()
+		debug.FreeOSMemory()
+		if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
+			b.Log("the peak cannot be reset: ", err)
+		}
+		before := resident(b, "VmRSS:")
+		b.StartTimer()
+		m, err := onnx.Load(path, onnx.LoadOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		a, err := training.NewArtifacts(m, find(b, "cross-entropy", "adamw"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := a.Write(dir); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(resident(b, "VmHWM:")-before)*1024/float64(info.Size()), "peak-of-file")
+	}
+}
+
+// BenchmarkTrainingGraph makes the artifacts of networks of several thousand nodes.
+func BenchmarkTrainingGraph(b *testing.B) {
+	m := deep(b, 2500)
+	nodes := 0
+	for b.Loop() {
+		a, err := training.NewArtifacts(m, find(b, "mse", "adam"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		nodes = len(a.Training.Graph.Nodes())
+	}
+	b.ReportMetric(float64(len(m.Graph.Nodes())), "nodes")
+	b.ReportMetric(float64(nodes), "training-nodes")
+}
+
+// deep is a network of layers of four nodes and two parameters each.
+func deep(t testing.TB, layers int) *onnx.Model {
+	t.Helper()
+	g := onnx.NewGraph("deep")
+	b := op.NewBuilder(g)
+	x := g.AddInput("x", onnx.TensorType{DType: onnx.Float, Shape: onnx.Shape{{Symbol: "batch"}, {Size: 4}}})
+	for i := range layers {
+		name := "layer." + string(rune('a'+i%26)) + "." + string(rune('0'+i/26%10)) + string(rune('0'+i/260))
+		h := b.Tanh(b.Add(b.MatMul(x, g.AddInitializer(name+".weight", filled(name, 0.3, 4, 4))), g.AddInitializer(name+".bias", onnx.NewTensor(onnx.Float, 4))))
+		x = b.Add(x, h)
+	}
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	g.AddOutput(x, "y")
+	return &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}
+}
