@@ -26,6 +26,10 @@ func expand(b *op.Builder, ys, xs []*onnx.Value) (now []*onnx.Value, failed []er
 				continue
 			}
 			found, tried[n] = true, true
+			if err := absent(n); err != nil {
+				failed = append(failed, err)
+				continue
+			}
 			values := write(b.In("expression of "+n.String()), n)
 			if err := b.TakeErr(); err != nil {
 				failed = append(failed, err)

@@ -106,6 +106,9 @@ func (r *repetition) setTypes(c *op.Builder, ins, outs []*onnx.Value) error {
 		if !v.IsTensor() {
 			return fmt.Errorf("input %d of the body is no tensor", i)
 		}
+		if i >= r.in && r.node.Input(i) == nil {
+			return fmt.Errorf("input %d is absent", i)
+		}
 		switch {
 		case i < r.in:
 			v.Type = onnx.TypeOf([]onnx.DataType{onnx.Int64, onnx.Bool}[i])

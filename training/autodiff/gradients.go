@@ -199,6 +199,11 @@ func (w *walker) step(n *onnx.Node) {
 		w.skip(operands)
 		return
 	}
+	if err := absent(n); err != nil {
+		w.failed = append(w.failed, err)
+		w.skip(operands)
+		return
+	}
 	grads := rules[n.Op].grad(b, n, dy)
 	grads = grads[:min(len(grads), len(b.wants))]
 	for i, d := range grads {

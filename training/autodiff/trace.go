@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"graft/onnx"
+	"graft/onnx/op"
 )
 
 // trace is what lies between xs and ys.
@@ -93,6 +94,18 @@ func (t *trace) operands(n *onnx.Node) []*onnx.Value {
 
 // known reports whether there is a rule for n.
 func known(n *onnx.Node) bool { return n.Is(n.Op) && rules[n.Op].grad != nil }
+
+// absent says which input n cannot be without and is; nil when it has them all.
+func absent(n *onnx.Node) error {
+	if s := op.Lookup(n.Op); s != nil && n.Is(n.Op) {
+		for i := range s.MinIn {
+			if n.Input(i) == nil {
+				return fmt.Errorf("%s: input %d is absent", n, i)
+			}
+		}
+	}
+	return nil
+}
 
 // missing says that n has no rule, and how an x reaches it.
 func (t *trace) missing(n *onnx.Node) error {
