@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"graft/export"
+	"graft/onnx/rewrite"
 	"graft/training"
 )
 
@@ -22,23 +23,29 @@ Losses: ` + strings.Join(lossNames(), ", ") + `, or a model whose one output is 
 whose inputs are named like the outputs that it reads, or "target" or "labels"; others become inputs of the training.
 Optimizers: ` + strings.Join(optimizerNames(), ", ") + `.
 
+FILE may also be a folder that ONNX Runtime's own training made, which ended with release 1.19, or its training_model.onnx
+with --checkpoint: network, loss, optimizer and the state of the training are taken over.
+
 --accumulate N moves the parameters once in N batches, along the mean of their gradients. --ema D keeps a moving average of
 the parameters beside them, which graft export --ema exports.`,
 	examples: []string{
 		"graft artifacts model.onnx --loss mse --optimizer adam --out artifacts/",
 		"graft artifacts classifier.onnx --loss cross-entropy --optimizer adamw --train '^head' --out artifacts/",
 		"graft artifacts model.onnx --loss focal.onnx --optimizer lion --weight-decay 0.1 --accumulate 4 --out artifacts/",
+		"graft artifacts ort-artifacts/ --out artifacts/",
 	},
 	groups: readsModel | writes,
 	flags: slices.Concat([]cli.Flag{
 		text("loss", "NAME|FILE", "what is made small; cross-entropy wants logits and int64 labels"),
 		text("optimizer", "NAME", "how parameters move"),
+		text("checkpoint", "FILE", "checkpoint of ONNX Runtime's training to go on from"),
 		text("output", "NAME", "the output that the loss reads; the first without it"),
 		text("train", "REGEX", "train the parameters with matching names; all without it"),
 		text("freeze", "REGEX", "leave the parameters with matching names as they are"),
 		choice("bn", "train", "BatchNormalization: the statistics of the batch, or those of the file", "train", "frozen"),
 		number("clip-norm", "X", above(0, 1e9), 0, "bound the length of the gradient over all parameters"),
 		integer("recompute", "N", 1, 1<<12, 1, "segments of the network that are computed anew for the gradient: less memory, more time"),
+		toggle("free-batch", "let a model whose batch is written into it take any"),
 		integer("accumulate", "N", 1, 1<<20, 1, "batches that make an update"),
 		number("ema", "D", below(0, 1), 0, "keep a moving average of the parameters; D is the weight of the old average"),
 	}, settingFlags(optimizerSettings(), "Optimizer"), settingFlags(lossSettings(), "Loss")),
@@ -57,15 +64,20 @@ type madeArtifacts struct {
 }
 
 func runArtifacts(c *call) error {
-	config, err := c.artifactConfig()
-	if err != nil {
-		return err
-	}
 	if c.Out() == "" {
 		return misuse("flag --out is missing: the folder that the artifacts go to")
 	}
-	path := c.Arg(0)
-	m, err := c.loadModel(path)
+	source, err := c.artifactSource()
+	if err != nil {
+		return err
+	}
+	path, m := source.file, source.model
+	if c.Bool("free-batch") {
+		if err := rewrite.FreeBatch(m, "batch"); err != nil {
+			return refused(path, err)
+		}
+	}
+	config, err := c.artifactConfig(source)
 	if err != nil {
 		return err
 	}

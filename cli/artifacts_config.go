@@ -86,20 +86,29 @@ func (c *call) settings(list []ownedSetting) map[string]float64 {
 	return given
 }
 
-// artifactConfig reads the flags.
-func (c *call) artifactConfig() (training.ArtifactConfig, error) {
+// artifactConfig reads the flags; what they leave open is the source's.
+func (c *call) artifactConfig(source *artifactSource) (training.ArtifactConfig, error) {
 	config := training.ArtifactConfig{Output: c.Text("output"), FrozenNorms: c.Text("bn") == "frozen", ClipNorm: c.Float("clip-norm"),
 		Accumulate: int64(c.Int("accumulate")), Recompute: int(c.Int("recompute")), EMA: c.Float("ema")}
-	for _, flag := range []struct{ name, values string }{{"loss", strings.Join(lossNames(), ", ")}, {"optimizer", strings.Join(optimizerNames(), ", ")}} {
-		if c.Text(flag.name) == "" {
-			return config, misuse("flag --%s is missing: there are %s", flag.name, flag.values)
-		}
-	}
 	var err error
-	if config.Loss, err = c.loss(); err != nil {
+	if c.Text("loss") == "" {
+		if source.loss == nil {
+			return config, misuse("flag --loss is missing: there are %s", strings.Join(lossNames(), ", "))
+		}
+		if len(c.settings(lossSettings())) > 0 {
+			return config, misuse("settings of a loss want --loss")
+		}
+	} else if config.Loss, err = c.loss(); err != nil {
 		return config, err
 	}
-	if config.Optimizer, err = optim.New(c.Text("optimizer"), c.settings(optimizerSettings())); err != nil {
+	if c.Text("optimizer") == "" {
+		if source.optimizer == nil {
+			return config, misuse("flag --optimizer is missing: there are %s", strings.Join(optimizerNames(), ", "))
+		}
+		if len(c.settings(optimizerSettings())) > 0 {
+			return config, misuse("settings of an optimizer want --optimizer")
+		}
+	} else if config.Optimizer, err = optim.New(c.Text("optimizer"), c.settings(optimizerSettings())); err != nil {
 		return config, misuse("%v%s", err, didYouMean(nearest(c.Text("optimizer"), optimizerNames())))
 	}
 	for flag, to := range map[string]**regexp.Regexp{"train": &config.Train, "freeze": &config.Freeze} {
@@ -110,6 +119,7 @@ func (c *call) artifactConfig() (training.ArtifactConfig, error) {
 			return config, misuse("--%s: %v", flag, err)
 		}
 	}
+	source.complete(&config)
 	return config, nil
 }
 

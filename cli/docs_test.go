@@ -6,11 +6,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"graft/graphs"
 	"graft/masking"
+	"graft/training/loss"
+	"graft/training/optim"
+	"graft/training/setting"
 )
 
 // documents are the pages that show command lines, by their paths from the project's root.
@@ -123,6 +127,16 @@ func TestPagesTables(t *testing.T) {
 	for _, name := range masking.ScoreNames() {
 		wants("docs/prune.md", "method", "| `"+name+"` |")
 	}
+	for _, f := range artifactsVerb.flags {
+		wants("docs/train.md", "flag", "`--"+f.Names()[0])
+	}
+	for _, row := range optim.Catalog {
+		wants("docs/train.md", "optimizer", "| `"+row.Name+"` | "+settingsCell(row.Settings)+" | "+strconv.FormatFloat(row.Make(settingsOf(row.Settings)).LearningRate, 'f', -1, 64)+" |")
+	}
+	for _, row := range loss.Catalog {
+		wants("docs/train.md", "loss", "| `"+row.Loss.Name+"` |")
+		wants("docs/train.md", "settings of a loss", settingsCell(row.Settings))
+	}
 	for _, f := range denoiseVerb.flags {
 		wants("docs/denoise.md", "flag", "--"+f.Names()[0])
 	}
@@ -141,4 +155,22 @@ func presetRow(name string, p denoisePreset) string {
 	}
 	widths := strings.ReplaceAll(strings.Trim(fmt.Sprint(p.Network.Channels), "[]"), " ", ", ")
 	return fmt.Sprintf("| `%s` | %s | %g %% | %s | %d | %d |", name, widths, 100*p.Sparsity, at, p.MaskSteps, p.TrainSteps)
+}
+
+// settingsCell is how a table lists settings with their usual values.
+func settingsCell(list []setting.Setting) string {
+	parts := make([]string, len(list))
+	for i, s := range list {
+		value := strings.Replace(strconv.FormatFloat(s.Default, 'g', -1, 64), "e-0", "e-", 1)
+		parts[i] = "`--" + s.Name + "` " + value
+	}
+	return strings.Join(parts, ", ")
+}
+
+func settingsOf(list []setting.Setting) setting.Values {
+	values := setting.Values{}
+	for _, s := range list {
+		values[s.Name] = s.Default
+	}
+	return values
 }

@@ -4,13 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"graft/onnx"
 	"graft/onnx/limits"
 	"graft/onnx/op"
-	"graft/onnx/rewrite"
 	"graft/training"
 )
 
@@ -23,9 +21,9 @@ func (c *call) exportSource(path string) (*onnx.Model, error) {
 		return nil, refused(path, err)
 	}
 	if info.IsDir() {
-		m, err := c.artifactModel(path, from)
+		m, err := training.TrainedModel{Checkpoint: from, Average: c.Bool("ema")}.Read(path)
 		if err != nil {
-			return nil, err
+			return nil, refused(path, err)
 		}
 		op.InferModel(m)
 		return m, nil
@@ -59,51 +57,6 @@ func (c *call) readCheckpoint(dir string) (map[string]*onnx.Tensor, int64, error
 		return training.ReadAverage(dir)
 	}
 	return training.ReadCheckpoint(dir)
-}
-
-// artifactModel is the user's model in a folder of training artifacts: the evaluation form without the loss, its parameters
-// and buffers those of the checkpoint in from, or of the folder's own.
-func (c *call) artifactModel(dir, from string) (*onnx.Model, error) {
-	_, contract, err := training.OpenArtifacts(dir)
-	if err != nil {
-		return nil, refused(dir, err)
-	}
-	path := filepath.Join(dir, training.EvalFile)
-	m, err := c.loadModel(path)
-	if err != nil {
-		return nil, err
-	}
-	if from == "" {
-		from = filepath.Join(dir, training.CheckpointDir)
-	}
-	tensors, _, err := c.readCheckpoint(from)
-	if err != nil {
-		return nil, refused(from, err)
-	}
-	g := m.Graph
-	g.SetOutputs(slices.DeleteFunc(g.Outputs(), func(v *onnx.Value) bool { return v.Name == training.OutputLoss })...)
-	g.RemoveUnused()
-	for _, p := range slices.Concat(contract.Parameters, contract.Buffers) {
-		in, t := g.Lookup(p.Name), tensors[p.Name]
-		switch {
-		case in == nil || !g.IsInput(in):
-			return nil, refused(path, fmt.Errorf("has no input %s, which %s names", limits.Name(p.Name), training.ContractFile))
-		case t == nil:
-			return nil, refused(from, fmt.Errorf("checkpoint of another model: it has no %s", limits.Name(p.Name)))
-		case t.Type().String() != in.Type.String():
-			return nil, refused(from, fmt.Errorf("checkpoint of another model: %s is %v, the model's is %v", limits.Name(p.Name), t.Type(), in.Type))
-		}
-		if _, err := rewrite.Bind(g, in, t); err != nil {
-			return nil, refused(path, err)
-		}
-	}
-	if target := g.Lookup(contract.Target.Name); target != nil && g.IsInput(target) {
-		if err := g.RemoveInput(target); err != nil {
-			return nil, refused(path, err)
-		}
-	}
-	g.RemoveUnused()
-	return m, nil
 }
 
 // setWeight puts t in the place of the weight of that name: an initializer, or a Constant node.

@@ -35,6 +35,30 @@ func TestPublishedParameterCounts(t *testing.T) {
 	}
 }
 
+// ResNet-20 has 0.27 M parameters in He et al.'s table 6; here the shortcuts are 1x1 convolutions, with norms.
+func TestClassifiers(t *testing.T) {
+	for _, c := range []struct {
+		n      Network
+		params int64
+		in     string
+	}{
+		{ResNet{}, 269_722 + 16*32 + 32*64 + 4*(32+64) + 2*(16+3*2*16+3*2*32+3*2*64), "float [N 3 32 32]"},
+		{MLP{}, 784*256 + 256 + 256*256 + 256 + 2560 + 10, "float [N 784]"},
+	} {
+		m, err := c.n.Build(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := count(m); got != c.params {
+			t.Errorf("%T: %d parameters and statistics, want %d", c.n, got, c.params)
+		}
+		in, out := m.Graph.Inputs()[0], m.Graph.Outputs()[0]
+		if in.Type.String() != c.in || out.Name != "logits" || out.Type.String() != "float [N 10]" {
+			t.Errorf("%T: %s %v -> %s %v", c.n, in.Name, in.Type, out.Name, out.Type)
+		}
+	}
+}
+
 func TestHourglassModuleOrder(t *testing.T) {
 	m, err := Hourglass{Channels: []int64{4, 8}, In: 3, Height: 16, Width: 24}.Build(1)
 	if err != nil {
@@ -103,6 +127,9 @@ func TestRefusals(t *testing.T) {
 		"-3 channels":                         Hourglass{Channels: []int64{16, -3}},
 		"11 layers":                           DeepDecoder{Layers: 11},
 		"side 513: wants a multiple of 16 up": UNet{Height: 513},
+		"side 2: wants 4 to 4096":             ResNet{Height: 2},
+		"-1 blocks":                           ResNet{Blocks: -1},
+		"width -1":                            MLP{Hidden: []int64{-1}},
 	} {
 		if _, err := n.Build(0); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: error %v, want %q", n, err, want)

@@ -23,7 +23,7 @@ func marshalModel(pb *onnxpb.ModelProto) ([]byte, error) {
 	if err := checkSize(pb); err != nil {
 		return nil, err
 	}
-	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(pb)
+	data, err := proto.MarshalOptions{Deterministic: true, UseCachedSize: true}.Marshal(pb) // checkSize has just taken it
 	if err != nil {
 		return nil, fmt.Errorf("encode model: %w", err)
 	}

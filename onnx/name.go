@@ -5,9 +5,39 @@ import "strconv"
 // AssignNames names every value and node that has none, in topological order, from its operator: "Conv_12". A name that is
 // there stays. Names are unique across the graph and its subgraphs.
 func (g *Graph) AssignNames() {
+	if g.named() {
+		return
+	}
 	taken := map[string]bool{}
 	g.collectNames(taken)
 	g.assign(taken, map[string]int{})
+}
+
+// named reports whether nothing in g is without a name.
+func (g *Graph) named() bool {
+	for _, list := range [][]*Value{g.inputs, g.initializers} {
+		for _, v := range list {
+			if v.Name == "" {
+				return false
+			}
+		}
+	}
+	for _, n := range g.live() {
+		if n.Name == "" {
+			return false
+		}
+		for _, o := range n.outputs {
+			if o != nil && o.Name == "" {
+				return false
+			}
+		}
+		for _, sub := range n.Subgraphs() {
+			if !sub.named() {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (g *Graph) collectNames(taken map[string]bool) {

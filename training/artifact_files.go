@@ -53,9 +53,9 @@ func (a *Artifacts) Write(dir string) error {
 	return nil
 }
 
-// saveStart writes the checkpoint of step 0. Slots are not in it: their beginning is known.
+// saveStart writes the first checkpoint. Slots at their beginning, which is known, are not in it.
 func (a *Artifacts) saveStart(dir string) error {
-	return a.Fused.writeCheckpoint(dir, &checkpointContents{parameters: a.params, buffers: a.buffers}, nil)
+	return a.Fused.writeCheckpoint(dir, &checkpointContents{steps: a.steps, parameters: a.params, slots: a.slots, buffers: a.buffers}, nil)
 }
 
 // OpenArtifacts reads the fused model and the contract in a folder that Write has filled. The models are held against the
@@ -69,16 +69,9 @@ func OpenArtifacts(dir string) (*Step, *Contract, error) {
 }
 
 func openArtifacts(dir string) (*Step, *Contract, error) {
-	data, err := readWhole(filepath.Join(dir, ContractFile), maxStateBytes)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, limits.InFile(dir, limits.Refuse("", "holds no %s: graft artifacts makes such folders", ContractFile))
-	}
+	c, err := readContract(dir)
 	if err != nil {
 		return nil, nil, err
-	}
-	c := &Contract{}
-	if err := json.Unmarshal(data, c); err != nil || c.Format != contractFormat || c.Producer != "graft" {
-		return nil, nil, limits.InFile(filepath.Join(dir, ContractFile), limits.Refuse("", "is no contract of training artifacts of format %d", contractFormat))
 	}
 	path := filepath.Join(dir, FusedFile)
 	fingerprint, err := hashFile(path)
@@ -110,6 +103,22 @@ func openArtifacts(dir string) (*Step, *Contract, error) {
 		return nil, nil, limits.InFile(path, err)
 	}
 	return s, c, nil
+}
+
+// readContract reads the contract in a folder of artifacts.
+func readContract(dir string) (*Contract, error) {
+	data, err := readWhole(filepath.Join(dir, ContractFile), maxStateBytes)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, limits.InFile(dir, limits.Refuse("", "holds no %s: graft artifacts makes such folders", ContractFile))
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &Contract{}
+	if err := json.Unmarshal(data, c); err != nil || c.Format != contractFormat || c.Producer != "graft" {
+		return nil, limits.InFile(filepath.Join(dir, ContractFile), limits.Refuse("", "is no contract of training artifacts of format %d", contractFormat))
+	}
+	return c, nil
 }
 
 // hashFile is the SHA-256 of a regular file.

@@ -72,6 +72,25 @@ func TestBatchNormTrains(t *testing.T) {
 	}
 }
 
+// The running variance follows the variance of the batch as ONNX says, the sum of squares divided by their number. PyTorch
+// divides by one less.
+func TestRunningVarianceIsBiased(t *testing.T) {
+	g := onnx.NewGraph("norm")
+	b := op.NewBuilder(g)
+	x := g.AddInput("x", onnx.TypeOf(onnx.Float, 2, 1))
+	of := func(name string, v float32) *onnx.Value { return g.AddInitializer(name, onnx.FromSlice([]float32{v})) }
+	y := b.Node("BatchNormalization", []*onnx.Value{x, of("scale", 1), of("bias", 0), of("mean", 0.5), of("var", 0.5)}, 1, onnx.Float32("momentum", 0.75))
+	g.AddOutput(y[0], "y")
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	a := artifacts(t, &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}, find(t, "mse", "sgd"))
+	out := run1(t, open(t, a.Training), feedsOf(a, map[string]*onnx.Tensor{"x": onnx.FromSlice([]float32{0, 4}, 2, 1), training.InputTarget: onnx.NewTensor(onnx.Float, 2, 1)}))
+	if mean, variance := out["mean.next"].Float32s()[0], out["var.next"].Float32s()[0]; mean != 0.75*0.5+0.25*2 || variance != 0.75*0.5+0.25*4 {
+		t.Errorf("mean %v, variance %v", mean, variance)
+	}
+}
+
 // Weights that nodes make, and initializers that are inputs as well, are parameters; settings of operators are not.
 func TestWhatIsAParameter(t *testing.T) {
 	g := onnx.NewGraph("old")

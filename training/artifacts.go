@@ -45,6 +45,14 @@ type ArtifactConfig struct {
 	// Recompute above one cuts the network into so many segments whose inner values are computed anew for the gradient: less
 	// memory, more time (autodiff.Options).
 	Recompute int
+	// Begin goes on with a training that has been under way elsewhere; nil: from the beginning.
+	Begin *Beginning
+}
+
+// Beginning is how far a training has come. The parameters are in the model.
+type Beginning struct {
+	Updates int64                   // of the optimizer
+	Slots   map[string]*onnx.Tensor // "fc.weight.momentum0"; one for every slot of every trained parameter
 }
 
 // Artifacts are the files that any ONNX Runtime can train a model with: graphs of standard operators, and what they start
@@ -57,6 +65,8 @@ type Artifacts struct {
 	Contract  Contract
 
 	params, buffers []*onnx.Tensor    // as in the file
+	steps           int64             // taken before, elsewhere
+	slots           []*onnx.Tensor    // of the fused form, by slot, then by parameter; nil: at their beginning
 	encoded         map[string][]byte // small models as files
 }
 
@@ -103,17 +113,55 @@ func (a *Artifacts) begin(p *plan) error {
 	if a.params, err = named(p.params); err == nil {
 		a.buffers, err = named(p.buffers)
 	}
-	return err
+	if err != nil || p.Begin == nil || p.Begin.Updates == 0 {
+		return err
+	}
+	return a.goOn(p)
+}
+
+// goOn takes over the state of the optimizer.
+func (a *Artifacts) goOn(p *plan) error {
+	var ok bool
+	if a.steps, ok = limits.MulInt(p.Begin.Updates, max(p.Accumulate, 1)); !ok || a.steps < 0 {
+		return fmt.Errorf("%d updates of %d batches: no such state", p.Begin.Updates, p.Accumulate)
+	}
+	for _, slot := range p.slotNames(true) {
+		for _, param := range a.params {
+			t := p.Begin.Slots[param.Name+"."+slot]
+			switch {
+			case slot == slotEMA:
+				t = param
+			case slot == slotAccumulated:
+				t = onnx.NewTensor(onnx.Float, param.Dims...)
+			case t == nil:
+				return fmt.Errorf("the state of %d updates has no %s of %s: another optimizer made it", p.Begin.Updates, slot, limits.Name(param.Name))
+			case t.Type().String() != param.Type().String() || t.Check() != nil:
+				return fmt.Errorf("%s of %s is %v, the parameter is %v", slot, limits.Name(param.Name), t.Type(), param.Type())
+			}
+			named := *t
+			named.Name = param.Name + "." + slot
+			a.slots = append(a.slots, &named)
+		}
+	}
+	return nil
 }
 
 // Start is the state before the first step: parameters and buffers as in the file.
 func (a *Artifacts) Start() *Snapshot {
-	packed := onnx.NewTensor(onnx.Float, a.Fused.Packing.Len())
-	at := 0
-	for _, t := range a.params {
-		at += copy(packed.Float32s()[at:], t.Float32s())
+	packed := func(list []*onnx.Tensor) *onnx.Tensor {
+		out, at := onnx.NewTensor(onnx.Float, a.Fused.Packing.Len()), 0
+		for _, t := range list {
+			at += copy(out.Float32s()[at:], t.Float32s())
+		}
+		return out
 	}
-	s := a.Fused.NewSnapshot(packed, nil)
+	s := a.Fused.NewSnapshot(packed(a.params), nil)
+	s.Steps = a.steps
+	if n := len(a.params); a.slots != nil {
+		for i, name := range a.Fused.Slots {
+			s.Slots[name] = packed(a.slots[i*n : (i+1)*n])
+		}
+	}
 	for _, t := range a.buffers {
 		if s.Buffers == nil {
 			s.Buffers = map[string]*onnx.Tensor{}

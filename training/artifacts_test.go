@@ -130,6 +130,11 @@ func TestArtifactPorts(t *testing.T) {
 		for _, f := range slices.Concat(onnx.Check(m), op.Check(m)) {
 			t.Errorf("%s: %v", key, f)
 		}
+		for _, n := range m.Graph.Nodes() {
+			if n.Domain != "" || len(n.Subgraphs()) > 0 {
+				t.Errorf("%s: %v of domain %q", key, n, n.Domain)
+			}
+		}
 		t.Logf("%s: %d nodes", key, len(m.Graph.Nodes()))
 	}
 }

@@ -25,6 +25,7 @@ const (
 	parametersFile   = "parameters.safetensors"
 	slotsFile        = "slots.safetensors"
 	buffersFile      = "buffers.safetensors"
+	maskFile         = "mask.safetensors" // zeros and ones by parameter; only of a training under a mask
 	stateFile        = "state.json"
 	previous         = ".previous"
 	unfinished       = ".next"
@@ -84,7 +85,7 @@ func (s *Step) SaveCheckpoint(dir string, snap *Snapshot, extra any) error {
 func (s *Step) saveCheckpoint(dir string, snap *Snapshot, extra any) error {
 	c := &checkpointContents{steps: snap.Steps, parameters: s.Packing.Unpack(snap.Trained)}
 	if snap.Mask != nil {
-		c.mask = hashOf(snap.Mask.Data)
+		c.mask, c.masks = hashOf(snap.Mask.Data), s.Packing.maskTensors(snap.Mask)
 	}
 	for _, name := range s.Slots {
 		if snap.Slots[name] == nil {
@@ -111,6 +112,7 @@ type checkpointContents struct {
 	steps                      int64
 	mask                       string // SHA-256
 	parameters, slots, buffers []*onnx.Tensor
+	masks                      []*onnx.Tensor // by parameter; nil without a mask
 }
 
 func (s *Step) writeCheckpoint(dir string, c *checkpointContents, extra any) error {
@@ -131,10 +133,11 @@ func (s *Step) writeCheckpoint(dir string, c *checkpointContents, extra any) err
 	if err := os.MkdirAll(work, 0o777); err != nil {
 		return err
 	}
-	for _, file := range []struct {
-		name    string
-		tensors []*onnx.Tensor
-	}{{parametersFile, c.parameters}, {slotsFile, c.slots}, {buffersFile, c.buffers}} {
+	files := []checkpointFile{{parametersFile, c.parameters}, {slotsFile, c.slots}, {buffersFile, c.buffers}}
+	if c.masks != nil {
+		files = append(files, checkpointFile{maskFile, c.masks})
+	}
+	for _, file := range files {
 		sum := sha256.New()
 		err := atomicfile.Write(filepath.Join(work, file.name), 0o666, func(w io.Writer) error {
 			return safetensors.Write(io.MultiWriter(w, sum), file.tensors, nil)
@@ -152,6 +155,12 @@ func (s *Step) writeCheckpoint(dir string, c *checkpointContents, extra any) err
 		return err
 	}
 	return rotate(work, dir)
+}
+
+// checkpointFile is a file of a checkpoint that is about to be written.
+type checkpointFile struct {
+	name    string
+	tensors []*onnx.Tensor
 }
 
 // rotate puts the finished folder in place: dir becomes the previous one.
@@ -178,14 +187,11 @@ var ErrNoCheckpoint = errors.New("no checkpoint")
 
 // LoadCheckpoint reads the snapshot in dir, or the previous one when a write was cut off between the two. A damaged
 // checkpoint, and one of another model or another training, is an error that says so. mask becomes the snapshot's: a
-// checkpoint that was made under another one is refused; without a mask the caller sets it.
+// checkpoint that was made under another one is refused; without one the snapshot has the mask that the checkpoint holds.
 func (s *Step) LoadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapshot, error) {
-	dir = filepath.Clean(dir)
-	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(dir + previous); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("read checkpoint %s: %w", dir, ErrNoCheckpoint)
-		}
-		dir += previous
+	dir, err := checkpointThere(dir)
+	if err != nil {
+		return nil, err
 	}
 	snap, err := s.loadCheckpoint(dir, mask, extra)
 	if err != nil {
@@ -212,6 +218,11 @@ func (s *Step) loadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapsh
 		return nil, c.refused(stateFile, "it was made under another mask")
 	}
 	snap := &Snapshot{Steps: state.Steps, Slots: map[string]*onnx.Tensor{}, Mask: mask, Masked: state.Mask != ""}
+	if mask == nil && snap.Masked && state.Files[maskFile] != "" {
+		if snap.Mask, err = c.mask(s.Packing); err != nil {
+			return nil, err
+		}
+	}
 	tensors, err := c.read(parametersFile)
 	if err != nil {
 		return nil, err
@@ -250,6 +261,18 @@ func (s *Step) loadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapsh
 		}
 	}
 	return snap, nil
+}
+
+// checkpointThere is dir, or the previous checkpoint where dir is not there.
+func checkpointThere(dir string) (string, error) {
+	dir = filepath.Clean(dir)
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(dir + previous); errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("read checkpoint %s: %w", dir, ErrNoCheckpoint)
+		}
+		dir += previous
+	}
+	return dir, nil
 }
 
 // sameDocument reports whether data is what encode makes of state: anything else was changed since.

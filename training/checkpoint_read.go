@@ -112,13 +112,14 @@ func (c *openedCheckpoint) bytes(name string, limit int64) ([]byte, error) {
 func (c *openedCheckpoint) refused(file, reason string) error {
 	e := &limits.InputError{File: filepath.Join(c.dir, file), Reason: reason}
 	if info, err := os.Lstat(c.dir + previous); err == nil && info.IsDir() {
-		return e.WithHint("the checkpoint before it is in %s", filepath.Base(c.dir)+previous)
+		return e.WithHint("the checkpoint before it is in %s: graft train --resume --from-previous goes on from there", filepath.Base(c.dir)+previous)
 	}
 	return e
 }
 
 // ReadCheckpoint reads the parameters and buffers that a checkpoint holds, by name, and the number of steps behind them.
-// The checkpoint may be of any model: the names say where its tensors belong.
+// The checkpoint may be of any model: the names say where its tensors belong. Where dir is not there because a write was cut
+// off, the previous one is read.
 func ReadCheckpoint(dir string) (tensors map[string]*onnx.Tensor, steps int64, err error) {
 	return readTensors(dir, false)
 }
@@ -130,6 +131,9 @@ func ReadAverage(dir string) (tensors map[string]*onnx.Tensor, steps int64, err 
 }
 
 func readTensors(dir string, average bool) (tensors map[string]*onnx.Tensor, steps int64, err error) {
+	if there, err := checkpointThere(dir); err == nil {
+		dir = there
+	}
 	c, err := openCheckpoint(filepath.Clean(dir))
 	if err != nil {
 		return nil, 0, fmt.Errorf("read checkpoint: %w", err)

@@ -20,10 +20,11 @@ type Contract struct {
 	Settings     map[string]float64 `json:"optimizer_settings,omitempty"`
 	LearningRate float64            `json:"learning_rate"` // the optimizer's usual one
 	ClipNorm     float64            `json:"clip_norm,omitempty"`
-	Output       string             `json:"output"`  // the output that the loss reads
-	Target       ContractPort       `json:"target"`  // without a name where the loss compares with nothing
-	Inputs       []ContractPort     `json:"inputs"`  // the user's
-	Outputs      []ContractPort     `json:"outputs"` // the user's, in the training model
+	Output       string             `json:"output"`                // the output that the loss reads
+	Target       ContractPort       `json:"target"`                // without a name where the loss compares with nothing
+	Inputs       []ContractPort     `json:"inputs"`                // the user's, then what the loss reads besides
+	LossInputs   []string           `json:"loss_inputs,omitempty"` // those of them that the loss alone reads
+	Outputs      []ContractPort     `json:"outputs"`               // the user's, in the training model
 	Parameters   []ContractPort     `json:"parameters"`
 	Frozen       []string           `json:"frozen"` // parameters that stay constants of the models
 	Buffers      []ContractPort     `json:"buffers"`
@@ -98,16 +99,17 @@ func (a *Artifacts) models() []struct {
 // describe fills the contract in.
 func (a *Artifacts) describe(p *plan) error {
 	var user []*onnx.Value
+	var own []string
 	for _, v := range p.base.Graph.Inputs() {
 		if !v.IsInitializer() {
 			user = append(user, v)
 		}
 	}
 	if p.lossModel != nil {
-		user = append(user, p.lossModel.more...)
+		user, own = append(user, p.lossModel.more...), portNames(p.lossModel.more)
 	}
 	c := Contract{Format: contractFormat, Producer: "graft", Loss: p.Loss.Name, Optimizer: p.Optimizer.Name,
-		LossSettings: p.Loss.Values, Settings: p.Optimizer.Values, LearningRate: p.Optimizer.LearningRate, ClipNorm: p.ClipNorm, Output: p.output, Inputs: ports(user), Parameters: ports(p.params),
+		LossSettings: p.Loss.Values, Settings: p.Optimizer.Values, LearningRate: p.Optimizer.LearningRate, ClipNorm: p.ClipNorm, Output: p.output, Inputs: ports(user), LossInputs: own, Parameters: ports(p.params),
 		Frozen: []string{}, Buffers: ports(p.buffers), Slots: p.slotNames(false), Accumulate: max(p.Accumulate, 1), EMA: p.EMA, Models: map[string]ContractModel{},
 		Notes: append([]string{}, p.notes...)}
 	if p.target != "" {

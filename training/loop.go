@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"graft/onnx"
 	"graft/runtime"
@@ -14,9 +15,31 @@ var ErrDiverged error = divergence{}
 
 type divergence struct{}
 
-func (divergence) Error() string { return "training diverged: the loss is not a number" }
+func (divergence) Error() string { return "training diverged: the loss is not a finite number" }
 func (divergence) ExitCode() int { return 5 }
 func (divergence) Hint() string  { return "take a smaller learning rate" }
+
+// DivergedError is ErrDiverged with the step at which it was seen.
+type DivergedError struct {
+	Step       int64
+	Parameters bool // seen in the parameters behind the step
+	Gradient   bool // seen in the gradient; otherwise in the loss
+	// Before is the state before the step, where the loop still has it. Otherwise Loop.Before finds it.
+	Before *Snapshot
+}
+
+func (e *DivergedError) Error() string {
+	switch {
+	case e.Parameters:
+		return fmt.Sprintf("step %d: training diverged: a parameter is not a finite number", e.Step)
+	case e.Gradient:
+		return fmt.Sprintf("step %d: training diverged: the gradient is not finite", e.Step)
+	}
+	return fmt.Sprintf("step %d: %v", e.Step, ErrDiverged)
+}
+
+// Unwrap is ErrDiverged.
+func (e *DivergedError) Unwrap() error { return ErrDiverged }
 
 // Progress is what a loop tells after a step.
 type Progress struct {
@@ -31,10 +54,19 @@ type Loop struct {
 	Session runtime.Options
 	Rate    func(step int64) float64 // learning rate of a step, the first being 1
 	// Feed gives the inputs of a step that are not the loop's own: the network's and what StepConfig added. A tensor that
-	// stays the same pointer may change its contents between steps.
+	// stays the same pointer may change its contents between steps. nil gives none.
 	Feed func(step int64) map[string]*onnx.Tensor
+	// Data gives inputs as Feed does, from a place that may fail: *dataset.Batches, *dataset.Prefetcher. An error ends the run
+	// before the step.
+	Data interface {
+		At(step int64) (map[string]*onnx.Tensor, error)
+	}
 	// Each is called after every step; an error ends the run.
 	Each func(Progress) error
+	// Pause, when not nil, is asked after every step whether Visit wants to see the state. Visit may give another one of as
+	// many steps to go on with; nil goes on as it is. An error ends the run.
+	Pause func(step int64) bool
+	Visit func(*Snapshot) (*Snapshot, error)
 }
 
 // Run continues from a snapshot until steps have been taken altogether, or ctx ends. It gives the state it reached, also
@@ -59,9 +91,12 @@ func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save
 	if err != nil {
 		return from, fmt.Errorf("train: %w", err)
 	}
-	defer r.state.Close()
+	defer func() { r.state.Close() }()
 	for r.taken < steps {
 		err := r.step(ctx)
+		if err == nil && l.Pause != nil && l.Pause(r.taken) {
+			err = r.visit(session)
+		}
 		if err == nil && save != nil && every > 0 && r.taken%every == 0 && r.taken < steps {
 			var reached *Snapshot
 			if reached, err = r.snapshot(); err == nil {
@@ -128,8 +163,15 @@ func (r *run) step(ctx context.Context) error {
 	if r.mask != nil {
 		feeds[InputGradientMask] = r.mask
 	}
-	for name, t := range r.Feed(step) {
-		feeds[name] = t
+	if r.Feed != nil {
+		maps.Copy(feeds, r.Feed(step))
+	}
+	if r.Data != nil {
+		given, err := r.Data.At(step)
+		if err != nil {
+			return fmt.Errorf("step %d: %w", step, err)
+		}
+		maps.Copy(feeds, given)
 	}
 	if err := r.state.Step(ctx, feeds); err != nil {
 		return fmt.Errorf("step %d: %w", step, err)
@@ -141,12 +183,25 @@ func (r *run) step(ctx context.Context) error {
 	}
 	loss := float64(value[0])
 	if finite := r.state.Output(outputFinite); diverged(loss) || finite != nil && finite.Data[0] == 0 {
-		return fmt.Errorf("step %d: %w", step, ErrDiverged)
+		return r.spoiled(step, diverged(loss), finite)
 	}
 	if r.Each == nil {
 		return nil
 	}
 	return r.Each(Progress{Step: step, Loss: loss, Output: r.state.Output(r.Step.Output)})
+}
+
+// spoiled is the error of a step whose loss or gradient is not finite. Where the graph takes no such step, the state is still
+// the one before it.
+func (r *run) spoiled(step int64, loss bool, finite *onnx.Tensor) error {
+	e := &DivergedError{Step: step, Gradient: !loss}
+	if finite != nil && finite.Data[0] == 0 {
+		if s, err := r.form.gather(r.state, step-1); err == nil && s.Finite() {
+			s.Mask = r.mask
+			e.Before = s
+		}
+	}
+	return e
 }
 
 // snapshot copies the state out of the runtime. Parameters that are no numbers any more are ErrDiverged: the loss would tell
@@ -157,8 +212,30 @@ func (r *run) snapshot() (*Snapshot, error) {
 		return nil, fmt.Errorf("step %d: %w", r.taken, err)
 	}
 	if !s.Finite() {
-		return nil, fmt.Errorf("step %d: %w", r.taken, ErrDiverged)
+		return nil, &DivergedError{Step: r.taken, Parameters: true}
 	}
 	s.Mask = r.mask
 	return s, nil
+}
+
+// visit shows the state to Visit, and goes on with the one that it gives.
+func (r *run) visit(session *runtime.Session) error {
+	reached, err := r.snapshot()
+	if err != nil {
+		return err
+	}
+	after, err := r.Visit(reached)
+	if err != nil || after == nil || after == reached {
+		return err
+	}
+	if after.Steps != r.taken {
+		return fmt.Errorf("step %d: the state to go on with is of step %d", r.taken, after.Steps)
+	}
+	begun, err := r.start(session, r.form, after)
+	if err != nil {
+		return fmt.Errorf("step %d: %w", r.taken, err)
+	}
+	err = r.state.Close()
+	r.state, r.mask = begun.state, begun.mask
+	return err
 }

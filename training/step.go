@@ -89,7 +89,8 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	output := outputs[0]
 	s := &Step{Model: m, Packing: packing, Output: output.Name, Masked: c.MaskGradient}
 
-	if _, err := rewrite.Apply(g, rewrite.PoolIntoConv, rewrite.NormBeforeUpsample, rewrite.UpsampleIntoConv, rewrite.BiasBeforeNorm); err != nil {
+	if _, err := rewrite.Apply(g, rewrite.PoolIntoConv, rewrite.NormBeforeUpsample, rewrite.UpsampleIntoConv, rewrite.BiasBeforeNorm,
+		rewrite.PoolWithIndices); err != nil {
 		return nil, err
 	}
 	b := op.NewBuilder(g)

@@ -71,7 +71,7 @@ var elementwise = []Schema{
 	unaryRow("Floor", 7, floats13),
 	unaryRow("Ceil", 7, floats13),
 	unaryRow("Round", 11, floats22),
-	unaryRow("Erf", 9, floats13),
+	unaryRow("Erf", 9, numbers13),
 	unaryRow("Sin", 7, floats22),
 	unaryRow("Cos", 7, floats22),
 	unaryRow("Tan", 7, floats22),

@@ -122,7 +122,7 @@ func evalMul(float bool, x, y element) element {
 	return symbolic(float, x, y, polynomial.times)
 }
 
-// evalDiv: symbols divide where nothing remains.
+// evalDiv: symbols are divided by a number and rounded down, or by others where nothing remains.
 func evalDiv(float bool, x, y element) element {
 	switch {
 	case x.known && y.known && float:
@@ -135,6 +135,9 @@ func evalDiv(float bool, x, y element) element {
 	return symbolic(float, x, y, func(p, q polynomial) (polynomial, bool) {
 		if len(q) != 1 {
 			return nil, false
+		}
+		if !float && q[0].factors == "" && x.natural() {
+			return p.floor(q[0].by)
 		}
 		return p.over(q[0])
 	})

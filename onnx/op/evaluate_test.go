@@ -56,6 +56,7 @@ func TestEvaluate(t *testing.T) {
 		{"slice", b.Slice(dims, SliceSpec{Start: 1, End: 3}), "[2] 3 8"},
 		{"arithmetic", b.Sub(b.Div(b.Mul(at(2), two), b.Const(onnx.Scalar(int64(3)))), two), "3"},
 		{"neutral elements", b.Add(b.Mul(at(0), b.Const(onnx.Scalar(int64(1)))), b.Const(onnx.Scalar(int64(0)))), "N"},
+		{"half a symbol", b.Div(at(0), two), "floor(N/2)"},
 		{"symbol times two", b.Mul(at(0), two), "2*N"},
 		{"symbol minus itself", b.Sub(at(3), at(3)), "0"},
 		{"concat", b.Concat(0, b.Unsqueeze(at(0), 0), b.Ints(-1)), "[2] N -1"},

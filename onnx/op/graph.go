@@ -66,12 +66,10 @@ func InferGraph(g *onnx.Graph) error {
 				missing.add(n)
 				return nil
 			}
-			if err := inferInto(n); err != nil {
+			if err := inferInto(n, n.NumOutputs()); err != nil {
 				return fmt.Errorf("%s: %w", nodeName(n), err)
 			}
-			for i := range n.NumOutputs() {
-				u.name(n.Output(i))
-			}
+			u.outputs(n)
 			return nil
 		},
 	}

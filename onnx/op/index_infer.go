@@ -107,7 +107,23 @@ func inferEyeLike(n *onnx.Node) ([]onnx.TensorType, error) {
 	return one(d, x.Clone()), nil
 }
 
+// topKLowest: k is an input since 10; largest and sorted came with 11.
+func topKLowest(n *onnx.Node) int64 {
+	_, largest := n.Attr("largest")
+	_, sorted := n.Attr("sorted")
+	switch {
+	case largest || sorted:
+		return 11
+	case n.Input(1) != nil:
+		return 10
+	}
+	return 7
+}
+
 func inferTopK(n *onnx.Node) ([]onnx.TensorType, error) {
+	if _, ok := n.Attr("k"); !ok && n.Input(1) == nil {
+		return nil, fmt.Errorf("k is missing")
+	}
 	x := shapeOf(n, 0)
 	s := x.Clone()
 	if x.Ranked() {
@@ -116,14 +132,18 @@ func inferTopK(n *onnx.Node) ([]onnx.TensorType, error) {
 			return nil, err
 		}
 		s[axis] = onnx.UnknownDim
-		if k, ok := ConstantInts(n.Input(1)); ok {
+		k, ok := []element{number(onnx.AttrOr(n, "k", int64(0)))}, true
+		if n.Input(1) != nil {
+			k, ok = elementsOf(n.Input(1))
+		}
+		if ok {
 			if len(k) != 1 {
 				return nil, fmt.Errorf("k has %d elements, wants one", len(k))
 			}
-			if k[0] < 0 || k[0] > maxSize || (x[axis].Known() && k[0] > x[axis].Size) {
-				return nil, fmt.Errorf("k = %d is not possible on axis %d of %v", k[0], axis, x)
+			if k := k[0]; k.known && (k.i < 0 || k.i > maxSize || (x[axis].Known() && k.i > x[axis].Size)) {
+				return nil, fmt.Errorf("k = %d is not possible on axis %d of %v", k.i, axis, x)
 			}
-			s[axis] = size(k[0])
+			s[axis] = k[0].dim()
 		}
 	}
 	return []onnx.TensorType{{DType: dtypeOf(n, 0), Shape: s}, {DType: onnx.Int64, Shape: s.Clone()}}, nil

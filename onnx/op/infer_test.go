@@ -52,6 +52,8 @@ func testNode(op string, in []any, outs int, attrs []onnx.Attr) *onnx.Node {
 			values[i] = g.AddInitializer("", onnx.Scalar(x))
 		case float32:
 			values[i] = g.AddInitializer("", onnx.Scalar(x))
+		case onnx.TensorType:
+			values[i] = g.AddInput("", x)
 		}
 	}
 	return g.Add(op, values, outs, attrs...)

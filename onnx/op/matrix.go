@@ -59,6 +59,7 @@ var matrix = []Schema{
 	row("Transpose", 7, 1, 1, narrow21, transpose, "perm"),
 	row("Einsum", 12, 1, -1, accepted{{12, floats | integers}, {28, bfloat}}, inferEinsum, "equation"),
 	row("Trilu", 14, 1, 2, accepted{{14, anything | bfloat}}, trilu, "upper"),
+	row("Det", 11, 1, 1, floats22, det),
 }
 
 // gemmLowest: C may be absent since 11.
@@ -67,6 +68,21 @@ func gemmLowest(n *onnx.Node) int64 {
 		return 11
 	}
 	return 7
+}
+
+// det: matrices [..., M, M] to [...].
+func det(n *onnx.Node) ([]onnx.TensorType, error) {
+	d, x := dtypeOf(n, 0), shapeOf(n, 0)
+	if !x.Ranked() {
+		return one(d, nil), nil
+	}
+	if len(x) < 2 {
+		return nil, fmt.Errorf("input has rank %d, wants 2 or more", len(x))
+	}
+	if _, ok := mergeDim(x[len(x)-2], x[len(x)-1]); !ok {
+		return nil, fmt.Errorf("%v is no square matrix", x)
+	}
+	return one(d, x[:len(x)-2].Clone()), nil
 }
 
 func trilu(n *onnx.Node) ([]onnx.TensorType, error) {

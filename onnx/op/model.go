@@ -50,8 +50,11 @@ func (l *look) node(n *onnx.Node) error {
 	case l.functions[[2]string{n.Domain, n.Op}]:
 	case rowOf(n) == nil:
 		l.missing.add(n)
+	case n.Is("Dropout") && l.opset < 10: // the mask had the type of the input
+		_ = inferInto(n, 1)
 	case l.applies(n):
-		if err := inferInto(n); err != nil && l.dead == 0 && !l.failed[n] && len(l.problems) < maxProblems {
+		err := inferInto(n, n.NumOutputs())
+		if err != nil && l.dead == 0 && !l.failed[n] && len(l.problems) < maxProblems {
 			l.problems = append(l.problems, Problem{n, err})
 			l.failed[n] = true // a body may be visited again
 		}
@@ -79,13 +82,13 @@ func (l *look) applies(n *onnx.Node) bool {
 	return l.opset >= low || sameTypesBefore[n.Op]
 }
 
-// inferInto infers n's output types and writes them into the values.
-func inferInto(n *onnx.Node) error {
+// inferInto infers n's output types and writes them into the values, those of the first outs outputs.
+func inferInto(n *onnx.Node, outs int) error {
 	types, err := Infer(n)
 	if err != nil {
 		return fmt.Errorf("%w%s", err, inputShapes(n))
 	}
-	for i, t := range types {
+	for i, t := range types[:min(outs, len(types))] {
 		v := n.Output(i)
 		if v == nil {
 			continue

@@ -29,6 +29,12 @@ func (b *Builder) MaxPoolIndices(x *onnx.Value, a PoolAttrs) (y, indices *onnx.V
 	return out[0], out[1]
 }
 
+// MaxUnpool puts each element of x where indices, as MaxPool gives them, say that it stood, and zeros elsewhere. dims, which
+// may be nil, is the shape of the result.
+func (b *Builder) MaxUnpool(x, indices, dims *onnx.Value, a PoolAttrs) *onnx.Value {
+	return b.node("MaxUnpool", []*onnx.Value{x, indices, dims}, PoolAttrs{Kernel: a.Kernel, Strides: a.Strides, Pads: a.Pads}.attrs()...)
+}
+
 // GlobalAveragePool averages x [N,C,...] to [N,C,1,...].
 func (b *Builder) GlobalAveragePool(x *onnx.Value) *onnx.Value {
 	return b.unary("GlobalAveragePool", x)

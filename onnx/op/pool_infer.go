@@ -15,6 +15,8 @@ var pool = []Schema{
 	row("GlobalAveragePool", 7, 1, 1, floats22, inferGlobalPool),
 	row("GlobalMaxPool", 7, 1, 1, floats22, inferGlobalPool),
 	row("GlobalLpPool", 7, 1, 1, floats22, inferGlobalPool, "p"),
+	row("MaxUnpool", 9, 2, 3, floats22, inferMaxUnpool, "kernel_shape", "strides", "pads"),
+	row("MaxRoiPool", 1, 2, 2, floats22, inferMaxRoiPool, "pooled_shape", "spatial_scale"),
 }
 
 // poolLowest: ceil_mode and dilations came later to some pools.
@@ -79,6 +81,64 @@ func inferGlobalPool(n *onnx.Node) ([]onnx.TensorType, error) {
 	s := x.Clone()
 	for i := range s[2:] {
 		s[i+2] = size(1)
+	}
+	return one(dtypeOf(n, 0), s), nil
+}
+
+// inferMaxUnpool: the output is as large as the smallest input that MaxPool brings to this size, or as output_shape says.
+func inferMaxUnpool(n *onnx.Node) ([]onnx.TensorType, error) {
+	x, a := shapeOf(n, 0), PoolAttrsOf(n)
+	k := len(a.Kernel)
+	switch {
+	case k == 0 || k > maxRank:
+		return nil, fmt.Errorf("kernel_shape has %d entries", k)
+	case n.Input(2) != nil:
+		sizes, ok := ConstantInts(n.Input(2))
+		if !ok {
+			return one(dtypeOf(n, 0), unknownLike(x)), nil
+		}
+		return one(dtypeOf(n, 0), onnx.NewShape(sizes...)), checkList("output_shape", sizes, k+2, 0)
+	case !x.Ranked():
+		return one(dtypeOf(n, 0), nil), nil
+	case len(x) != k+2:
+		return nil, fmt.Errorf("input has rank %d, wants %d", len(x), k+2)
+	}
+	w := &window{pads: a.Pads, strides: a.Strides, dilations: repeat(1, k)}
+	for _, s := range a.Kernel {
+		w.kernel = append(w.kernel, size(s))
+	}
+	if err := w.check(k); err != nil {
+		return nil, err
+	}
+	spatial, err := w.spread(x[2:], ConvAttrs{OutputPadding: repeat(0, k)})
+	return one(dtypeOf(n, 0), append(onnx.Shape{x[0], x[1]}, spatial...)), err
+}
+
+func unknownLike(s onnx.Shape) onnx.Shape {
+	if !s.Ranked() {
+		return nil
+	}
+	return unknownShape(len(s))
+}
+
+func inferMaxRoiPool(n *onnx.Node) ([]onnx.TensorType, error) {
+	x, rois := shapeOf(n, 0), shapeOf(n, 1)
+	pooled := onnx.AttrOr[[]int64](n, "pooled_shape", nil)
+	if err := checkList("pooled_shape", pooled, 2, 1); err != nil {
+		return nil, err
+	}
+	if x.Ranked() && len(x) != 4 || rois.Ranked() && len(rois) != 2 {
+		return nil, fmt.Errorf("input %v and regions %v, wants rank 4 and 2", x, rois)
+	}
+	s := onnx.Shape{onnx.UnknownDim, onnx.UnknownDim, size(pooled[0]), size(pooled[1])}
+	if rois.Ranked() {
+		if _, ok := mergeDim(rois[1], size(5)); !ok {
+			return nil, fmt.Errorf("regions %v, wants 5 numbers each", rois)
+		}
+		s[0] = rois[0]
+	}
+	if x.Ranked() {
+		s[1] = x[1]
 	}
 	return one(dtypeOf(n, 0), s), nil
 }

@@ -39,7 +39,7 @@ func (b *Builder) UpsampleLinear(x *onnx.Value, factor float32) *onnx.Value {
 var resize = []Schema{
 	row("Resize", 11, 1, 4, anything13, inferResize, "mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a",
 		"exclude_outside", "extrapolation_value", "antialias", "axes", "keep_aspect_ratio_policy").lowest(resizeLowest),
-	row("Upsample", 9, 1, 2, anything13, inferUpsample, "mode", "scales").lowest(upsampleLowest),
+	row("Upsample", 9, 1, 2, accepted{{7, anything}}, inferUpsample, "mode", "scales").lowest(upsampleLowest),
 }
 
 // upsampleLowest: scales are an input in 9, the operator's last version, and were an attribute before.

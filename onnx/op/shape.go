@@ -13,6 +13,11 @@ func (b *Builder) ReshapeTo(x, dims *onnx.Value) *onnx.Value { return b.binary("
 // Shape is x's shape as an int64 vector.
 func (b *Builder) Shape(x *onnx.Value) *onnx.Value { return b.unary("Shape", x) }
 
+// ShapeSlice is the dimensions of x from the axis from to the one before to.
+func (b *Builder) ShapeSlice(x *onnx.Value, from, to int64) *onnx.Value {
+	return b.node("Shape", []*onnx.Value{x}, onnx.Int("start", from), onnx.Int("end", to))
+}
+
 // Expand broadcasts x to a shape.
 func (b *Builder) Expand(x, dims *onnx.Value) *onnx.Value { return b.binary("Expand", x, dims) }
 

@@ -8,7 +8,7 @@ import (
 )
 
 var shape = []Schema{
-	row("Constant", 7, 0, 0, narrow19, inferConstant, "value", "value_float", "value_floats", "value_int", "value_ints",
+	row("Constant", 7, 0, 0, constants, inferConstant, "value", "value_float", "value_floats", "value_int", "value_ints",
 		"value_string", "value_strings", "sparse_value").typedBy(-1).lowest(constantLowest),
 	row("Reshape", 7, 1, 2, narrow19, inferReshape, "allowzero", "shape").lowest(reshapeLowest),
 	row("Shape", 7, 1, 1, narrow19, inferShape, "start", "end").lowest(shapeLowest),
@@ -25,6 +25,8 @@ var shape = []Schema{
 	row("DepthToSpace", 11, 1, 1, anything13, inferDepthToSpace, "blocksize", "mode"),
 	row("SpaceToDepth", 7, 1, 1, anything13, inferSpaceToDepth, "blocksize"),
 }
+
+var constants = accepted{{7, floats}, {9, anything}, {13, bfloat}, {19, float8}, {21, int4}, {23, float4}, {24, exponent}, {25, int2}}
 
 var padTypes = accepted{{11, floats | integers}, {13, anything | bfloat}, {21, float8 | int4}, {23, float4}, {24, exponent}, {25, int2}}
 

@@ -9,8 +9,9 @@ import (
 	"graft/onnx"
 )
 
-// Dimensions that are computed from symbols are symbols again: sums of products, written in one way, as in "2*N*S + 3". What is
-// not of that form, such as a rounded quotient, or larger than the bounds, is unknown.
+// Dimensions that are computed from symbols are symbols again: sums of products, written in one way, as in "2*N*S + 3". Rounded
+// quotients and bounds, "floor(H/2)", "min(512, S)" and "max(0, S - 1)", are like identifiers in them. What is not of that
+// form or larger than the bounds is unknown.
 const (
 	maxTerms   = 6   // of a sum
 	maxFactors = 6   // of a product
@@ -27,8 +28,7 @@ type term struct {
 // coefficient 0.
 type polynomial []term
 
-// polynomialOf reads a dimension; ok is false for an unknown one and for symbols that are not a sum of products of
-// identifiers.
+// polynomialOf reads a dimension; ok is false for an unknown one and for symbols that are not of that form.
 func polynomialOf(d onnx.Dim) (p polynomial, ok bool) {
 	if d.Known() {
 		return constant(d.Size), true
@@ -47,11 +47,11 @@ func constant(n int64) polynomial {
 }
 
 func parsePolynomial(s string) (p polynomial, ok bool) {
-	if isName(s) {
+	if isAtom(s) {
 		return polynomial{{1, s}}, true
 	}
-	sign := int64(1)
-	for i, part := range strings.Split(s, " ") {
+	sign, parts := int64(1), splitOutside(s, ' ')
+	for i, part := range parts {
 		if i%2 == 1 {
 			switch part {
 			case "+":
@@ -64,14 +64,14 @@ func parsePolynomial(s string) (p polynomial, ok bool) {
 			continue
 		}
 		t := term{by: sign}
-		names := strings.Split(part, "*")
+		names := splitOutside(part, '*')
 		if n, err := strconv.ParseInt(names[0], 10, 64); err == nil {
 			if n < 0 || n > maxSize {
 				return nil, false
 			}
 			t.by, names = sign*n, names[1:]
 		}
-		if slices.ContainsFunc(names, func(name string) bool { return !isName(name) }) || len(names) > maxFactors {
+		if slices.ContainsFunc(names, func(name string) bool { return !isAtom(name) }) || len(names) > maxFactors {
 			return nil, false
 		}
 		slices.Sort(names)
@@ -80,7 +80,46 @@ func parsePolynomial(s string) (p polynomial, ok bool) {
 			return nil, false
 		}
 	}
-	return p, strings.Count(s, " ")%2 == 0
+	return p, len(parts)%2 == 1
+}
+
+// splitOutside cuts s at a separator that is in no parentheses.
+func splitOutside(s string, separator byte) []string {
+	var parts []string
+	depth, from := 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == separator && depth == 0:
+			parts = append(parts, s[from:i])
+			from = i + 1
+		}
+	}
+	return append(parts, s[from:])
+}
+
+// isAtom reports whether s is an identifier, or one of the functions of this file applied to something.
+func isAtom(s string) bool {
+	name, rest, call := strings.Cut(s, "(")
+	if !call {
+		return isName(s)
+	}
+	depth := 1
+	for i := range len(rest) {
+		switch rest[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		if depth == 0 {
+			return i == len(rest)-1 && i > 0 && (name == "floor" || name == "min" || name == "max")
+		}
+	}
+	return false
 }
 
 func isName(s string) bool {
@@ -215,14 +254,14 @@ func degree(t term) int {
 	if t.factors == "" {
 		return 0
 	}
-	return strings.Count(t.factors, "*") + 1
+	return len(splitOutside(t.factors, '*'))
 }
 
 func splitFactors(s string) []string {
 	if s == "" {
 		return nil
 	}
-	return strings.Split(s, "*")
+	return splitOutside(s, '*')
 }
 
 func joinFactors(a, b string) string {
@@ -238,119 +277,3 @@ func joinFactors(a, b string) string {
 }
 
 func abs(n int64) int64 { return max(n, -n) }
-
-// sumDim, productDim and quotientDim are arithmetic on dimensions; unknown where the result is not known exactly, or would
-// be negative.
-func sumDim(a, b onnx.Dim) onnx.Dim     { return combineDims(a, b, polynomial.plus) }
-func productDim(a, b onnx.Dim) onnx.Dim { return combineDims(a, b, polynomial.times) }
-
-func quotientDim(a, b onnx.Dim) onnx.Dim {
-	return combineDims(a, b, func(p, q polynomial) (polynomial, bool) {
-		if len(q) != 1 {
-			return nil, slices.Equal(p, q) && len(p) > 0
-		}
-		return p.over(q[0])
-	})
-}
-
-// shiftedDim is d + n; n may be negative.
-func shiftedDim(d onnx.Dim, n int64) onnx.Dim {
-	switch {
-	case n == 0:
-		return d
-	case d.Known() && d.Size+n >= 0:
-		return size(d.Size + n)
-	}
-	return combineDims(d, size(0), func(p, _ polynomial) (polynomial, bool) { return p.plus(constant(n)) })
-}
-
-// floorDim is d/n rounded down, where every symbol's coefficient divides.
-func floorDim(d onnx.Dim, n int64) onnx.Dim {
-	return combineDims(d, size(0), func(p, _ polynomial) (polynomial, bool) {
-		last := len(p) - 1
-		if last < 0 || p[last].factors != "" {
-			return p.over(term{by: n})
-		}
-		rest, ok := p[:last].over(term{by: n})
-		c := p[last].by / n
-		if p[last].by%n < 0 {
-			c--
-		}
-		if !ok {
-			return nil, false
-		}
-		return rest.plus(constant(c))
-	})
-}
-
-// natural reports whether a symbol is not negative whatever its parts are, as dimensions are not.
-func natural(symbol string) bool {
-	p, ok := parsePolynomial(symbol)
-	return !ok || !slices.ContainsFunc(p, func(t term) bool { return t.by < 0 }) // what is no sum comes from a dimension
-}
-
-// difference is a - b, where it is known not to be negative.
-func difference(a, b onnx.Dim) (onnx.Dim, bool) {
-	d := combineDims(a, b, func(p, q polynomial) (polynomial, bool) { return p.plus(q.negative()) })
-	return d, d.Known() || d.Symbol != "" && natural(d.Symbol)
-}
-
-// atMost is the smaller of d and n, and aboveZero the larger of d and 0. Where neither is known to be it, they are symbols of
-// their own, equal for equal operands.
-func atMost(d onnx.Dim, n int64) onnx.Dim {
-	if _, below := difference(d, size(n)); below || n == 0 {
-		return size(n)
-	}
-	if m, whole, ok := minimumOf(d.Symbol); ok {
-		d.Symbol, n = whole, min(n, m)
-	}
-	return function("min("+strconv.FormatInt(n, 10)+", ", d, ")")
-}
-
-// minimumOf takes apart what atMost made.
-func minimumOf(symbol string) (n int64, whole string, ok bool) {
-	rest, ok := strings.CutPrefix(symbol, "min(")
-	if !ok {
-		return 0, "", false
-	}
-	number, rest, _ := strings.Cut(rest, ", ")
-	whole, ok = strings.CutSuffix(rest, ")")
-	n, err := strconv.ParseInt(number, 10, 64)
-	return n, whole, ok && err == nil && n >= 0
-}
-
-func aboveZero(d onnx.Dim) onnx.Dim {
-	if d.Known() || d.Symbol != "" && natural(d.Symbol) {
-		return d
-	}
-	return function("max(0, ", d, ")")
-}
-
-func function(before string, d onnx.Dim, after string) onnx.Dim {
-	if d.Symbol == "" || len(d.Symbol)+len(before)+len(after) > maxSymbol {
-		return onnx.UnknownDim
-	}
-	return onnx.Dim{Symbol: before + d.Symbol + after}
-}
-
-// cutOf reports whether part is atMost of whole: then they broadcast to whole, for either part is the same, or it is 1, or
-// whole is 1 and both are.
-func cutOf(part, whole onnx.Dim) bool {
-	_, of, ok := minimumOf(part.Symbol)
-	return ok && of == whole.Symbol
-}
-
-func combineDims(a, b onnx.Dim, f func(p, q polynomial) (polynomial, bool)) onnx.Dim {
-	p, ok := polynomialOf(a)
-	if !ok {
-		return onnx.UnknownDim
-	}
-	q, ok := polynomialOf(b)
-	if !ok {
-		return onnx.UnknownDim
-	}
-	if p, ok = f(p, q); !ok {
-		return onnx.UnknownDim
-	}
-	return p.dim()
-}

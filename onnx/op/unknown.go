@@ -52,6 +52,25 @@ func (u *unknowns) taken(v *onnx.Value) {
 	}
 }
 
+// sameShapes are the operators whose outputs have one shape.
+var sameShapes = map[string]bool{"TopK": true, "MaxPool": true, "Dropout": true}
+
+// outputs names the unknown dimensions of what n makes.
+func (u *unknowns) outputs(n *onnx.Node) {
+	for i := range n.NumOutputs() {
+		v := n.Output(i)
+		if first := n.Output(0); i > 0 && v != nil && first != nil && sameShapes[n.Op] && len(v.Type.Shape) == len(first.Type.Shape) {
+			v.Type.Shape = v.Type.Shape.Clone()
+			for j, d := range v.Type.Shape {
+				if d == onnx.UnknownDim {
+					v.Type.Shape[j] = first.Type.Shape[j]
+				}
+			}
+		}
+		u.name(v)
+	}
+}
+
 // name gives v's unknown dimensions names.
 func (u *unknowns) name(v *onnx.Value) {
 	if v == nil || !slices.Contains(v.Type.Shape, onnx.UnknownDim) {

@@ -22,7 +22,7 @@ type walk struct {
 // iteration. Bodies inside bodies multiply: after maxExtra nodes in such rounds, one round has to do.
 const (
 	maxRounds = 4
-	maxExtra  = 1 << 16
+	maxExtra  = 1 << 15
 )
 
 func (w *walk) graph(g *onnx.Graph, depth int) error {

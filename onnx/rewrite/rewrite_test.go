@@ -295,3 +295,18 @@ func TestUpsampleIntoConv(t *testing.T) {
 		}},
 	})
 }
+
+func TestPoolWithIndices(t *testing.T) {
+	g := onnx.NewGraph("pool")
+	x := g.AddInput("x", onnx.TypeOf(onnx.Float, 2, 3, 7, 6))
+	b := op.NewBuilder(g)
+	g.AddOutput(b.MaxPool(x, op.PoolAttrs{Kernel: []int64{3, 2}, Strides: []int64{2, 1}, Pads: []int64{1, 0, 0, 1}, CeilMode: true}), "y")
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}
+	n, after := same(t, m, rewrite.PoolWithIndices)
+	if n != 1 || count(after, "MaxPool") != 1 || after.Nodes()[0].NumOutputs() != 2 {
+		t.Errorf("%d replacements, %v", n, after.Nodes())
+	}
+}

@@ -32,7 +32,7 @@ func interpolationOf(n *onnx.Node, axis int, in, out int64) (m interpolation, wh
 	if onnx.AttrOr(n, "antialias", int64(0)) != 0 && scale < 1 {
 		filter = scale
 	}
-	exclude := onnx.AttrOr(n, "exclude_outside", int64(0)) != 0 || filter < 1
+	exclude := onnx.AttrOr(n, "exclude_outside", int64(0)) != 0
 	m = make(interpolation, out)
 	for i := range out {
 		x, ok := sourceCoordinate(coordinates, float64(i), scale, in, out, region)

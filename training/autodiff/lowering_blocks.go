@@ -10,7 +10,7 @@ import (
 
 // fitsBlocks reports whether a convolution of two dimensions is one of blocks: a single stride, which divides the kernel.
 func fitsBlocks(w window) bool {
-	if len(w.kernel) != 2 || w.group > 1 || !all(w.dilations, 1) || w.strides[0] != w.strides[1] || w.strides[0] < 2 {
+	if len(w.kernel) != 2 || w.group > 1 || !w.sized() || !all(w.dilations, 1) || w.strides[0] != w.strides[1] || w.strides[0] < 2 {
 		return false
 	}
 	s := w.strides[0]
@@ -21,7 +21,7 @@ func fitsBlocks(w window) bool {
 func (b *Builder) blocks(x *onnx.Value, w window) *onnx.Value {
 	var cut []op.SliceSpec
 	for i, k := range w.kernel {
-		if w.rest(i) != 0 {
+		if w.rests[i] != 0 {
 			cut = append(cut, op.SliceSpec{Axis: int64(i + 2), Start: 0, End: (w.out[i]-1)*w.strides[i] + k})
 		}
 	}
@@ -42,14 +42,18 @@ func (b *Builder) blockWeight(w *onnx.Value, win window) *onnx.Value {
 	return b.Reshape(b.Transpose(parts, 0, 3, 5, 1, 2, 4), dims[0], s*s*dims[1], dims[2]/s, dims[3]/s)
 }
 
-// weightByBlocks is weightByRows of the convolution of blocks, its taps put back into their order.
-func (b *Builder) weightByBlocks(x, dy *onnx.Value, channels int64, w window) *onnx.Value {
-	s := w.strides[0]
-	kh, kw := w.kernel[0]/s, w.kernel[1]/s
-	x = b.blocks(x, w)
+// weightByBlocks is the convolution of blocks' weightByRows or weightByTiles, its taps put back into their order.
+func (b *Builder) weightByBlocks(x, dy *onnx.Value, l layer) *onnx.Value {
+	s := l.strides[0]
+	kh, kw := l.kernel[0]/s, l.kernel[1]/s
+	x = b.blocks(x, l.window)
 	none, one := []int64{0, 0}, []int64{1, 1}
-	small := window{kernel: []int64{kh, kw}, strides: one, dilations: one, begins: none, ends: none,
-		in: []int64{w.out[0] + kh - 1, w.out[1] + kw - 1}, out: w.out, group: 1}
-	parts := b.Reshape(b.weightByRows(x, dy, channels, small), channels, s, s, -1, kh, kw)
+	small := layer{single: l.single, c: s * s * l.c, o: l.o, window: window{kernel: []int64{kh, kw}, strides: one, dilations: one,
+		begins: none, ends: none, rests: none, in: []int64{l.out[0] + kh - 1, l.out[1] + kw - 1}, out: l.out, group: 1}}
+	form := (*Builder).weightByRows
+	if small.single && paysTiles(small) {
+		form = (*Builder).weightByTiles
+	}
+	parts := b.Reshape(form(b, x, dy, small), l.o, s, s, l.c, kh, kw)
 	return b.Transpose(parts, 0, 3, 4, 1, 5, 2)
 }

@@ -1,41 +1,69 @@
 package autodiff
 
 import (
-	"slices"
-
 	"graft/onnx"
 	"graft/onnx/op"
 )
 
-// weightLowering is one way to write the cotangent of a convolution's weight in standard operators.
-type weightLowering struct {
-	name string
-	fits func(w window) bool
-	emit func(b *Builder, x, dy *onnx.Value, channels int64, w window) *onnx.Value
+// layer is what the choice of a lowering of dW looks at: the window, and the sizes of x [N,C,...] and dy [N,O,...].
+type layer struct {
+	window
+	single bool  // the batch is known to be one
+	c, o   int64 // channels
 }
 
-// weightLowerings lists them, the one to prefer first. Milliseconds on ONNX Runtime 1.28, one thread, batch 1, the input
-// padded beforehand (BenchmarkWeightLowerings measures them anew):
-//
-//	channels  kernel  side   product  rows  stack  taps
-//	32 to 16  5x5     128             5.8   8.8    10.7
-//	16 to 16  5x5     64              0.68  0.73   1.12
-//	16 to 32  5x5     64              1.28  1.31   1.77
-//	64 to 64  5x5     32              2.37  2.40   2.83
-//	64 to 64  5x5     16              0.73  0.70   0.74
-//	32 to 16  3x3     128             2.15  2.66   2.88
-//	64 to 64  3x3     32              0.84  0.87   0.96
-//	16 to 3   1x1     128    0.07                  0.10
-//
-// Gathering all taps of X into one matrix takes twice as long as taps at side 128, and the convolution with batch and
-// channels exchanged several times as long; neither is kept.
-var weightLowerings = []weightLowering{
-	{"product", fitsProduct, (*Builder).weightByProduct},
-	{"rows", fitsRows, (*Builder).weightByRows},
-	{"stack", fitsRows, (*Builder).weightByStack},
-	{"blocks", fitsBlocks, (*Builder).weightByBlocks},
-	{"taps", func(window) bool { return true }, (*Builder).weightByTaps},
+// weightLowering is one way to write the cotangent of a convolution's weight in standard operators. x comes with its padding
+// made explicit; the result holds [O,C/group,...] in that order, in any shape.
+type weightLowering struct {
+	name string
+	fits func(l layer) bool // it can be written
+	pays func(l layer) bool // it is the fastest, among those further down
+	emit func(b *Builder, x, dy *onnx.Value, l layer) *onnx.Value
 }
+
+// weightLowerings lists them; the first that fits and pays is taken. Milliseconds of processor time on ONNX Runtime 1.28,
+// one thread (BenchmarkWeightLowerings measures them anew):
+//
+//	batch  channels       kernel  stride  side  columns  matrix  rows  tiles  taps  exchanged
+//	64     1 to 8         5x5     1       28    2.35     2.74    9.7          8.2   2.15
+//	64     1 to 32        3x3     1       26    3.43     3.23    19.3         9.7   2.72
+//	64     8 to 16        5x5     1       14    3.86     6.97    6.9          5.4   5.1
+//	32     3 to 16        3x3     1       32    1.36     1.70    4.1          2.34  2.36
+//	8      3 to 32        3x3     2       112   14.3     16.9                 31.8  17.8
+//	32     16 to 16       3x3     1       28    4.60     8.45    4.56         3.09  8.8
+//	32     64 to 64       3x3     1       28    55.7     57.3    48.7         47.0  70.7
+//	64     32 to 64       3x3     1       24    61.9     59.8    56.6         51.3  64.3
+//	64     64 to 32       3x3     1       24    88.9     90.1    52.2         82.9  93.7
+//	32     64 to 128      3x3     2       14    36.1     41.2                 31.5  33.4
+//	32     128 to 128     3x3     1       7     12.5     10.5    13.5         9.3   13.8
+//	32     128 to 256     3x3     2       7     35.4     22.1                 30.8  25.4
+//	16     128 to 128     3x3     1       4     13.4     3.1                  12.4
+//	4      256 to 256     3x3     1       14    24.2     20.0                 24.9
+//	1      3 to 16        3x3     1       64    0.35     0.31    0.57         0.63
+//	1      64 to 64       5x5     1       32                     4.1   4.3    5.3
+//	1      32 to 16       5x5     1       128                    13.8  12.4   35
+//	1      32 to 16       3x3     1       512                    95    70     178
+//	8      144 depthwise  3x3     1       56    68.9                          46.7  110
+//	8      96 depthwise   3x3     2       56    109                           82.6  76.7
+//
+// What they hold at once, 32 to 16 channels and side 512, where x is 33.5 MB: rows 136 MiB for 3x3 and 201 MiB for 5x5, tiles
+// 26 and 33, taps 34.
+//
+// Exchanging batch and channels is what remains where sizes are unknown. Not kept: for depthwise convolutions, the sum over
+// dY times what each tap sees takes 1.5 times as long as products from 28x28 on; going through the batch image by image in a
+// Scan takes 0.75 to 1.4 times as long as taps; gathering all taps of a large image takes three times as long as rows.
+var weightLowerings = []weightLowering{
+	{"product", fitsProduct, always, (*Builder).weightByProduct},
+	{"columns", fitsColumns, func(l layer) bool { return l.c <= 4 || !l.single && l.c*l.places() <= 2048 }, (*Builder).weightByColumns},
+	{"matrix", fitsColumns, paysMatrix, (*Builder).weightByMatrix},
+	{"blocks", func(l layer) bool { return fitsBlocks(l.window) }, func(l layer) bool { return l.single }, (*Builder).weightByBlocks},
+	{"tiles", fitsTiles, paysTiles, (*Builder).weightByTiles},
+	{"rows", fitsRows, paysRows, (*Builder).weightByRows},
+	{"taps", fitsTaps, always, (*Builder).weightByTaps},
+	{"exchanged", fitsExchanged, always, (*Builder).weightByExchange},
+}
+
+func always(layer) bool { return true }
 
 // convWeight is the cotangent of the weight w [O,C/group,...] of the convolution from x [N,C,...] to dy [N,O,...].
 func (b *Builder) convWeight(x, dy, w *onnx.Value, win window) *onnx.Value {
@@ -43,146 +71,145 @@ func (b *Builder) convWeight(x, dy, w *onnx.Value, win window) *onnx.Value {
 	if !ok {
 		return nil
 	}
-	x = b.padded(x, win)
-	for _, l := range weightLowerings {
-		if l.fits(win) {
-			return b.Reshape(l.emit(b, x, dy, dims[0], win), dims...)
+	batch := x.Type.Shape[0]
+	l := layer{window: win, single: batch.Known() && batch.Size == 1, c: dims[1] * win.group, o: dims[0]}
+	for _, form := range weightLowerings {
+		if form.fits(l) && form.pays(l) {
+			return b.Reshape(form.emit(b, b.padded(x, win), dy, l), dims...)
 		}
 	}
+	b.Fail("the weight's gradient of a convolution of %d groups with strides %v wants the spatial sizes of %s, which is %v: fix them",
+		win.group, win.strides, label(x), x.Type.Shape)
 	return nil
 }
 
-// padded is x with the window's padding made explicit.
-func (b *Builder) padded(x *onnx.Value, win window) *onnx.Value {
-	if all(win.begins, 0) && all(win.ends, 0) {
-		return x
-	}
-	none := []int64{0, 0}
-	return b.Pad(x, "constant", slices.Concat(none, win.begins, none, win.ends)...)
+func fitsProduct(l layer) bool {
+	return l.group == 1 && l.taps() == 1 && (l.sized() || all(l.strides, 1))
 }
 
-func fitsProduct(w window) bool {
-	return w.group <= 1 && all(w.kernel, 1) && all(w.strides, 1)
-}
-
-// weightByProduct: a kernel of one tap is a matrix, dW = dY X'.
-func (b *Builder) weightByProduct(x, dy *onnx.Value, _ int64, _ window) *onnx.Value {
-	return b.outer(dy, x)
+// weightByProduct: a kernel of one tap is a matrix, dW = sum_n dY_n X_n'.
+func (b *Builder) weightByProduct(x, dy *onnx.Value, l layer) *onnx.Value {
+	return b.outer(dy, b.tapsOf(x, l)[0], l)
 }
 
 // outer is sum_n U_n V_n' for u [N,I,...] and v [N,J,...], whose further dimensions are one: [I,J].
-func (b *Builder) outer(u, v *onnx.Value) *onnx.Value {
+func (b *Builder) outer(u, v *onnx.Value, l layer) *onnx.Value {
 	if b.Err() != nil {
 		return nil
 	}
-	if s := u.Type.Shape; s[0].Known() && s[0].Size == 1 && s[1].Known() && v.Type.Shape[1].Known() {
-		return b.Gemm(b.Reshape(u, s[1].Size, -1), b.Reshape(v, v.Type.Shape[1].Size, -1), nil, op.GemmAttrs{TransB: true})
+	if s, t := u.Type.Shape[1], v.Type.Shape[1]; l.single && s.Known() && t.Known() {
+		return b.Gemm(b.Reshape(u, s.Size, -1), b.Reshape(v, t.Size, -1), nil, op.GemmAttrs{TransB: true})
 	}
 	return b.ReduceSum(b.MatMul(b.Reshape(u, 0, 0, -1), b.swapLast(b.Reshape(v, 0, 0, -1))), false, 0)
 }
 
-func fitsRows(w window) bool {
-	return len(w.kernel) <= 2 && w.group <= 1 && all(w.strides, 1)
-}
-
-// weightByRows splits the shift by the tap (i,j) between the operands, so that kw+kh copies take the place of kw*kh: with
-// A_j[o,y,t] = dY[o,y,t-j], zero outside, and B_i[c,y,t] = X[c,y+i,t], over the width of X,
-//
-//	dW[o,c,i,j] = sum_y,t A_j[o,y,t] B_i[c,y,t].
-//
-// The A_j are stacked and the B_i are slices of whole rows: kh products of [kw O, P] and [P, C].
-func (b *Builder) weightByRows(x, dy *onnx.Value, _ int64, w window) *onnx.Value {
-	x, dy, w = b.twoDimensional(x, dy, w)
-	a := b.shiftedColumns(dy, w)
-	rows := w.out[0] * (w.out[1] + w.span(1) - 1) // one B_i
-	x = b.Reshape(x, 0, 0, -1)
-	kh, kw := w.kernel[0], w.kernel[1]
-	products := make([]*onnx.Value, kh)
-	for i := range kh {
-		part := x
-		if kh > 1 {
-			start := i * w.dilations[0] * rows / w.out[0]
-			part = b.Slice(x, op.SliceSpec{Axis: 2, Start: start, End: start + rows})
+// tapsOf lists what each tap sees of the padded x, [N,C,...] of dy's sizes, the last axis outermost: the slices along it,
+// which step through memory, are made once, and the others of their results.
+func (b *Builder) tapsOf(x *onnx.Value, l layer) []*onnx.Value {
+	parts := []*onnx.Value{x}
+	for axis := len(l.kernel) - 1; axis >= 0; axis-- {
+		next := make([]*onnx.Value, 0, int64(len(parts))*l.kernel[axis])
+		for _, p := range parts {
+			for tap := range l.kernel[axis] {
+				v := p
+				if l.kernel[axis] > 1 || l.strides[axis] > 1 || l.rests[axis] != 0 {
+					v = b.Slice(p, l.seen(axis, tap))
+				}
+				next = append(next, v)
+			}
 		}
-		products[i] = b.outer(a, part) // [kw O, C]
+		parts = next
 	}
-	product := products[0]
-	if kh > 1 {
-		product = b.Concat(0, products...)
-	}
-	// [kh,kw,O,C] as a matrix: runtimes move blocks, where a permutation of four dimensions goes element by element.
-	return b.Transpose(b.Reshape(product, kh*kw, -1), 1, 0)
+	return parts
 }
 
-// weightByStack is weightByRows with the B_i stacked too: one product of [kw O, P] and [P, C kh]. It copies X kh times more,
-// and has fewer nodes.
-func (b *Builder) weightByStack(x, dy *onnx.Value, channels int64, w window) *onnx.Value {
-	x, dy, w = b.twoDimensional(x, dy, w)
-	a := b.shiftedColumns(dy, w)
-	kh, kw := w.kernel[0], w.kernel[1]
-	rows := onnx.NewTensor(onnx.Int64, kh, w.out[0])
-	for i := range kh {
-		for y := range w.out[0] {
-			rows.Int64s()[i*w.out[0]+y] = y + i*w.dilations[0]
+// inOrder puts v [taps,rest], its taps in the order of tapsOf, into the order [rest,taps] of a weight.
+func (b *Builder) inOrder(v *onnx.Value, rest int64, l layer) *onnx.Value {
+	dims, perm := make([]int64, 0, len(l.kernel)+1), make([]int64, 0, len(l.kernel)+1)
+	for axis := len(l.kernel) - 1; axis >= 0; axis-- {
+		dims, perm = append(dims, l.kernel[axis]), append(perm, int64(axis))
+	}
+	perm = append([]int64{int64(len(l.kernel))}, perm...)
+	return b.Transpose(b.Reshape(v, append(dims, rest)...), perm...)
+}
+
+func fitsTaps(l layer) bool { return l.sized() || all(l.strides, 1) }
+
+// weightByTaps makes one product a tap: dW[:,:,i] = sum_n dY_n X_ni', X_i the elements of X that the tap sees.
+func (b *Builder) weightByTaps(x, dy *onnx.Value, l layer) *onnx.Value {
+	d := b.Reshape(dy, 0, l.group, l.o/l.group, -1)
+	products := make([]*onnx.Value, 0, l.taps())
+	for _, seen := range b.tapsOf(x, l) {
+		p := b.MatMul(d, b.swapLast(b.Reshape(seen, 0, l.group, l.c/l.group, -1))) // [N,G,O/G,C/G]
+		if !l.single {
+			p = b.ReduceSum(p, true, 0)
 		}
+		products = append(products, p)
 	}
-	x = b.Gather(x, b.Const(rows), 2) // [N,C,kh,H,width]
-	if b.Err() != nil {
-		return nil
-	}
-	x = b.Reshape(x, 0, x.Type.Shape[1].Size*kh, -1)
-	return b.Transpose(b.Reshape(b.outer(a, x), kw, channels, -1, kh), 1, 2, 3, 0)
-}
-
-// twoDimensional makes a one-dimensional convolution one of a single row.
-func (b *Builder) twoDimensional(x, dy *onnx.Value, w window) (*onnx.Value, *onnx.Value, window) {
-	if len(w.kernel) == 2 {
-		return x, dy, w
-	}
-	w.kernel, w.dilations, w.out = []int64{1, w.kernel[0]}, []int64{1, w.dilations[0]}, []int64{1, w.out[0]}
-	return b.Unsqueeze(x, 2), b.Unsqueeze(dy, 2), w
-}
-
-// shiftedColumns stacks the A_j: [N, kw O, H, width of X].
-func (b *Builder) shiftedColumns(dy *onnx.Value, w window) *onnx.Value {
-	kw := w.kernel[1]
-	if kw == 1 {
-		return dy
-	}
-	shifted := make([]*onnx.Value, kw)
-	for j := range kw {
-		left := j * w.dilations[1]
-		shifted[j] = b.Pad(dy, "constant", 0, 0, 0, left, 0, 0, 0, w.span(1)-1-left)
-	}
-	return b.Concat(1, shifted...)
-}
-
-// weightByTaps makes one product a tap: dW[:,:,i] = dY X_i', X_i the elements of X that the tap sees.
-func (b *Builder) weightByTaps(x, dy *onnx.Value, channels int64, w window) *onnx.Value {
-	taps := int64(1)
-	for _, k := range w.kernel {
-		taps *= k
-	}
-	d := b.Reshape(dy, 0, w.group, channels/w.group, -1)
-	products := make([]*onnx.Value, 0, taps)
-	for t := range taps {
-		specs := make([]op.SliceSpec, len(w.kernel))
-		rest := t
-		for i := len(w.kernel) - 1; i >= 0; i-- {
-			start := rest % w.kernel[i] * w.dilations[i]
-			rest /= w.kernel[i]
-			specs[i] = op.SliceSpec{Axis: int64(i + 2), Start: start, End: start + (w.out[i]-1)*w.strides[i] + 1, Step: w.strides[i]}
-		}
-		seen := b.Slice(x, specs...)
-		if b.Err() != nil {
-			return nil
-		}
-		seen = b.Reshape(seen, 0, w.group, seen.Type.Shape[1].Size/w.group, -1) // [N,G,C/G,P]
-		p := b.MatMul(d, b.swapLast(seen))
-		products = append(products, b.Unsqueeze(b.ReduceSum(p, false, 0), -1)) // [G,O/G,C/G,1]
-	}
-	if taps == 1 {
+	if len(products) == 1 {
 		return products[0]
 	}
-	return b.Concat(-1, products...)
+	return b.inOrder(b.Concat(0, products...), l.o*l.c/l.group, l)
+}
+
+func fitsColumns(l layer) bool { return l.group == 1 && l.sized() }
+
+// weightByColumns makes one product for each tap of the last axis, with what the taps of the other axes see stacked.
+func (b *Builder) weightByColumns(x, dy *onnx.Value, l layer) *onnx.Value {
+	taps := b.tapsOf(x, l)
+	last := l.kernel[len(l.kernel)-1]
+	each := len(taps) / int(last)
+	var products []*onnx.Value
+	for j := range int(last) {
+		stack := taps[j*each]
+		if each > 1 {
+			stack = b.Concat(1, taps[j*each:(j+1)*each]...) // [N,taps C,...]
+		}
+		p := b.outer(dy, stack, l) // [O,taps C]
+		products = append(products, b.Reshape(p, 1, l.o, int64(each), l.c))
+	}
+	p := products[0]
+	if last > 1 {
+		p = b.Concat(0, products...)
+	}
+	return b.inOrder(b.Reshape(b.Transpose(p, 0, 2, 1, 3), l.taps(), l.o*l.c), l.o*l.c, l)
+}
+
+// paysMatrix: a product for each image is short where images are small and channels many.
+func paysMatrix(l layer) bool {
+	return !l.single && (l.c >= 128 && l.places() <= 64 || l.c >= 256 && l.places() <= 256)
+}
+
+// weightByMatrix makes one product for all taps and the whole batch, of matrices [O, N P] and [N P, taps C].
+func (b *Builder) weightByMatrix(x, dy *onnx.Value, l layer) *onnx.Value {
+	stack := b.Reshape(b.Concat(0, b.tapsOf(b.batchSecond(x), l)...), l.taps()*l.c, -1)
+	p := b.Gemm(b.Reshape(b.batchSecond(dy), l.o, -1), stack, nil, op.GemmAttrs{TransB: true})
+	return b.inOrder(b.Transpose(b.Reshape(p, l.o, l.taps(), l.c), 1, 0, 2), l.o*l.c, l)
+}
+
+// batchSecond exchanges the first two dimensions.
+func (b *Builder) batchSecond(v *onnx.Value) *onnx.Value {
+	rank, ok := b.rank(v)
+	if !ok {
+		return nil
+	}
+	return b.Transpose(v, append([]int64{1, 0}, spatialAxes(rank)...)...)
+}
+
+func fitsExchanged(l layer) bool { return l.group == 1 }
+
+// weightByExchange: with batch and channels exchanged dW is a convolution of X by dY, its strides the dilations of the
+// other and its dilations the strides. Elements of X behind the last window may give it more taps than there are.
+func (b *Builder) weightByExchange(x, dy *onnx.Value, l layer) *onnx.Value {
+	d := b.Conv(b.batchSecond(x), b.batchSecond(dy), nil, op.ConvAttrs{Strides: l.dilations, Dilations: l.strides})
+	var cut []op.SliceSpec
+	for i, k := range l.kernel {
+		if l.rests[i] == unsized || l.rests[i] >= l.dilations[i] {
+			cut = append(cut, op.SliceSpec{Axis: int64(i + 2), Start: 0, End: k})
+		}
+	}
+	if len(cut) > 0 {
+		d = b.Slice(d, cut...)
+	}
+	return b.batchSecond(d)
 }

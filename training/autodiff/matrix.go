@@ -10,6 +10,7 @@ var matrix = []row{
 	{op: "Gemm", grad: gradGemm},
 	{op: "Transpose", grad: of(gradTranspose)},
 	{op: "Einsum", none: later},
+	{op: "Det", grad: of(gradDet)},
 	{op: "MatMulInteger", none: integer},
 }
 
@@ -114,4 +115,45 @@ func gradTranspose(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 		back[p] = int64(i)
 	}
 	return b.Transpose(dy, back...)
+}
+
+// largestDet bounds the matrices whose cofactors are written out.
+const largestDet = 32
+
+// y = det X: dX = dy C with the cofactors C_ij = (-1)^(i+j) det X without row i and column j, which unlike dy y X'^-1 are
+// right for singular matrices too.
+func gradDet(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	x := n.Input(0)
+	rank, ok := b.rank(x)
+	if !ok {
+		return nil
+	}
+	if d := x.Type.Shape[rank-1]; !d.Known() || d.Size > largestDet {
+		b.Fail("the rule wants matrices of known size of at most %d, %s is %v", largestDet, label(x), x.Type)
+		return nil
+	}
+	m := x.Type.Shape[rank-1].Size
+	d := b.Unsqueeze(dy, -1, -2)
+	if m <= 1 {
+		return b.expandLike(d, x)
+	}
+	others := onnx.NewTensor(onnx.Int64, m, m-1) // row i: all but i
+	sign := onnx.NewTensor(onnx.Double, m, m)
+	for i := range m {
+		for j := range m {
+			if j != i {
+				others.Int64s()[i*(m-1)+j-min(max(j-i, 0), 1)] = j
+			}
+			onnx.View[float64](sign)[i*m+j] = float64(1 - 2*((i+j)%2))
+		}
+	}
+	at := b.Const(others)
+	minors := b.Gather(b.Gather(x, at, int64(rank-2)), at, int64(rank)) // [...,i,row,j,column]
+	perm := make([]int64, rank+2)
+	for i := range perm {
+		perm[i] = int64(i)
+	}
+	perm[rank-1], perm[rank] = int64(rank), int64(rank-1)
+	cofactors := b.Mul(b.Node("Det", []*onnx.Value{b.Transpose(minors, perm...)}, 1)[0], b.castLike(b.Const(sign), x))
+	return b.Mul(d, cofactors)
 }

@@ -43,7 +43,7 @@ type row struct {
 // make. It fails b where it cannot.
 type Expand func(b *op.Builder, n *onnx.Node) []*onnx.Value
 
-var families = [][]row{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize, quantize, losses, recurrent, flow, stochastic, taper, vision, sequence, texts, attention}
+var families = [][]row{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize, quantize, losses, recurrent, flow, stochastic, taper, vision, sequence, texts, spatial, signal, attention}
 
 var rules = func() map[string]row {
 	t := map[string]row{}

@@ -16,7 +16,7 @@ func TestBatches(t *testing.T) {
 	}
 	fixed := onnx.FromSlice([]float32{7})
 	batches := func(c BatchConfig) *Batches {
-		b, err := NewBatches(map[string]*onnx.Tensor{"x": x, "y": y}, map[string]*onnx.Tensor{"z": fixed}, c)
+		b, err := NewBatches(map[string]Rows{"x": tensorRows{x}, "y": tensorRows{y}}, map[string]*onnx.Tensor{"z": fixed}, c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -28,7 +28,10 @@ func TestBatches(t *testing.T) {
 	}
 	var epochs [2][]int64
 	for step := int64(1); step <= 6; step++ {
-		got := b.At(step)
+		got, err := b.At(step)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if got["z"] != fixed {
 			t.Error("what is whole was copied")
 		}
@@ -50,10 +53,10 @@ func TestBatches(t *testing.T) {
 		t.Error("both epochs have one order")
 	}
 	again := batches(BatchConfig{Size: 4, Partial: true, Seed: 1})
-	if got := again.At(5)["y"].Int64s(); !slices.Equal(got, epochs[1][4:8]) {
+	if got := at(t, again, 5)["y"].Int64s(); !slices.Equal(got, epochs[1][4:8]) {
 		t.Errorf("step 5 asked for first gives %v, in order %v", got, epochs[1][4:8])
 	}
-	if other := batches(BatchConfig{Size: 10, Seed: 2}).At(1)["y"].Int64s(); slices.Equal(other, epochs[0]) {
+	if other := at(t, batches(BatchConfig{Size: 10, Seed: 2}), 1)["y"].Int64s(); slices.Equal(other, epochs[0]) {
 		t.Error("another seed, the same order")
 	}
 	if n := batches(BatchConfig{Size: 4}).PerEpoch(); n != 2 {
@@ -63,19 +66,33 @@ func TestBatches(t *testing.T) {
 
 func TestBatchRefusals(t *testing.T) {
 	x := onnx.NewTensor(onnx.Float, 3, 2)
-	for want, rows := range map[string]map[string]*onnx.Tensor{
-		"samples, ":         {"x": x, "y": onnx.NewTensor(onnx.Float, 4)},
-		"is a scalar":       {"y": onnx.Scalar(float32(1))},
-		"0 samples":         {"y": onnx.NewTensor(onnx.Float, 0)},
-		"of 8 of 3 samples": {"x": x},
-		"no whole bytes":    {"x": onnx.NewTensor(onnx.Int4, 8)},
+	for want, bad := range map[string]*onnx.Tensor{"is a scalar": onnx.Scalar(float32(1)), "no whole bytes": onnx.NewTensor(onnx.Int4, 8)} {
+		if _, err := TensorRows(bad); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q: %v", want, err)
+		}
+	}
+	for want, rows := range map[string]map[string]Rows{
+		"samples, ":         {"x": tensorRows{x}, "y": tensorRows{onnx.NewTensor(onnx.Float, 4)}},
+		"0 samples":         {"y": tensorRows{onnx.NewTensor(onnx.Float, 0)}},
+		"of 8 of 3 samples": {"x": tensorRows{x}},
 	} {
 		if _, err := NewBatches(rows, nil, BatchConfig{Size: 8}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q: %v", want, err)
 		}
 	}
 	b, err := NewBatches(nil, map[string]*onnx.Tensor{"x": x}, BatchConfig{})
-	if err != nil || b.PerEpoch() != 1 || b.At(9)["x"] != x {
+	if err != nil || b.PerEpoch() != 1 || at(t, b, 9)["x"] != x {
 		t.Errorf("whole tensors alone: %v", err)
 	}
+}
+
+func at(t *testing.T, b interface {
+	At(int64) (map[string]*onnx.Tensor, error)
+}, step int64) map[string]*onnx.Tensor {
+	t.Helper()
+	got, err := b.At(step)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
 }

@@ -35,14 +35,15 @@ const maxScans = 500
 
 // DecodeImage is ReadImage for a file's bytes; name stands in errors.
 func DecodeImage(name string, data []byte) (*Image, error) {
-	m, refusal := decodeImage(data)
+	m, refusal := decodeImage(data, minSide)
 	if refusal != nil {
 		return nil, limits.InFile(name, refusal)
 	}
 	return m, nil
 }
 
-func decodeImage(data []byte) (m *Image, refusal *limits.InputError) {
+// decodeImage refuses sides below least pixels.
+func decodeImage(data []byte, least int) (m *Image, refusal *limits.InputError) {
 	format, ok := sniff(data[:min(len(data), sniffLen)])
 	switch {
 	case len(data) > maxFileBytes:
@@ -69,8 +70,8 @@ func decodeImage(data []byte) (m *Image, refusal *limits.InputError) {
 	}
 	w, h := header.Width, header.Height
 	switch {
-	case w < minSide || h < minSide:
-		return nil, refuse("give a larger picture", "%dx%d pixels, but a side needs at least %d", w, h, minSide)
+	case w < least || h < least:
+		return nil, refuse("give a larger picture", "%dx%d pixels, but a side needs at least %d", w, h, least)
 	case w > maxSide || h > maxSide:
 		return nil, refuse("make it smaller", "the header claims %dx%d pixels, but a side may have at most %d", w, h, maxSide)
 	case w*h > maxPixels:

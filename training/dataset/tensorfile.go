@@ -27,16 +27,16 @@ func readTensors(src io.ReaderAt, size int64, name string) ([]*onnx.Tensor, erro
 	if err := limits.ReadAt(src, head, 0, ""); err != nil {
 		return nil, limits.InFile(name, err)
 	}
-	switch {
-	case strings.HasPrefix(string(head), npyMagic):
+	switch tensorFile(head, size) {
+	case "npy":
 		t, err := ReadNpy(src, size, name)
 		if err != nil {
 			return nil, err
 		}
 		return []*onnx.Tensor{t}, nil
-	case strictzip.IsZip(head):
+	case "npz":
 		return ReadNpz(src, size, name)
-	case len(head) == 9 && head[8] == '{' && binary.LittleEndian.Uint64(head) <= uint64(size):
+	case "safetensors":
 		f, err := safetensors.NewFile(src, size, name)
 		if err != nil {
 			return nil, err
@@ -44,6 +44,19 @@ func readTensors(src io.ReaderAt, size int64, name string) ([]*onnx.Tensor, erro
 		return f.All()
 	}
 	return nil, limits.InFile(name, limits.Refuse("", "is no .npy, .npz or safetensors file"))
+}
+
+// tensorFile tells a container of arrays by its first bytes; "" for other files.
+func tensorFile(head []byte, size int64) string {
+	switch {
+	case strings.HasPrefix(string(head), npyMagic):
+		return "npy"
+	case strictzip.IsZip(head):
+		return "npz"
+	case len(head) >= 9 && head[8] == '{' && binary.LittleEndian.Uint64(head) <= uint64(size):
+		return "safetensors"
+	}
+	return ""
 }
 
 // ReadTensor reads a file that holds one tensor.

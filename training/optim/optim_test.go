@@ -69,6 +69,16 @@ func adagrad(epsilon, lrDecay, decay float64) reference {
 	}
 }
 
+// ONNX Runtime's AdamWOptimizer with adam_mode 1.
+func adamLate(b1, b2, epsilon, decay float64) reference {
+	return func(p, g float64, state []float64, lr float64, t int) float64 {
+		state[0] = b1*state[0] + (1-b1)*g
+		state[1] = b2*state[1] + (1-b2)*g*g
+		p -= lr * math.Sqrt(1-math.Pow(b2, float64(t))) / (1 - math.Pow(b1, float64(t))) * state[0] / (math.Sqrt(state[1]) + epsilon)
+		return p - lr*decay*p
+	}
+}
+
 // Chen et al. 2023, algorithm 2.
 func lion(b1, b2, decay float64) reference {
 	return func(p, g float64, state []float64, lr float64, _ int) float64 {
@@ -107,6 +117,8 @@ func TestUpdates(t *testing.T) {
 		{made(t, "heavy-ball", nil), sgd(0.9, false, 0)},
 		{made(t, "nesterov", map[string]float64{"momentum": 0.75}), sgd(0.75, true, 0)},
 		{made(t, "adam", map[string]float64{"beta1": 0}), adam(0, 0.999, 1e-8, 0, false)},
+		{made(t, "adamw-late", nil), adamLate(0.9, 0.999, 1e-6, 0)},
+		{made(t, "adamw-late", map[string]float64{"weight-decay": 0.1, "eps": 1e-3}), adamLate(0.9, 0.999, 1e-3, 0.1)},
 		{made(t, "rmsprop", nil), rmsprop(0.99, 1e-8, 0, 0)},
 		{made(t, "rmsprop", map[string]float64{"momentum": 0.5, "alpha": 0.9, "eps": 1e-3, "weight-decay": 0.1}), rmsprop(0.9, 1e-3, 0.5, 0.1)},
 		{made(t, "adagrad", nil), adagrad(1e-10, 0, 0)},
@@ -274,7 +286,7 @@ func TestPyTorch(t *testing.T) {
 		})
 	}
 	for _, row := range optim.Catalog {
-		if !seen[row.Name] && row.Name != "lion" { // torch.optim has no Lion
+		if !seen[row.Name] && row.Name != "lion" && row.Name != "adamw-late" { // torch.optim has neither
 			t.Errorf("no golden of %s", row.Name)
 		}
 	}
@@ -286,7 +298,7 @@ func TestLookup(t *testing.T) {
 			t.Errorf("Lookup(%q) = %q, %v", o.Name, got.Name, err)
 		}
 	}
-	if _, err := optim.Lookup("magic"); err == nil || !strings.Contains(err.Error(), "sgd, heavy-ball, nesterov, adam, adamw, rmsprop") {
+	if _, err := optim.Lookup("magic"); err == nil || !strings.Contains(err.Error(), "sgd, heavy-ball, nesterov, adam, adamw, adamw-late, rmsprop") {
 		t.Errorf("error %v does not list the names", err)
 	}
 	for want, settings := range map[string]map[string]float64{

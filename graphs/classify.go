@@ -1,0 +1,54 @@
+package graphs
+
+import (
+	"fmt"
+	"math"
+
+	"graft/onnx"
+	"graft/onnx/op"
+)
+
+// batchDim is the first dimension of what a classifier takes and gives: any number of samples.
+const batchDim = "N"
+
+// checkClassifier refuses sizes that no classifier of this package can have.
+func checkClassifier(in, classes int64, widths []int64) error {
+	if len(widths) > 64 {
+		return fmt.Errorf("%d widths: wants at most 64", len(widths))
+	}
+	for _, c := range append([]int64{in, classes}, widths...) {
+		if c < 1 || c > 1<<16 {
+			return fmt.Errorf("width %d: wants 1 to 65536", c)
+		}
+	}
+	return nil
+}
+
+// samples adds the input x: float [N, dims...].
+func (n *net) samples(dims ...int64) *onnx.Value {
+	shape := onnx.Shape{{Symbol: batchDim}}
+	return n.g.AddInput("x", onnx.TensorType{DType: onnx.Float, Shape: append(shape, onnx.NewShape(dims...)...)})
+}
+
+// linear is x times a weight [out, in], plus a bias: both from U(-1/sqrt(in), 1/sqrt(in)), PyTorch's default.
+func (n *net) linear(name string, x *onnx.Value, in, out int64) *onnx.Value {
+	bound := 1 / math.Sqrt(float64(in))
+	w := n.param(name+".weight", bound, out, in)
+	return n.b.In(name).Gemm(x, w, n.param(name+".bias", bound, out), op.GemmAttrs{TransB: true})
+}
+
+// runningNorm is BatchNormalization with running statistics.
+func (n *net) runningNorm(name string, x *onnx.Value, channels int64) *onnx.Value {
+	scale, bias := n.constant(name+".weight", 1, channels), n.constant(name+".bias", 0, channels)
+	mean, variance := n.constant(name+".running_mean", 0, channels), n.constant(name+".running_var", 1, channels)
+	return n.b.In(name).BatchNormalization(x, scale, bias, mean, variance, epsilon)
+}
+
+// logits ends a classifier: the output is float [N, classes].
+func (n *net) logits(y *onnx.Value) (*onnx.Model, error) {
+	m, err := n.finish(y)
+	if err == nil {
+		y.Name = "logits"
+	}
+	return m, err
+}

@@ -1,0 +1,85 @@
+package autodiff
+
+import (
+	"graft/onnx"
+	"graft/onnx/op"
+	"graft/onnx/rewrite"
+)
+
+var signal = []row{
+	{op: "DFT", grad: of(gradDFT)},
+	{op: "STFT", expand: rewrite.STFT},
+}
+
+// y = F x along an axis, with the N points of F_jk = exp(-2 pi i j k / N): dx = the conjugate of F' times dy, which is N
+// times the inverse transform; y = F^-1 x: dx = F dy / N. Bins that y leaves out are zeros in dy, points that x was lengthened
+// by are cut off, those that it was cut by are zeros, and a real x takes the real part.
+func gradDFT(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	x, y := n.Input(0), n.Output(0)
+	rank, ok := b.rank(x)
+	if !ok {
+		return nil
+	}
+	inverse, onesided := onnx.AttrOr(n, "inverse", int64(0)) != 0, onnx.AttrOr(n, "onesided", int64(0)) != 0
+	axis := int64(-2)
+	if n.Input(2) != nil {
+		v, ok := op.ConstantInts(n.Input(2))
+		if !ok || len(v) != 1 {
+			b.Fail("the axis is not constant")
+			return nil
+		}
+		axis = v[0]
+	}
+	if axis < 0 {
+		axis += int64(rank)
+	}
+	in, parts, bins := x.Type.Shape[axis], x.Type.Shape[rank-1], y.Type.Shape[axis]
+	if !in.Known() || !parts.Known() || !bins.Known() {
+		b.Fail("the rule wants the number of points, x is %v and y %v", x.Type, y.Type)
+		return nil
+	}
+	points := bins.Size
+	if onesided && !inverse { // what was asked for, since bins do not tell odd from even
+		points = in.Size
+		if n.Input(1) != nil {
+			v, ok := op.ConstantInts(n.Input(1))
+			if !ok || len(v) != 1 {
+				b.Fail("dft_length is not constant")
+				return nil
+			}
+			points = v[0]
+		}
+	}
+	if onesided && inverse {
+		b.Fail("no rule for the inverse of half a spectrum")
+		return nil
+	}
+	if bins.Size < points {
+		dy = b.resized(dy, axis, bins.Size, points)
+	}
+	dx := b.DFT(dy, axis, nil, !inverse, false)
+	if inverse {
+		dx = b.Mul(dx, b.Scalar(dx, 1/float64(points)))
+	} else {
+		dx = b.Mul(dx, b.Scalar(dx, float64(points)))
+	}
+	dx = b.resized(dx, axis, points, in.Size)
+	if parts.Size == 1 {
+		dx = b.Slice(dx, op.SliceSpec{Axis: int64(rank - 1), Start: 0, End: 1})
+	}
+	return dx
+}
+
+// resized cuts v along an axis, or puts zeros at its end.
+func (b *Builder) resized(v *onnx.Value, axis, from, to int64) *onnx.Value {
+	switch {
+	case b.Err() != nil || from == to:
+		return v
+	case to < from:
+		return b.Slice(v, op.SliceSpec{Axis: axis, Start: 0, End: to})
+	}
+	rank := len(v.Type.Shape)
+	pads := make([]int64, 2*rank)
+	pads[rank+int(axis)] = to - from
+	return b.Pad(v, "constant", pads...)
+}
