@@ -203,7 +203,7 @@ func TestTrainMasked(t *testing.T) {
 func TestTrainRefusals(t *testing.T) {
 	f := newTrainee(t)
 	f.refuses("artifacts mlp.onnx --loss mes --optimizer adam --out a", exitUsage, "mse, l1", "did you mean mse?")
-	f.refuses("artifacts mlp.onnx --loss mse --optimizer adm --out a", exitUsage, "nesterov, adam, adamw", "did you mean adam?")
+	f.refuses("artifacts mlp.onnx --loss mse --optimizer adm --out a", exitUsage, "sgd, heavy-ball, nesterov, adam, adamw", "did you mean adam?")
 	f.refuses("artifacts mlp.onnx --loss mse --out a", exitUsage, "--optimizer is missing")
 	f.refuses("artifacts mlp.onnx --loss mse --optimizer adam --output probs --out a", exitInput, `no output "probs"`, `"logits"`)
 	f.refuses("artifacts mlp.onnx --loss mse --optimizer adam --freeze . --out a", exitInput, "no trainable parameter is left")

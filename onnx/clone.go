@@ -52,7 +52,7 @@ func (g *Graph) cloneInto(m map[*Value]*Value) *Graph {
 	}
 	for _, n := range g.Nodes() {
 		k := &Node{Name: n.Name, Op: n.Op, Domain: n.Domain, Overload: n.Overload, Doc: n.Doc,
-			Metadata: slices.Clone(n.Metadata), Attrs: slices.Clone(n.Attrs), extra: n.extra, graph: c}
+			Metadata: slices.Clone(n.Metadata), Attrs: slices.Clone(n.Attrs), extra: n.extra}
 		for i, a := range k.Attrs {
 			switch v := a.Value.(type) {
 			case *Graph:
@@ -79,7 +79,7 @@ func (g *Graph) cloneInto(m map[*Value]*Value) *Graph {
 			w.producer = k
 			k.outputs = append(k.outputs, w)
 		}
-		c.nodes = append(c.nodes, k)
+		c.enter(k)
 	}
 	for _, o := range g.outputs {
 		c.outputs = append(c.outputs, value(o))

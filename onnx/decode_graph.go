@@ -68,8 +68,8 @@ func (d *decoder) graph(pb *onnxpb.GraphProto, where string, s *scope) *Graph {
 	d.initializers(pb, g, s, where, define)
 	pb.Node = d.lastConstants(pb.Node, where)
 	for i, n := range pb.Node {
-		node := &Node{graph: g}
-		g.nodes = append(g.nodes, node)
+		node := &Node{}
+		g.enter(node)
 		for j, name := range n.Output {
 			if name == "" {
 				node.outputs = append(node.outputs, nil)

@@ -17,6 +17,7 @@ type Graph struct {
 	initializers []*Value
 	nodes        []*Node // removed ones among them, as many as removed says; live lists the others
 	removed      int
+	entered      int // nodes that ever were: what the next one's place is
 	extra        Opaque
 }
 
@@ -82,8 +83,15 @@ func (g *Graph) Add(opType string, in []*Value, outs int, attrs ...Attr) *Node {
 	for i := range outs {
 		n.outputs = append(n.outputs, &Value{producer: n, index: i})
 	}
-	g.nodes = append(g.nodes, n)
+	g.enter(n)
 	return n
+}
+
+// enter makes n the last node of g.
+func (g *Graph) enter(n *Node) {
+	n.graph, n.place = g, g.entered
+	g.nodes = append(g.nodes, n)
+	g.entered++
 }
 
 // Remove takes n out of the graph. Its outputs must have no uses and must not be graph outputs.
@@ -98,9 +106,18 @@ func (g *Graph) Remove(n *Node) error {
 	}
 	n.detach()
 	if g.removed++; 2*g.removed > len(g.nodes) { // seldom enough that removing many nodes takes time in their number alone
-		g.nodes, g.removed = g.live(), 0
+		g.compact()
 	}
 	return nil
+}
+
+// compact lets go of removed nodes and numbers the others anew.
+func (g *Graph) compact() {
+	g.nodes, g.removed = g.live(), 0
+	g.entered = len(g.nodes)
+	for i, n := range g.nodes {
+		n.place = i
+	}
 }
 
 // live lists the nodes that are not removed, in the order in which they were added. The caller must not change the list.
@@ -135,8 +152,9 @@ func (g *Graph) RemoveUnused() (nodes, initializers int) {
 			sub.handedOut(kept)
 		}
 	}
-	g.removed += nodes
-	g.nodes, g.removed = g.live(), 0
+	if g.removed += nodes; g.removed > 0 {
+		g.compact()
+	}
 	for _, v := range g.inputs {
 		kept[v] = true
 	}
@@ -288,10 +306,9 @@ func (g *Graph) Take(other *Graph) error {
 		}
 	}
 	for _, n := range other.live() {
-		n.graph = g
-		g.nodes = append(g.nodes, n)
+		g.enter(n)
 	}
 	g.initializers = append(g.initializers, other.initializers...)
-	other.nodes, other.removed, other.initializers = nil, 0, nil
+	other.nodes, other.removed, other.entered, other.initializers = nil, 0, 0, nil
 	return nil
 }

@@ -13,6 +13,7 @@ type Node struct {
 	Attrs    []Attr
 
 	graph   *Graph
+	place   int      // among all nodes that were ever entered into the graph
 	inputs  []*Value // nil for an absent optional input
 	places  []int    // of each input, among its uses
 	outputs []*Value // nil for an absent optional output

@@ -1,5 +1,7 @@
 package onnx
 
+import "slices"
+
 // Nodes lists the nodes in stable topological order: producers before readers, else as they were added. It is a snapshot.
 // In a cyclic graph, which only a damaged file can give and the checker refuses, the cycle is cut where it was entered.
 func (g *Graph) Nodes() []*Node {
@@ -14,65 +16,80 @@ func (g *Graph) Cycle() *Node {
 }
 
 func (g *Graph) sorted() (order []*Node, cyclic *Node) {
+	nodes := g.live()
+	if !slices.ContainsFunc(nodes, g.readsLater) {
+		return slices.Clone(nodes), nil
+	}
 	const (
 		entered = 1
 		done    = 2
 	)
-	nodes := g.live()
-	state := make(map[*Node]int8, len(nodes))
+	state := make([]int8, g.entered) // by place
 	order = make([]*Node, 0, len(nodes))
 	type frame struct {
 		node *Node
-		deps []*Node
+		deps []*Value // what is left of the values that the node reads
 	}
 	var stack []frame // explicit: a file chooses how deep it goes
 	for _, root := range nodes {
-		if state[root] != 0 {
+		if state[root.place] != 0 {
 			continue
 		}
-		state[root] = entered
-		stack = append(stack[:0], frame{root, g.dependencies(root)})
+		state[root.place] = entered
+		stack = append(stack[:0], frame{root, root.reads()})
 		for len(stack) > 0 {
 			top := &stack[len(stack)-1]
 			if len(top.deps) == 0 {
-				state[top.node] = done
+				state[top.node.place] = done
 				order = append(order, top.node)
 				stack = stack[:len(stack)-1]
 				continue
 			}
-			next := top.deps[0]
+			next := g.maker(top.deps[0])
 			top.deps = top.deps[1:]
-			switch state[next] {
-			case entered:
+			switch {
+			case next == nil || state[next.place] == done:
+			case state[next.place] == entered:
 				if cyclic == nil {
 					cyclic = next
 				}
-			case 0:
-				state[next] = entered
-				stack = append(stack, frame{next, g.dependencies(next)})
+			default:
+				state[next.place] = entered
+				stack = append(stack, frame{next, next.reads()})
 			}
 		}
 	}
 	return order, cyclic
 }
 
-// dependencies lists the nodes of g that make what n and its subgraphs read.
-func (g *Graph) dependencies(n *Node) []*Node {
-	var deps []*Node
-	for _, v := range n.inputs {
-		if v != nil && v.producer != nil && v.producer.graph == g {
-			deps = append(deps, v.producer)
-		}
+// maker is the node of g that makes v; nil when none does.
+func (g *Graph) maker(v *Value) *Node {
+	if v == nil || v.producer == nil || v.producer.graph != g {
+		return nil
 	}
-	for _, sub := range n.Subgraphs() {
+	return v.producer
+}
+
+// readsLater reports whether n reads what a node of g makes that does not stand before it.
+func (g *Graph) readsLater(n *Node) bool {
+	return slices.ContainsFunc(n.reads(), func(v *Value) bool {
+		p := g.maker(v)
+		return p != nil && p.place >= n.place
+	})
+}
+
+// reads lists the values that n and the graphs inside it read, nil for absent inputs. The caller must not change the list.
+func (n *Node) reads() []*Value {
+	subs := n.Subgraphs()
+	if subs == nil {
+		return n.inputs
+	}
+	list := slices.Clone(n.inputs)
+	for _, sub := range subs {
 		for _, m := range sub.live() {
-			deps = append(deps, g.dependencies(m)...)
+			list = append(list, m.reads()...)
 		}
-		for _, o := range sub.outputs { // a branch may hand out an outer value directly
-			if o.producer != nil && o.producer.graph == g {
-				deps = append(deps, o.producer)
-			}
-		}
+		list = append(list, sub.outputs...) // a branch may hand out an outer value directly
 	}
-	return deps
+	return list
 }

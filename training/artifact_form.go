@@ -16,6 +16,7 @@ type form struct {
 	b      *op.Builder
 	params []*onnx.Value // inputs, in the plan's order
 	loss   *onnx.Value
+	step   *onnx.Value          // the input, once there is one
 	outs   map[*onnx.Value]bool // what out has made outputs
 }
 
@@ -63,7 +64,9 @@ func (p *plan) form(train bool) (*form, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.bypassDropout()
+	if err := f.dropout(p, train); err != nil {
+		return nil, err
+	}
 	user := f.g.Outputs()
 	logits := user[p.outputIndex]
 	if p.behind {

@@ -26,13 +26,7 @@ func (p *plan) readLossModel() error {
 	if l.graph == nil {
 		return errors.New("it has no graph")
 	}
-	if len(m.Functions()) > 0 {
-		return errors.New("it has functions of its own: write their nodes into the graph")
-	}
-	if err := op.InferGraph(l.graph); err != nil {
-		return err
-	}
-	if err := needsUpgrade(m); err != nil {
+	if err := prepare(m); err != nil {
 		return err
 	}
 	if out := l.graph.Outputs(); len(out) != 1 {

@@ -1,8 +1,6 @@
 package training
 
 import (
-	"fmt"
-
 	"graft/onnx"
 	"graft/onnx/op"
 )
@@ -42,12 +40,6 @@ func (f *form) norms(buffers map[string]*onnx.Value, batch bool) (map[string]*on
 					return nil, err
 				}
 			}
-		}
-		for i := 3; i < n.NumOutputs(); i++ {
-			if o := n.Output(i); o == nil || o.NumUses() == 0 && !f.g.IsOutput(o) {
-				continue
-			}
-			return nil, fmt.Errorf("%v: the saved statistics of an old BatchNormalization are read: convert the model to opset 17", n)
 		}
 		if err := f.g.Remove(n); err != nil {
 			return nil, err
@@ -100,16 +92,4 @@ func perChannel(b *op.Builder, x *onnx.Value, axes []int64) *onnx.Value {
 		count *= d.Size
 	}
 	return b.Scalar(x, float64(count))
-}
-
-// bypassDropout takes out the Dropout nodes whose mask nobody reads: training forms are deterministic, dropout is off.
-func (f *form) bypassDropout() {
-	for _, n := range f.g.Nodes() {
-		if !n.Is("Dropout") || n.Output(1) != nil && (n.Output(1).NumUses() > 0 || f.g.IsOutput(n.Output(1))) {
-			continue
-		}
-		if err := f.g.ReplaceUses(n.Output(0), n.Input(0)); err != nil {
-			f.b.Fail("%w", err)
-		}
-	}
 }

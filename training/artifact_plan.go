@@ -8,7 +8,6 @@ import (
 
 	"graft/onnx"
 	"graft/onnx/limits"
-	"graft/onnx/op"
 )
 
 // plan is what the forms of one set of artifacts have in common.
@@ -27,6 +26,7 @@ type plan struct {
 	targetType  onnx.TensorType
 	lossModel   *lossModel // of a loss that is a model
 	notes       []string
+	masks       []DropoutMask   // of the training forms
 	names       map[string]bool // of inputs and outputs that the forms add
 }
 
@@ -41,16 +41,10 @@ func newPlan(m *onnx.Model, c ArtifactConfig) (*plan, error) {
 		return nil, fmt.Errorf("moving average with weight %v: wants one in [0, 1)", c.EMA)
 	}
 	p := &plan{ArtifactConfig: c, base: m.Clone()}
-	g := p.base.Graph
-	if err := p.nameConstants(); err != nil {
+	if err := prepare(p.base); err != nil {
 		return nil, err
 	}
-	if err := op.InferGraph(g); err != nil {
-		return nil, err
-	}
-	if err := needsUpgrade(p.base); err != nil {
-		return nil, err
-	}
+	p.base.Graph.AssignNames()
 	if err := p.chooseOutput(); err != nil {
 		return nil, err
 	}

@@ -17,7 +17,10 @@ type update struct {
 
 func (u *update) scalars() {
 	u.rate = u.g.AddInput(InputRate, onnx.TypeOf(onnx.Float, 1))
-	u.count = u.g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+	if u.step == nil {
+		u.step = u.g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+	}
+	u.count = u.step
 }
 
 func (u *update) slots() {

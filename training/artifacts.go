@@ -45,6 +45,12 @@ type ArtifactConfig struct {
 	// Recompute above one cuts the network into so many segments whose inner values are computed anew for the gradient: less
 	// memory, more time (autodiff.Options).
 	Recompute int
+	// Dropout trains with the model's Dropout nodes: their masks are a function of DropoutSeed, node, step and index (onnx/noise),
+	// so that a run can be repeated and resumed to the bit. Otherwise dropout is off.
+	Dropout     bool
+	DropoutSeed uint64
+	// StraightThrough trains through pairs of QuantizeLinear and DequantizeLinear as if they did not round.
+	StraightThrough bool
 	// Begin goes on with a training that has been under way elsewhere; nil: from the beginning.
 	Begin *Beginning
 }
@@ -176,7 +182,7 @@ func (a *Artifacts) makeTraining(p *plan) error {
 	if err != nil {
 		return fmt.Errorf("training model: %w", err)
 	}
-	grads, err := f.gradients(p.Recompute)
+	grads, err := f.gradients(p)
 	if err != nil {
 		return err
 	}
@@ -226,7 +232,7 @@ func (a *Artifacts) makeFused(p *plan) error {
 		return fmt.Errorf("fused model: %w", err)
 	}
 	u := &update{plan: p, form: f, params: f.params, fused: true}
-	if u.grads, err = f.gradients(p.Recompute); err != nil {
+	if u.grads, err = f.gradients(p); err != nil {
 		return err
 	}
 	u.scalars()
@@ -240,12 +246,12 @@ func (a *Artifacts) makeFused(p *plan) error {
 	return nil
 }
 
-// gradients differentiates the loss with respect to every parameter, in so many segments.
-func (f *form) gradients(segments int) ([]*onnx.Value, error) {
+// gradients differentiates the loss with respect to every parameter.
+func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}
-	return autodiff.Options{Segments: segments}.Gradients(f.g, f.loss, f.params)
+	return autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute}.Gradients(f.g, f.loss, f.params)
 }
 
 // MaskGradient makes a named step multiply its gradient with the mask of the snapshot, packed, zeros and ones.

@@ -464,9 +464,9 @@ func TestArtifactRefusals(t *testing.T) {
 			g.AddOutput(op.NewBuilder(g).Relu(g.AddInput("x", onnx.TypeOf(onnx.Float, 2, 2))), "y")
 			m.Graph = g
 		},
-		"Softmax has another form": func(m *onnx.Model, _ *training.ArtifactConfig) {
+		"opset: upgrade from opset 11: ": func(m *onnx.Model, _ *training.ArtifactConfig) {
 			m.SetOpset("", 11)
-			m.Graph.Lookup("probabilities").Producer().SetAttr(onnx.Int("axis", 0))
+			m.Graph.Lookup("probabilities").Producer().SetAttr(onnx.Int("axis", 7))
 		},
 	} {
 		m, config := classifier(t), c

@@ -34,10 +34,19 @@ type Contract struct {
 	// Accumulate is how many batches make an update. The optimizer model is called once in so many, with the sum of their
 	// gradients. The fused model is called for each: its step counts batches, and it has the slot accumulated, zero before
 	// step 1.
-	Accumulate int64                    `json:"accumulate"`
-	EMA        float64                  `json:"ema,omitempty"` // weight of the old average in the slot ema
-	Models     map[string]ContractModel `json:"models"`
-	Notes      []string                 `json:"notes"`
+	Accumulate int64   `json:"accumulate"`
+	EMA        float64 `json:"ema,omitempty"` // weight of the old average in the slot ema
+	// Dropout has the masks of the training and the fused model, which then both have the input step: it counts batches from 1.
+	Dropout         *DropoutContract         `json:"dropout,omitempty"`
+	StraightThrough bool                     `json:"straight_through,omitempty"` // gradients pass what quantizes as if it did not round
+	Models          map[string]ContractModel `json:"models"`
+	Notes           []string                 `json:"notes"`
+}
+
+// DropoutContract says how a training form's masks are made.
+type DropoutContract struct {
+	Seed  uint64        `json:"seed"`
+	Masks []DropoutMask `json:"masks"`
 }
 
 // fusedSlots lists the slots of the fused model.
@@ -117,6 +126,10 @@ func (a *Artifacts) describe(p *plan) error {
 	} else {
 		c.Target = ContractPort{Shape: []any{}}
 	}
+	if p.masks != nil {
+		c.Dropout = &DropoutContract{Seed: p.DropoutSeed, Masks: p.masks}
+	}
+	c.StraightThrough = p.StraightThrough
 	for _, v := range p.frozen {
 		c.Frozen = append(c.Frozen, v.Name)
 	}

@@ -73,6 +73,9 @@ func NewStep(m *onnx.Model, c StepConfig) (*Step, error) {
 }
 
 func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
+	if err := prepare(m); err != nil {
+		return nil, err
+	}
 	g := m.Graph
 	params := Parameters(g)
 	if len(params) == 0 {

@@ -1,6 +1,8 @@
 package noise
 
 import (
+	"math"
+
 	"graft/onnx"
 	"graft/onnx/op"
 )
@@ -13,16 +15,62 @@ func Emit(b *op.Builder, k Key, dims ...int64) *onnx.Value {
 		b.Fail("noise of shape %v: at most 2^31 - 1 numbers", dims)
 		return nil
 	}
-	n := func(v int64) *onnx.Value { return b.Const(onnx.Scalar(v)) }
-	mod := func(x *onnx.Value) *onnx.Value { return b.Mod(x, n(prime)) }
-	power5 := func(x *onnx.Value) *onnx.Value {
-		square := mod(b.Mul(x, x))
-		return mod(b.Mul(mod(b.Mul(square, square)), x))
-	}
-	i := b.Range(n(0), n(count), n(1))
-	x := power5(mod(b.Add(b.Mul(i, n(spread)), n(int64(k.a)))))
-	x = power5(mod(b.Add(x, n(int64(k.b)))))
-	u := b.Cast(b.Div(x, n(1<<dropped)), onnx.Float)
+	e := emitter{b}
+	x := e.bits(e.scalar(int64(k.a)), e.scalar(int64(k.b)), b.Range(e.scalar(0), e.scalar(count), e.scalar(1)))
+	u := b.Cast(b.Div(x, e.scalar(1<<dropped)), onnx.Float)
 	u = b.Mul(b.Add(u, b.Const(onnx.Scalar(float32(0.5)))), b.Const(onnx.Scalar(float32(scale))))
 	return b.Reshape(u, dims...)
+}
+
+// emitter writes the generator's arithmetic as nodes.
+type emitter struct{ *op.Builder }
+
+func (e emitter) scalar(v int64) *onnx.Value { return e.Const(onnx.Scalar(v)) }
+
+func (e emitter) mod(x *onnx.Value) *onnx.Value { return e.Mod(x, e.scalar(prime)) }
+
+func (e emitter) power5(x *onnx.Value) *onnx.Value {
+	square := e.mod(e.Mul(x, x))
+	return e.mod(e.Mul(e.mod(e.Mul(square, square)), x))
+}
+
+// bits is the function of that name, of keys and indexes that broadcast.
+func (e emitter) bits(a, b, index *onnx.Value) *onnx.Value {
+	x := e.power5(e.mod(e.Add(e.Mul(index, e.scalar(spread)), a)))
+	return e.power5(e.mod(e.Add(x, b)))
+}
+
+// Streams are keys of several streams at a step that a graph is given.
+type Streams struct{ a, b *onnx.Value }
+
+// EmitStreams adds nodes that make NewKey(seed, stream, step) of each stream, with the step an int64 of one element that is not
+// negative.
+func EmitStreams(b *op.Builder, seed uint64, streams []string, step *onnx.Value) Streams {
+	starts, crosses := make([]int64, len(streams)), make([]int64, len(streams))
+	for i, name := range streams {
+		k := streamKey(seed, name)
+		starts[i], crosses[i] = int64(k.a), int64(k.b)
+	}
+	e := emitter{b}
+	k := Streams{b.Ints(starts...), b.Ints(crosses...)}
+	low, high := b.Mod(step, e.scalar(1<<16)), b.Div(step, e.scalar(1<<16))
+	for _, w := range []*onnx.Value{low, e.mod(high)} {
+		k.a, k.b = e.bits(k.a, k.b, w), e.bits(k.b, k.a, e.mod(e.Add(w, e.scalar(crossed))))
+	}
+	return k
+}
+
+// EmitBelow adds nodes that tell, for each element of a value of x's shape, whether the uniform number at its index in the
+// sequence of a stream is below p.
+func (k Streams) EmitBelow(b *op.Builder, stream int64, p float64, x *onnx.Value) *onnx.Value {
+	if !(p >= 0 && p <= 1) {
+		b.Fail("probability %v, want one in [0,1]", p)
+		return nil
+	}
+	e := emitter{b}
+	count := b.Node("Size", []*onnx.Value{x}, 1)[0]
+	pick := func(v *onnx.Value) *onnx.Value { return b.Gather(v, e.scalar(stream), 0) }
+	x31 := e.bits(pick(k.a), pick(k.b), b.Range(e.scalar(0), count, e.scalar(1)))
+	limit := int64(math.Ceil(p*(1<<(31-dropped))-0.5)) << dropped // Float is below p where bits are below this
+	return b.ReshapeTo(b.Less(x31, e.scalar(limit)), b.Shape(x))
 }

@@ -27,15 +27,28 @@ type Key struct{ a, b uint32 }
 
 // NewKey derives the key of a sequence from a seed, the name of what it is for, and a step count.
 func NewKey(seed uint64, stream string, step uint64) Key {
+	return streamKey(seed, stream).and(step & 0xffff).and(step >> 16)
+}
+
+// streamKey is the part of NewKey that is the same at every step.
+func streamKey(seed uint64, stream string) Key {
 	h := uint64(2166136261) // FNV-1a of the name
 	for i := range len(stream) {
 		h = (h ^ uint64(stream[i])) * 16777619 & (1<<32 - 1)
 	}
 	k := Key{0x243f6a88, 0x05a308d3}
-	for _, w := range []uint64{seed & 0xffff, seed >> 16 & 0xffff, seed >> 32, h, step & 0xffff, step >> 16} {
-		k.a, k.b = bits(k, w%prime), bits(Key{k.b, k.a}, (w+0x3779b9)%prime)
+	for _, w := range []uint64{seed & 0xffff, seed >> 16 & 0xffff, seed >> 32, h} {
+		k = k.and(w)
 	}
 	return k
+}
+
+// crossed sets the index for one half of a key apart from that for the other.
+const crossed = 0x3779b9
+
+// and mixes a word into k.
+func (k Key) and(w uint64) Key {
+	return Key{bits(k, w%prime), bits(Key{k.b, k.a}, (w+crossed)%prime)}
 }
 
 // bits is the number in [0, 2^31-1) at an index of the key's sequence.

@@ -26,6 +26,7 @@ func inferEinsum(n *onnx.Node) ([]onnx.TensorType, error) {
 	}
 	dims, count := map[rune]onnx.Dim{}, map[rune]int{}
 	rest, ranked := onnx.NewShape(), true // what "..." stands for
+	behind := -1                          // how many axes
 	for i, term := range terms {
 		x := shapeOf(n, i)
 		letters, dots, err := einsumTerm(term)
@@ -61,6 +62,10 @@ func inferEinsum(n *onnx.Node) ([]onnx.TensorType, error) {
 			dims[l] = m
 		}
 		if dots >= 0 {
+			if behind >= 0 && hidden != behind {
+				return nil, fmt.Errorf("equation %q: ... is %d axes and %d", equation, behind, hidden)
+			}
+			behind = hidden
 			if rest, err = broadcastShapes(rest, x[dots:dots+hidden]); err != nil {
 				return nil, err
 			}

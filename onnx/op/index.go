@@ -17,13 +17,33 @@ func (b *Builder) GatherElements(x, indices *onnx.Value, axis int64) *onnx.Value
 	return b.node("GatherElements", []*onnx.Value{x, indices}, onnx.Int("axis", axis))
 }
 
-// ScatterElements writes updates into a copy of x at indices along axis; reduction is none or add.
+// ScatterElements writes updates into a copy of x at indices along axis; reduction is none, add, mul, max
+// or min.
 func (b *Builder) ScatterElements(x, indices, updates *onnx.Value, axis int64, reduction string) *onnx.Value {
 	attrs := []onnx.Attr{onnx.Int("axis", axis)}
 	if reduction != "" && reduction != "none" {
 		attrs = append(attrs, onnx.Str("reduction", reduction))
 	}
 	return b.node("ScatterElements", []*onnx.Value{x, indices, updates}, attrs...)
+}
+
+// GatherND picks the slices of x that the last axis of indices names, sample by sample over the first batchDims axes.
+func (b *Builder) GatherND(x, indices *onnx.Value, batchDims int64) *onnx.Value {
+	var attrs []onnx.Attr
+	if batchDims != 0 {
+		attrs = append(attrs, onnx.Int("batch_dims", batchDims))
+	}
+	return b.node("GatherND", []*onnx.Value{x, indices}, attrs...)
+}
+
+// ScatterND writes updates into a copy of x, each slice where the last axis of indices says; reduction is none, add, mul,
+// max or min.
+func (b *Builder) ScatterND(x, indices, updates *onnx.Value, reduction string) *onnx.Value {
+	var attrs []onnx.Attr
+	if reduction != "" && reduction != "none" {
+		attrs = append(attrs, onnx.Str("reduction", reduction))
+	}
+	return b.node("ScatterND", []*onnx.Value{x, indices, updates}, attrs...)
 }
 
 // Range is start, start+delta, ... below limit. The three are scalars of one type.
@@ -50,6 +70,9 @@ var index = []Schema{
 	row("EyeLike", 9, 1, 1, accepted{{9, floats | integers | boolean}, {22, bfloat}}, inferEyeLike, "dtype", "k").typedBy(-1),
 	row("TopK", 11, 1, 2, accepted{{7, floats}, {11, integers}, {24, bfloat}}, inferTopK, "axis", "k", "largest", "sorted").outs(2).lowest(topKLowest),
 	row("NonZero", 9, 1, 1, anything13, inferNonZero),
+	row("Compress", 9, 2, 2, accepted{{9, anything}}, inferCompress, "axis"),
+	row("ReverseSequence", 10, 2, 2, accepted{{10, anything}}, inferReverseSequence, "batch_axis", "time_axis"),
+	row("TensorScatter", 24, 2, 3, accepted{{24, anything | bfloat | float8 | int4 | float4 | exponent}}, inferTensorScatter, "axis", "mode"),
 	row("Unique", 11, 1, 1, accepted{{11, anything}, {28, bfloat}}, inferUnique, "axis", "sorted").outs(4),
 	row("OneHot", 11, 3, 3, accepted{{9, anything}, {28, bfloat}}, inferOneHot, "axis").typedBy(2),
 }

@@ -163,6 +163,7 @@ func TestInferMatrix(t *testing.T) {
 		{op: "Transpose", in: []any{"float [2 3]"}, attrs: attrs(onnx.Ints("perm", 0, 1<<62)), want: "error: Transpose: perm [0 4611686018427387904] is not a permutation of rank 2"},
 		{op: "Einsum", in: []any{"float [B 2 3]", "float [B 3 4]"}, attrs: attrs(onnx.Str("equation", "bij,bjk->bik")), want: "float [B 2 4]"},
 		{op: "Einsum", in: []any{"float [5 2 3]", "float [3 4]"}, attrs: attrs(onnx.Str("equation", "...ij,jk->...ik")), want: "float [5 2 4]"},
+		{op: "Einsum", in: []any{"float [3 2]", "float [2 3]"}, attrs: attrs(onnx.Str("equation", "...i,...->")), want: `error: Einsum: equation "...i,...->": ... is 1 axes and 2`},
 		{op: "Einsum", in: []any{"float [3 2]"}, attrs: attrs(onnx.Str("equation", "ba")), want: "float [2 3]"},
 		{op: "Einsum", in: []any{"float [3 2]"}, attrs: attrs(onnx.Str("equation", "ab->c")), want: `error: Einsum: equation "ab->c": no input has axis c`},
 		{op: "Einsum", in: []any{"float [3 2]"}, attrs: attrs(onnx.Str("equation", "a")), want: `error: Einsum: equation "a": term "a" for rank 2`},

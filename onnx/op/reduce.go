@@ -66,6 +66,7 @@ var reduce = []Schema{
 	row("ArgMax", 11, 1, 1, numbers13, inferArg, "axis", "keepdims", "select_last_index").lowest(argLowest),
 	row("ArgMin", 11, 1, 1, numbers13, inferArg, "axis", "keepdims", "select_last_index").lowest(argLowest),
 	row("CumSum", 11, 2, 2, accepted{{11, setOf(onnx.Float, onnx.Double) | wide}, {14, floats | bfloat}}, inferCumSum, "exclusive", "reverse"),
+	row("CumProd", 26, 2, 2, accepted{{26, floats | bfloat | wide}}, inferCumSum, "exclusive", "reverse"),
 }
 
 // reduceRow is a reduction whose axes are an input since axesInput; the form without axes is as old as the table goes.

@@ -163,6 +163,13 @@ func cutOf(part, whole onnx.Dim) bool {
 	return ok && of == whole.Symbol
 }
 
+// CutAboveOne reports whether part is the smaller of whole and of a number above 1. Where it broadcasts to whole when the graph
+// runs, the two are the same.
+func CutAboveOne(part, whole onnx.Dim) bool {
+	n, _, ok := minimumOf(part.Symbol)
+	return ok && n > 1 && cutOf(part, whole)
+}
+
 func combineDims(a, b onnx.Dim, f func(p, q polynomial) (polynomial, bool)) onnx.Dim {
 	p, ok := polynomialOf(a)
 	if !ok {

@@ -7,6 +7,9 @@
 //	}
 //	fmt.Println(n, "nodes replaced")
 //
+// Inline, Upgrade and Fold bring a model of any opset from 7 on into the form that inference and autodiff read: without
+// functions, at op.Opset, constants computed.
+//
 // Bind and Lift turn inputs into initializers and back: parameters are initializers where a model is deployed and inputs
 // where it is trained.
 package rewrite

@@ -32,9 +32,12 @@ func GroupNormalization(b *op.Builder, n *onnx.Node) []*onnx.Value {
 		return nil
 	}
 	epsilon := onnx.AttrOr(n, "epsilon", float32(1e-5))
-	grouped := b.Reshape(x, 0, groups, -1)
+	grouped := b.Reshape(widened(b, n, x), 0, groups, -1)
+	if b.Err() != nil {
+		return nil
+	}
 	var normal *onnx.Value
-	if x.Type.DType == onnx.Float {
+	if grouped.Type.DType == onnx.Float {
 		ones := onnx.NewTensor(onnx.Float, groups)
 		for i := range ones.Float32s() {
 			ones.Float32s()[i] = 1
@@ -43,19 +46,19 @@ func GroupNormalization(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	} else {
 		centred := b.Sub(grouped, b.ReduceMean(grouped, true, 2))
 		variance := b.ReduceMean(b.Mul(centred, centred), true, 2)
-		normal = b.Div(centred, b.Sqrt(b.Add(variance, b.Scalar(x, float64(epsilon)))))
+		normal = b.Div(centred, b.Sqrt(b.Add(variance, b.Scalar(variance, float64(epsilon)))))
 	}
 	column := make([]int64, rank-1)
 	for i := range column {
 		column[i] = 1
 	}
 	column[0] = -1
-	y := b.Mul(reshapeLike(b, normal, x), b.Reshape(n.Input(1), column...))
+	y := b.Mul(castTo(b, samplesLike(b, normal, x), x), b.Reshape(n.Input(1), column...))
 	return []*onnx.Value{b.Add(y, b.Reshape(n.Input(2), column...))}
 }
 
-// reshapeLike gives v the shape of x, which has as many elements.
-func reshapeLike(b *op.Builder, v, x *onnx.Value) *onnx.Value {
+// samplesLike gives v [N,...] the shape of x, which has as many samples and elements.
+func samplesLike(b *op.Builder, v, x *onnx.Value) *onnx.Value {
 	if b.Err() != nil {
 		return nil
 	}
@@ -115,10 +118,16 @@ func stashed(b *op.Builder, n *onnx.Node) (x *onnx.Value, axes []int64) {
 	for ; axis < rank; axis++ {
 		axes = append(axes, axis)
 	}
-	if d := x.Type.DType; d != onnx.Double && onnx.AttrOr(n, "stash_type", int64(onnx.Float)) == int64(onnx.Float) && d != onnx.Float {
-		x = b.Cast(x, onnx.Float)
+	return widened(b, n, x), axes
+}
+
+// widened is a norm's input x in the type that it computes in: float32 for narrow types unless the node says otherwise.
+func widened(b *op.Builder, n *onnx.Node, x *onnx.Value) *onnx.Value {
+	d := x.Type.DType
+	if (d == onnx.Float16 || d == onnx.BFloat16) && onnx.AttrOr(n, "stash_type", int64(onnx.Float)) == int64(onnx.Float) {
+		return b.Cast(x, onnx.Float)
 	}
-	return x, axes
+	return x
 }
 
 // inverseRoot is 1/sqrt(v + epsilon).

@@ -146,7 +146,7 @@ func (f *folder) follow(n *onnx.Node, i int, o *onnx.Value) {
 		return
 	}
 	c := &constant{size: size}
-	computed := folds[n.Op] != nil && n.NumInputs() > 0
+	computed := folds[n.Op] != nil && n.Input(0) != nil
 	for _, v := range n.Inputs() {
 		if v == nil {
 			continue
@@ -226,6 +226,9 @@ func (f *folder) put(g *onnx.Graph, n *onnx.Node, o *onnx.Value, replaced map[*o
 	}
 	var v *onnx.Value
 	if weight {
+		if o.Name == "" {
+			g.AssignNames()
+		}
 		v = g.AddInitializer("", t)
 		v.Name, o.Name = o.Name, ""
 	} else {

@@ -11,17 +11,25 @@ import (
 // Bounds of Inline. A few lines of file can call for billions of nodes.
 const (
 	maxInlined = 1 << 18 // nodes made
-	maxCalls   = 100     // functions that call each other
+	maxCalls   = 150     // functions that call each other, and graphs inside nodes
 )
 
 // Inline puts the bodies of m's functions in the place of the nodes that call them, and takes the functions out of m. A
 // function may be written in another opset of the default domain than m: then m is upgraded (see Upgrade), and each body
 // as it comes in. On an error m is half done.
 func Inline(m *onnx.Model) error {
-	i := &inliner{functions: functionsOf(m), names: namesOf(m.Graph)}
+	i := &inliner{functions: functionsOf(m)}
 	if len(i.functions) == 0 {
 		return nil
 	}
+	size, err := i.size(m.Graph, map[*onnx.Function]float64{}, 0)
+	switch {
+	case err != nil:
+		return fmt.Errorf("inline functions: %w", err)
+	case size > maxInlined:
+		return fmt.Errorf("inline functions: %w", limits.Refuse("functions", "%.3g nodes once they are expanded, at most %d are made", size, maxInlined))
+	}
+	i.names = namesOf(m.Graph)
 	if m.Opset("") == 0 {
 		for _, f := range m.Functions() {
 			m.SetOpset("", max(m.Opset(""), f.Opset("")))
@@ -56,13 +64,43 @@ type inliner struct {
 	functions map[onnx.FunctionKey]*onnx.Function
 	upgrade   *upgrader // of bodies; nil: all are written in the model's opset
 	names     names
-	made      int
+}
+
+// size counts the nodes of g once its calls are expanded. known holds functions that were counted, with -1 for those that
+// are being counted.
+func (i *inliner) size(g *onnx.Graph, known map[*onnx.Function]float64, depth int) (float64, error) {
+	if depth > maxCalls {
+		return 0, fmt.Errorf("functions or graphs are more than %d deep", maxCalls)
+	}
+	total := 0.0
+	for _, n := range g.Nodes() {
+		total++
+		inner := n.Subgraphs()
+		f := i.functions[n.Key()]
+		if f != nil {
+			count, ok := known[f]
+			if count < 0 {
+				return 0, fmt.Errorf("function %s calls itself", limits.Name(f.Name))
+			}
+			if total += count; !ok {
+				known[f] = -1
+				inner = append(inner, f.Body)
+			}
+		}
+		for _, sub := range inner {
+			count, err := i.size(sub, known, depth+1)
+			if err != nil {
+				return 0, err
+			}
+			if total += count; f != nil && sub == f.Body {
+				known[f] = count
+			}
+		}
+	}
+	return total, nil
 }
 
 func (i *inliner) graph(g *onnx.Graph, depth int) error {
-	if depth > maxCalls {
-		return fmt.Errorf("functions call each other more than %d deep", maxCalls)
-	}
 	replaced := map[*onnx.Value]*onnx.Value{}
 	for _, n := range g.Nodes() {
 		for _, sub := range n.Subgraphs() {
@@ -85,9 +123,6 @@ func (i *inliner) graph(g *onnx.Graph, depth int) error {
 // call replaces n by the body of f.
 func (i *inliner) call(g *onnx.Graph, n *onnx.Node, f *onnx.Function, depth int, replaced map[*onnx.Value]*onnx.Value) error {
 	body, _ := f.Body.Clone()
-	if i.made += len(body.Nodes()); i.made > maxInlined {
-		return limits.Refuse("functions", "more than %d nodes once they are expanded", maxInlined)
-	}
 	if n.NumInputs() > len(body.Inputs()) || n.NumOutputs() > len(body.Outputs()) {
 		return fmt.Errorf("%d inputs and %d outputs, the function has %d and %d", n.NumInputs(), n.NumOutputs(), len(body.Inputs()), len(body.Outputs()))
 	}

@@ -108,6 +108,9 @@ func (u *upgrader) graph(g *onnx.Graph, from int64, depth int) {
 
 // node applies the steps of n's operator one after the other.
 func (u *upgrader) node(b *op.Builder, n *onnx.Node, from int64, replaced map[*onnx.Value]*onnx.Value) error {
+	if n.Input(0) == nil && !n.Is("Scan") {
+		return nil // steps look at the first input; inference says that it is absent
+	}
 	for at := from; ; {
 		s := nextStep(n.Op, at)
 		if s == nil {
@@ -138,6 +141,9 @@ func replaceOutput(n *onnx.Node, i int, v *onnx.Value, replaced map[*onnx.Value]
 	old := n.Output(i)
 	if old == nil || v == nil {
 		return nil
+	}
+	if p := v.Producer(); p != nil && p.Name == "" && p.Op == n.Op {
+		p.Name = n.Name
 	}
 	if v.Type.DType == onnx.Undefined { // of an operator without a row
 		v.Type = old.Type

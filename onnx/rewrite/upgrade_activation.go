@@ -101,5 +101,28 @@ func matrixSoftmax(b *op.Builder, n *onnx.Node) []*onnx.Value {
 		}
 	}
 	rows := b.Node(n.Op, []*onnx.Value{b.Flatten(x, axis)}, 1, onnx.Int("axis", -1))[0]
-	return []*onnx.Value{reshapeLike(b, rows, x)}
+	return []*onnx.Value{unflatten(b, rows, x)}
+}
+
+// unflatten gives rows, a matrix with the elements of x, the shape of x.
+func unflatten(b *op.Builder, rows, x *onnx.Value) *onnx.Value {
+	dims, unknown := make([]int64, len(x.Type.Shape)), 0
+	for i, d := range x.Type.Shape {
+		if dims[i] = d.Size; !d.Known() {
+			dims[i] = -1
+			unknown++
+		}
+	}
+	if x.Type.Shape.Ranked() && unknown <= 1 && !slices.Contains(dims, 0) {
+		return b.Reshape(rows, dims...)
+	}
+	return b.ReshapeTo(rows, b.Shape(x))
+}
+
+// reshapeLike gives v the shape of x, which has as many elements.
+func reshapeLike(b *op.Builder, v, x *onnx.Value) *onnx.Value {
+	if sizes, ok := x.Type.Shape.Sizes(); ok && b.Err() == nil {
+		return b.Reshape(v, sizes...)
+	}
+	return b.ReshapeTo(v, b.Shape(x))
 }

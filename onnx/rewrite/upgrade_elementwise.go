@@ -32,7 +32,7 @@ var elementwiseSteps = slices.Concat(
 func oldBroadcast(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	axis, given := n.Attr("axis")
 	at, _ := axis.Value.(int64)
-	if given && onnx.AttrOr(n, "broadcast", int64(0)) != 0 {
+	if given && onnx.AttrOr(n, "broadcast", int64(0)) != 0 && n.Input(1) != nil {
 		rx, ry := rankOf(n, 0), rankOf(n, 1)
 		if rx < 0 || ry < 0 {
 			b.Fail("operands are %v and %v: broadcasting along axis %d needs the ranks of both", n.Input(0).Type, n.Input(1).Type, at)

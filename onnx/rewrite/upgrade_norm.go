@@ -99,6 +99,10 @@ func normPerGroup(b *op.Builder, n *onnx.Node) []*onnx.Value {
 		shape = b.Concat(0, b.Ints(groups), b.Div(channels, b.Ints(groups)))
 	}
 	for i := 1; i < 3; i++ {
+		if n.Input(i) == nil {
+			b.Fail("input %d is absent", i)
+			return nil
+		}
 		if s := n.Input(i).Type.Shape; s.Ranked() && (len(s) != 1 || s[0].Known() && s[0].Size != groups) {
 			b.Fail("input %d is %v, wants one element for each of %d groups", i, n.Input(i).Type, groups)
 			return nil

@@ -106,7 +106,11 @@ func intsToInput(attr string, input int) func(b *op.Builder, n *onnx.Node) []*on
 			return nil
 		}
 		if list, ok := n.Attr(attr); ok && n.Input(input) == nil {
-			v, _ := list.Value.([]int64)
+			v, ok := list.Value.([]int64)
+			if !ok {
+				b.Fail("attribute %q is no list of integers", attr)
+				return nil
+			}
 			n.SetInput(input, b.Ints(v...))
 		}
 		removeAttr(n, attr)

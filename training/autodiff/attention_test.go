@@ -55,7 +55,7 @@ func TestAttention(t *testing.T) {
 		{name: "plain", args: apart},
 		{name: "shared keys, causal, packed", args: packed, attrs: append(heads, causal)},
 		{name: "shared keys, symbolic", args: packed, attrs: append(heads, causal), in: func(b *op.Builder, v values) values {
-			return values{symbolic(b, v[0], "B", "S"), symbolic(b, v[1], "B", "T"), symbolic(b, v[2], "B", "T")}
+			return values{hidden(b, v[0], "B", "S"), hidden(b, v[1], "B", "T"), hidden(b, v[2], "B", "T")}
 		}},
 		{name: "float mask, softcap, scale", args: append(apart, random(4, 2, 1, 3, 3)), attrs: []onnx.Attr{cap, onnx.Float32("scale", 0.6)}},
 		{name: "past, Boolean mask with a row of nothing, all outputs", outs: 4, args: append(apart, random(5, 2, 2, 2, 4), random(6, 2, 2, 2, 3)),

@@ -1,18 +1,100 @@
 package autodiff
 
-import "graft/onnx"
+import (
+	"slices"
+
+	"graft/onnx"
+	"graft/onnx/op"
+)
+
+// broadcasts lists the operators whose inputs are broadcast, and whose rules leave it to the walker to sum their cotangents
+// back. All of them align shapes at the last axis.
+var broadcasts = map[string]bool{
+	"Add": true, "Sub": true, "Mul": true, "Div": true, "Pow": true, "Mod": true, "Max": true, "Min": true, "Sum": true,
+	"Mean": true, "Where": true, "PRelu": true, "Expand": true, "MatMul": true, "Gemm": true,
+}
+
+// unbroadcast sums d, the cotangent of input i of n, over the axes along which that input was broadcast.
+func (b *Builder) unbroadcast(d *onnx.Value, n *onnx.Node, i int) *onnx.Value {
+	v := n.Input(i)
+	switch {
+	case b.Err() != nil:
+		return nil
+	case slices.Contains(v.Type.Shape, onnx.Dim{}): // no elements: ONNX Runtime drops an Expand to such a shape
+		return b.zerosLike(v)
+	}
+	if (!v.Type.Shape.Ranked() || !d.Type.Shape.Ranked()) && !mayBroadcastWhole(n, i) {
+		return b.typed(d, v)
+	}
+	return b.sumTo(d, v, func(axis int) bool { return mayBroadcast(n, i, len(v.Type.Shape)-axis) })
+}
+
+// mayBroadcast reports whether input i of n, whose size there is not known, may be 1 and another's larger, along the axis
+// that is fromEnd from the end.
+func mayBroadcast(n *onnx.Node, i, fromEnd int) bool {
+	switch {
+	case !broadcasts[n.Op] || !n.Is(n.Op):
+		return false
+	case n.Op == "Expand":
+		return true
+	case n.Op == "MatMul" && fromEnd <= 2, n.Op == "Gemm" && i < 2:
+		return false
+	}
+	if n.Op == "Gemm" {
+		return true
+	}
+	at := func(v *onnx.Value) (onnx.Dim, bool) {
+		s := v.Type.Shape
+		if !s.Ranked() {
+			return onnx.UnknownDim, true
+		}
+		if len(s) < fromEnd {
+			return onnx.Dim{}, false
+		}
+		return s[len(s)-fromEnd], true
+	}
+	own, _ := at(n.Input(i))
+	for j, v := range n.Inputs() {
+		if j == i || v == nil {
+			continue
+		}
+		dim, ok := at(v)
+		if ok && dim != (onnx.Dim{Size: 1}) && (dim != own || dim == onnx.UnknownDim) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayBroadcastWhole is mayBroadcast for an input of unknown rank: only scalars surely leave it as it is.
+func mayBroadcastWhole(n *onnx.Node, i int) bool {
+	if !broadcasts[n.Op] || !n.Is(n.Op) {
+		return false
+	}
+	for j, v := range n.Inputs() {
+		if j != i && v != nil && (!v.Type.Shape.Ranked() || len(v.Type.Shape) > 0) {
+			return true
+		}
+	}
+	return false
+}
 
 // reduceTo sums d over the axes along which v was broadcast to d's shape.
 func (b *Builder) reduceTo(d, v *onnx.Value) *onnx.Value {
+	return b.sumTo(d, v, func(int) bool { return true })
+}
+
+// sumTo sums d over the axes along which v was broadcast to d's shape. Where two sizes are not known to be the same, and may
+// says that v's may be 1, that is seen when the graph runs.
+func (b *Builder) sumTo(d, v *onnx.Value, may func(axis int) bool) *onnx.Value {
 	if b.Err() != nil {
 		return nil
 	}
 	ds, vs := d.Type.Shape, v.Type.Shape
-	if !vs.Ranked() {
-		b.Fail("the rank of %s is unknown: run shape inference first", label(v))
-		return nil
+	if !vs.Ranked() || !ds.Ranked() {
+		return b.sumToRank(d, v)
 	}
-	if !ds.Ranked() || len(ds) < len(vs) {
+	if len(ds) < len(vs) {
 		b.Fail("a gradient of %v does not fit %s of %v", ds, label(v), vs)
 		return nil
 	}
@@ -21,109 +103,66 @@ func (b *Builder) reduceTo(d, v *onnx.Value) *onnx.Value {
 	for i := range lead {
 		axes = append(axes, int64(i))
 	}
-	summed := lead > 0
+	open := false
 	for i, dim := range vs {
 		got := ds[lead+i]
 		switch {
-		case dim == got: // the same size, the same symbol, or both unknown: only a size of 1 broadcasts
-		case dim.Known() && dim.Size == 1:
+		case dim == got && dim != onnx.UnknownDim, op.CutAboveOne(dim, got):
+		case dim == onnx.Dim{Size: 1}:
 			axes = append(axes, int64(lead+i))
-			summed = true
 		case dim.Known() && got.Known():
 			b.Fail("a gradient of %v does not fit %s of %v", ds, label(v), vs)
 			return nil
-		}
-	}
-	if !summed {
-		return d
-	}
-	if len(vs) == 0 {
-		return b.ReduceSum(d, false, axes...)
-	}
-	d = b.ReduceSum(d, true, axes...)
-	if lead == 0 {
-		return d
-	}
-	return b.reshapeLike(d, v)
-}
-
-// reshapeLike gives d the shape of v, which has as many elements.
-func (b *Builder) reshapeLike(d, v *onnx.Value) *onnx.Value {
-	if b.Err() != nil || d.Type.Shape.Static() && d.Type.Shape.Equal(v.Type.Shape) {
-		return d
-	}
-	if dims, ok := reshapeDims(v.Type.Shape); ok {
-		return b.Reshape(d, dims...)
-	}
-	return b.ReshapeTo(d, b.Shape(v))
-}
-
-// reshapeDims writes a shape as a Reshape's operand, with -1 for the one size that may be unknown. No size may be 0, which
-// means something else there.
-func reshapeDims(s onnx.Shape) (dims []int64, ok bool) {
-	unknown := 0
-	dims = make([]int64, len(s))
-	for i, d := range s {
-		switch {
-		case !d.Known():
-			dims[i] = -1
-			unknown++
-		case d.Size == 0:
-			return nil, false
+		case dim.Known(), got == onnx.Dim{Size: 1}:
 		default:
-			dims[i] = d.Size
+			open = open || may(i)
 		}
 	}
-	return dims, s.Ranked() && unknown <= 1
+	switch {
+	case open:
+		d = b.sumOnes(d, v)
+	case len(axes) == 0:
+	case len(vs) == 0:
+		d = b.ReduceSum(d, false, axes...)
+	default:
+		d = b.ReduceSum(d, true, axes...)
+	}
+	if lead > 0 && len(vs) > 0 {
+		d = b.reshapeLike(d, v)
+	}
+	return b.typed(d, v)
 }
 
-// expandLike broadcasts d to the shape of v.
-func (b *Builder) expandLike(d, v *onnx.Value) *onnx.Value {
-	if b.Err() != nil || d.Type.Shape.Static() && d.Type.Shape.Equal(v.Type.Shape) {
-		return d
+// sumOnes sums d over the axes along which v, aligned at the last, has size 1 or none when the graph runs; the axes stay.
+func (b *Builder) sumOnes(d, v *onnx.Value) *onnx.Value {
+	lead := len(d.Type.Shape) - len(v.Type.Shape)
+	ones := b.Squeeze(b.Node("NonZero", []*onnx.Value{b.Equal(b.shapeOf(v), b.Ints(1))}, 1)[0], 0)
+	if lead > 0 {
+		before := make([]int64, lead)
+		for i := range before {
+			before[i] = int64(i)
+		}
+		ones = b.Concat(0, b.Ints(before...), b.Add(ones, b.Ints(int64(lead))))
 	}
-	return b.Expand(d, b.shapeOf(v))
+	out := b.Node("ReduceSum", []*onnx.Value{d, ones}, 1, onnx.Int("noop_with_empty_axes", 1))[0]
+	if out != nil {
+		dims := make([]int64, lead)
+		for i := range dims {
+			dims[i] = 1
+		}
+		b.refine(out, append(onnx.NewShape(dims...), v.Type.Shape...))
+	}
+	return out
 }
 
-// shapeOf is the shape of v as a value: a constant where it is known.
-func (b *Builder) shapeOf(v *onnx.Value) *onnx.Value {
-	if b.Err() != nil {
-		return nil
-	}
-	if sizes, ok := v.Type.Shape.Sizes(); ok {
-		return b.Ints(sizes...)
-	}
-	return b.Shape(v)
-}
-
-// zerosLike is zeros of v's type.
-func (b *Builder) zerosLike(v *onnx.Value) *onnx.Value {
-	if b.Err() != nil {
-		return nil
-	}
-	return b.ConstantOfShape(b.shapeOf(v), onnx.NewTensor(v.Type.DType, 1))
-}
-
-// sizes gives the static shape of v, and fails when it is not static.
-func (b *Builder) sizes(v *onnx.Value) ([]int64, bool) {
-	if b.Err() != nil {
-		return nil, false
-	}
-	s, ok := v.Type.Shape.Sizes()
-	if !ok {
-		b.Fail("the rule wants a static shape, %s is %v", label(v), v.Type.Shape)
-	}
-	return s, ok
-}
-
-// rank gives the rank of v, and fails when it is unknown.
-func (b *Builder) rank(v *onnx.Value) (int, bool) {
-	if b.Err() != nil {
-		return 0, false
-	}
-	if !v.Type.Shape.Ranked() {
-		b.Fail("the rule wants the rank of %s, which is unknown", label(v))
-		return 0, false
-	}
-	return len(v.Type.Shape), true
+// sumToRank is sumTo for shapes of unknown rank.
+func (b *Builder) sumToRank(d, v *onnx.Value) *onnx.Value {
+	rank := func(v *onnx.Value) *onnx.Value { return b.Shape(b.Shape(v)) }
+	lead := b.Sub(rank(d), rank(v))
+	one := onnx.NewTensor(onnx.Int64, 1)
+	one.Int64s()[0] = 1
+	aligned := b.Concat(0, b.ConstantOfShape(lead, one), b.Shape(v))
+	ones := b.Squeeze(b.Node("NonZero", []*onnx.Value{b.Equal(aligned, b.Ints(1))}, 1)[0], 0)
+	d = b.Node("ReduceSum", []*onnx.Value{d, ones}, 1, onnx.Int("noop_with_empty_axes", 1))[0]
+	return b.typed(b.reshapeTo(d, b.Shape(v)), v)
 }

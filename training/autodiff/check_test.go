@@ -38,10 +38,19 @@ type program struct {
 
 func compile(t testing.TB, d onnx.DataType, args []*onnx.Tensor, build func(b *op.Builder, x []*onnx.Value) ([]*onnx.Value, error)) program {
 	t.Helper()
-	g := onnx.NewGraph("test")
-	xs := make([]*onnx.Value, len(args))
+	types := make([]onnx.TensorType, len(args))
 	for i, a := range args {
-		xs[i] = g.AddInput(fmt.Sprintf("x%d", i), onnx.TypeOf(d, a.Dims...))
+		types[i] = onnx.TypeOf(d, a.Dims...)
+	}
+	return compileTypes(t, d, types, build)
+}
+
+func compileTypes(t testing.TB, d onnx.DataType, types []onnx.TensorType, build func(b *op.Builder, x []*onnx.Value) ([]*onnx.Value, error)) program {
+	t.Helper()
+	g := onnx.NewGraph("test")
+	xs := make([]*onnx.Value, len(types))
+	for i, ty := range types {
+		xs[i] = g.AddInput(fmt.Sprintf("x%d", i), ty)
 	}
 	b := op.NewBuilder(g)
 	outs, err := build(b, xs)
@@ -223,8 +232,8 @@ func (e example) compare(t *testing.T, what string, value, gradient program, tol
 	t.Helper()
 	grads := gradient.run(t, e.args)
 	const h = 1e-5
-	for i, a := range e.args {
-		scale := 1e-3
+	for i := range grads {
+		a, scale := e.args[i], 1e-3
 		for _, g := range onnx.View[float64](grads[i]) {
 			scale = math.Max(scale, math.Abs(g))
 		}

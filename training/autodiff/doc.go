@@ -1,5 +1,6 @@
 // Package autodiff adds the gradient of a graph to that graph, as nodes of the standard operators, so that what it adds can
-// be differentiated again and runs wherever the graph runs.
+// be differentiated again and runs wherever the graph runs. Sizes may be symbols or unknown: what depends on them, such as
+// over which axes a value was broadcast, is then computed when the graph runs.
 //
 //	g := onnx.NewGraph("square")
 //	x := g.AddInput("x", onnx.TypeOf(onnx.Float, 3))

@@ -2,6 +2,7 @@ package autodiff
 
 import (
 	"fmt"
+	"slices"
 
 	"graft/onnx"
 	"graft/onnx/op"
@@ -10,11 +11,11 @@ import (
 // maxExpansions bounds how often expressions are written out that are made of operators which are expressions again.
 const maxExpansions = 8
 
-// expand puts expressions in the place of the nodes between xs and ys whose row is one, and gives what ys have become. A
-// replaced node stays in the graph until nothing refers to it: sweep and RemoveUnused take it out. failed says which nodes
-// have no expression, and why.
-func expand(b *op.Builder, ys, xs []*onnx.Value) (now []*onnx.Value, failed []error, err error) {
-	ys = append([]*onnx.Value(nil), ys...)
+// expand puts expressions in the place of the nodes between xs and ys whose row is one, and gives what ys and xs have
+// become. A replaced node stays in the graph until nothing refers to it: sweep and RemoveUnused take it out. failed says which
+// nodes have no expression, and why.
+func expand(b *op.Builder, ys, xs []*onnx.Value) (newYs, newXs []*onnx.Value, failed []error, err error) {
+	ys, xs = slices.Clone(ys), slices.Clone(xs)
 	g := b.Graph()
 	tried := map[*onnx.Node]bool{}
 	for range maxExpansions {
@@ -40,19 +41,21 @@ func expand(b *op.Builder, ys, xs []*onnx.Value) (now []*onnx.Value, failed []er
 				if old == nil || v == nil {
 					continue
 				}
-				for j, y := range ys {
-					if y == old {
-						ys[j] = v
+				for _, list := range [][]*onnx.Value{ys, xs} {
+					for j := range list {
+						if list[j] == old {
+							list[j] = v
+						}
 					}
 				}
 				if err := g.ReplaceUses(old, v); err != nil {
-					return nil, failed, fmt.Errorf("expression of %v: %w", n, err)
+					return nil, nil, failed, fmt.Errorf("expression of %v: %w", n, err)
 				}
 			}
 		}
 		if !found {
-			return ys, failed, nil
+			return ys, xs, failed, nil
 		}
 	}
-	return nil, failed, fmt.Errorf("expressions of expressions, more than %d deep", maxExpansions)
+	return nil, nil, failed, fmt.Errorf("expressions of expressions, more than %d deep", maxExpansions)
 }

@@ -10,9 +10,13 @@ import (
 	"graft/onnx/op"
 )
 
-// Options say how a gradient is made. The zero Options keep every value of the forward pass that the gradient reads until it
-// is read.
+// Options say how to differentiate. The zero value takes derivatives as they are, and keeps every value that they read
+// until they are made.
 type Options struct {
+	// StraightThrough lets the gradient pass from DequantizeLinear to the input of the QuantizeLinear before it, as if nothing
+	// were rounded, where that input lies inside the range of the quantized type. Without it such a pair is refused, since its
+	// derivative is zero wherever it exists.
+	StraightThrough bool
 	// Segments above one cut the way to y into so many parts: values inside all but the last are computed anew from what
 	// enters the part when its gradient is made, which takes the memory of one part, and the time of a second forward pass.
 	Segments int
@@ -20,6 +24,9 @@ type Options struct {
 
 // Gradients adds the gradient of y with respect to each of xs to g and gives the gradients, one for each x and of its type.
 // y must have one element. An x that y does not depend on gets zeros. On an error g may hold nodes that nothing reads.
+//
+// Nodes between xs and y may be replaced by expressions that compute the same. Who reads them, and outputs of the graph, then read
+// the expressions; a y or x that is kept beside the graph may be what was replaced.
 func Gradients(g *onnx.Graph, y *onnx.Value, xs []*onnx.Value) ([]*onnx.Value, error) {
 	return Options{}.Gradients(g, y, xs)
 }
@@ -63,12 +70,14 @@ func (o Options) GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onn
 		}
 	}
 	b := op.NewBuilder(g)
-	w, err := o.differentiate(b, ys, dys, xs)
+	names := nameUnknown(g)
+	defer names.restore()
+	w, err := o.differentiate(b, names, ys, dys, xs)
 	if err != nil {
 		return nil, fmt.Errorf("differentiate: %w", err)
 	}
 	out := make([]*onnx.Value, len(xs))
-	for i, x := range xs {
+	for i, x := range w.xs {
 		if out[i] = w.cotangent(x); out[i] == nil {
 			out[i] = (&Builder{Builder: b}).zerosLike(x)
 		}
@@ -80,7 +89,7 @@ func (o Options) GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onn
 		return nil, err
 	}
 	if w.anew != nil {
-		w.anew.apply(b, w.trace, xs)
+		w.anew.apply(b, w.trace, w.xs)
 	}
 	if err := b.Err(); err != nil {
 		return nil, fmt.Errorf("differentiate: compute anew: %w", err)
@@ -90,18 +99,24 @@ func (o Options) GradientsFrom(g *onnx.Graph, ys, dys, xs []*onnx.Value) ([]*onn
 
 // differentiate carries the seeds dys, nil for none, from ys back to xs. Nothing flows back into an x whose cotangent is nil.
 // The error names every node that has no rule, or whose rule does not apply.
-func (o Options) differentiate(b *op.Builder, ys, dys, xs []*onnx.Value) (*walker, error) {
-	ys, failed, err := expand(b, ys, xs)
+func (o Options) differentiate(b *op.Builder, names *naming, ys, dys, xs []*onnx.Value) (*walker, error) {
+	for i, y := range ys {
+		if dys[i] != nil {
+			names.agree(dys[i], y)
+		}
+	}
+	ys, xs, failed, err := expand(b, ys, xs)
 	if err != nil {
 		return nil, err
 	}
 	slices.Reverse(failed)
-	w := &walker{failed: failed, trace: newTrace(b.Graph(), ys, xs), b: b, parts: map[*onnx.Value][]*onnx.Value{}, reported: map[string]bool{}}
+	w := &walker{Options: o, xs: xs, failed: failed, trace: newTrace(b.Graph(), ys, xs), b: b, parts: map[*onnx.Value][]*onnx.Value{}, reported: map[string]bool{}}
 	for i, y := range ys {
 		if dys[i] != nil {
 			w.parts[y] = append(w.parts[y], dys[i])
 		}
 	}
+	w.failed = append(w.failed, w.misread()...)
 	if o.Segments > 1 {
 		w.anew = newRecomputation(w.trace, o.Segments)
 	}
@@ -127,12 +142,16 @@ func (o Options) differentiate(b *op.Builder, ys, dys, xs []*onnx.Value) (*walke
 }
 
 func (w *walker) back(c *op.Builder, ys, dys, xs []*onnx.Value) ([]*onnx.Value, error) {
-	inner, err := Options{}.differentiate(c, ys, dys, xs)
+	names := nameUnknown(c.Graph())
+	defer names.restore()
+	o := w.Options
+	o.Segments = 0
+	inner, err := o.differentiate(c, names, ys, dys, xs)
 	if err != nil {
 		return nil, err
 	}
 	ds := make([]*onnx.Value, len(xs))
-	for i, x := range xs {
+	for i, x := range inner.xs {
 		ds[i] = inner.cotangent(x)
 	}
 	return ds, c.TakeErr()
@@ -151,8 +170,10 @@ func together(errs []error) error {
 
 // walker goes through the nodes from the last to the first.
 type walker struct {
+	Options
 	*trace
 	b     *op.Builder
+	xs    []*onnx.Value                 // as they are once expressions are written out
 	parts map[*onnx.Value][]*onnx.Value // what flows back into a value, one part for each use
 	// failed gathers the nodes without a rule, one an operator as reported notes, and those whose rules do not apply.
 	failed   []error
@@ -187,7 +208,7 @@ func (w *walker) step(n *onnx.Node) {
 		return
 	}
 	operands := w.operands(n)
-	b := &Builder{Builder: w.b.In("gradient of " + n.String()), wants: make([]bool, len(operands)), engine: w}
+	b := &Builder{Builder: w.b.In("gradient of " + n.String()), wants: make([]bool, len(operands)), engine: w, options: w.Options}
 	for i, v := range operands {
 		b.wants[i] = v != nil && w.active[v]
 	}
@@ -211,7 +232,10 @@ func (w *walker) step(n *onnx.Node) {
 			grads[i] = nil
 			continue
 		}
-		if grads[i] = b.reduceTo(d, operands[i]); grads[i] != nil {
+		if i < n.NumInputs() {
+			d = b.unbroadcast(d, n, i)
+		}
+		if grads[i] = d; d != nil {
 			grads[i].Type = refine(grads[i].Type, operands[i].Type)
 		}
 	}

@@ -126,3 +126,42 @@ func TestSymbolicBatch(t *testing.T) {
 		}
 	}
 }
+
+// A value between others, made by an operator that is replaced by an expression, has a gradient too.
+func TestGradientOfReplaced(t *testing.T) {
+	args := tensors{random(1, 3, 4), random(2, 4)}
+	p := compile(t, onnx.Double, args, func(b *op.Builder, x []*onnx.Value) ([]*onnx.Value, error) {
+		h := b.Node("LayerNormalization", x, 1)[0]
+		return autodiff.Gradients(b.Graph(), b.ReduceSum(b.Mul(h, b.Scalar(h, 3)), false), []*onnx.Value{x[0], h})
+	})
+	for _, v := range onnx.View[float64](p.run(t, args)[1]) {
+		if v != 3 {
+			t.Fatalf("gradient %v, want 3", v)
+		}
+	}
+}
+
+// Narrow types keep theirs on the way back through norms that compute in float32.
+func TestNarrowNorms(t *testing.T) {
+	for _, name := range []string{"LayerNormalization", "RMSNormalization", "GroupNormalization"} {
+		g := onnx.NewGraph("narrow")
+		b := op.NewBuilder(g)
+		dims := []int64{4}
+		xs := []*onnx.Value{g.AddInput("x", onnx.TypeOf(onnx.Float16, 2, 4, 4)), g.AddInput("scale", onnx.TypeOf(onnx.Float16, dims...))}
+		var attrs []onnx.Attr
+		if name == "GroupNormalization" {
+			xs = append(xs, g.AddInput("bias", onnx.TypeOf(onnx.Float16, dims...)))
+			attrs = append(attrs, onnx.Int("num_groups", 2))
+		}
+		y := b.Node(name, xs, 1, attrs...)[0]
+		ds, err := autodiff.GradientsFrom(g, []*onnx.Value{y}, []*onnx.Value{y}, xs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, d := range ds {
+			if d.Type.DType != onnx.Float16 || !d.Type.Shape.Equal(xs[i].Type.Shape) {
+				t.Errorf("%s: gradient %d is %v, want %v", name, i, d.Type, xs[i].Type)
+			}
+		}
+	}
+}

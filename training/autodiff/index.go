@@ -1,49 +1,45 @@
 package autodiff
 
-import "graft/onnx"
+import (
+	"graft/onnx"
+	"graft/onnx/rewrite"
+)
 
 var index = []row{
 	{op: "Gather", grad: of(gradGather)},
 	{op: "GatherElements", grad: of(gradGatherElements)},
-	{op: "ScatterElements", grad: gradScatterElements},
+	{op: "GatherND", grad: of(gradGatherND)},
+	{op: "ScatterElements", grad: gradScatter},
+	{op: "ScatterND", grad: gradScatter},
+	{op: "Scatter", expand: rewrite.Scatter},
+	{op: "TensorScatter", expand: rewrite.TensorScatter},
+	{op: "Compress", expand: rewrite.Compress},
+	{op: "ReverseSequence", grad: of(gradReverseSequence)},
+	{op: "OneHot", grad: gradOneHot},
 	{op: "Range", none: "not differentiable: its length depends on its inputs"},
 	{op: "ConstantOfShape", zero: true},
 	{op: "Constant", zero: true},
 	{op: "NonZero", zero: true},
 	{op: "EyeLike", zero: true},
 	{op: "Unique", none: "which elements are equal jumps: gather them by its indices"},
-	{op: "GatherND", none: later},
-	{op: "Scatter", none: later},
-	{op: "ScatterND", none: later},
-	{op: "OneHot", none: later},
 }
 
 // y = entries of x along an axis: dx = each entry's sum of dy.
 func gradGather(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	x, at := n.Input(0), n.Input(1)
-	sizes, ok := b.sizes(x)
-	picked, ok2 := b.sizes(at)
-	if !ok || !ok2 {
+	axis, ok := b.axis(x, onnx.AttrOr(n, "axis", int64(0)))
+	if _, ranked := b.rank(at); !ok || !ranked {
 		return nil
 	}
-	axis := onnx.AttrOr(n, "axis", int64(0))
-	if axis < 0 {
-		axis += int64(len(sizes))
+	if len(at.Type.Shape) != 1 { // the axes of at become one
+		count := b.folded(b.Reshape(b.Node("Size", []*onnx.Value{at}, 1)[0], 1))
+		dy = b.reshapeTo(dy, b.shapeWith(x, axis, count))
+		at = b.Reshape(at, -1)
 	}
-	count, err := onnx.ElementCount(picked)
-	if err != nil {
-		b.Fail("%w", err)
-		return nil
+	if b.Err() == nil && at.Type.DType != onnx.Int64 {
+		at = b.Cast(at, onnx.Int64)
 	}
-	dims := append([]int64(nil), sizes...)
-	dims[axis] = count
-	column := make([]int64, len(sizes))
-	for i := range column {
-		column[i] = 1
-	}
-	column[axis] = count
-	indices := b.Expand(b.Reshape(at, column...), b.Ints(dims...))
-	return b.ScatterElements(b.zerosLike(x), indices, b.Reshape(dy, dims...), axis, "add")
+	return b.typed(b.scatterAlong(at, dy, b.size(x, axis), axis), x)
 }
 
 // y = the entries of x that the indices name: dx = each entry's sum of dy.
@@ -51,19 +47,44 @@ func gradGatherElements(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	return b.ScatterElements(b.zerosLike(n.Input(0)), n.Input(1), dy, onnx.AttrOr(n, "axis", int64(0)), "add")
 }
 
-// y = x with updates added, or put in place, where the indices say: dupdates = dy there; dx = dy, but zeros there when the
-// updates are put in place.
-func gradScatterElements(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
-	at, updates := n.Input(1), n.Input(2)
-	axis := onnx.AttrOr(n, "axis", int64(0))
-	out := []*onnx.Value{dy[0], nil, b.GatherElements(dy[0], at, axis)}
-	switch reduction := onnx.AttrOr(n, "reduction", "none"); reduction {
-	case "add":
-	case "none": // indices do not repeat, as the standard asks
-		out[0] = b.ScatterElements(dy[0], at, b.zerosLike(updates), axis, "none")
-	default:
-		b.Fail("no rule for reduction %q", reduction)
+// y = the slices of x that the indices name, sample by sample over the first batch_dims axes: dx = each slice's sum of dy.
+func gradGatherND(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	x, at := n.Input(0), n.Input(1)
+	_, ok := b.rank(x)
+	rank, ok2 := b.rank(at)
+	if !ok || !ok2 {
 		return nil
 	}
-	return out
+	if batch := int(onnx.AttrOr(n, "batch_dims", int64(0))); batch > 0 {
+		places := b.join(b.extent(at, 0, rank-1), b.Ints(1))
+		full := make([]*onnx.Value, 0, batch+1)
+		for i := range batch { // the sample's own number
+			dims := make([]int64, rank)
+			for j := range dims {
+				dims[j] = 1
+			}
+			dims[i] = -1
+			full = append(full, b.Expand(b.Reshape(b.iota(b.size(at, i)), dims...), places))
+		}
+		if b.Err() == nil && at.Type.DType != onnx.Int64 {
+			at = b.Cast(at, onnx.Int64)
+		}
+		at = b.Concat(-1, append(full, at)...)
+	}
+	return b.ScatterND(b.zerosLike(x), at, dy, "add")
+}
+
+// y = x with the first elements of each sample, up to its length, turned round: dx = dy turned back the same way.
+func gradReverseSequence(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	return b.Node("ReverseSequence", []*onnx.Value{dy, n.Input(1)}, 1, n.Attrs...)[0]
+}
+
+// y = on where the indices say and off elsewhere, values = (off, on): don = sum of dy there, doff = sum of the rest.
+func gradOneHot(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
+	values := n.Input(2)
+	one, zero := b.Reshape(b.Scalar(values, 1), 1), b.Reshape(b.Scalar(values, 0), 1)
+	hits := b.Node("OneHot", []*onnx.Value{n.Input(0), n.Input(1), b.Concat(0, zero, one)}, 1, n.Attrs...)[0]
+	on := b.ReduceSum(b.Mul(dy[0], hits), false)
+	off := b.Sub(b.ReduceSum(dy[0], false), on)
+	return []*onnx.Value{nil, nil, b.Concat(0, b.Reshape(off, 1), b.Reshape(on, 1))}
 }

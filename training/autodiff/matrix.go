@@ -9,7 +9,7 @@ var matrix = []row{
 	{op: "MatMul", grad: gradMatMul},
 	{op: "Gemm", grad: gradGemm},
 	{op: "Transpose", grad: of(gradTranspose)},
-	{op: "Einsum", none: later},
+	{op: "Einsum", grad: gradEinsum},
 	{op: "Det", grad: of(gradDet)},
 	{op: "MatMulInteger", none: integer},
 }

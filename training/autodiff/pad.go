@@ -8,48 +8,46 @@ import (
 // y = x with a border: dx = dy without it, plus what of the border was a copy of x.
 func gradPad(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
 	x, d := n.Input(0), dy[0]
-	begins, ends, ok := b.pads(n)
+	rank, ok := b.rank(x)
 	if !ok {
 		return nil
 	}
-	switch mode := onnx.AttrOr(n, "mode", "constant"); mode {
-	case "constant":
+	mode := onnx.AttrOr(n, "mode", "constant")
+	begins, ends, known := knownPads(n, rank)
+	if mode == "constant" {
 		out := make([]*onnx.Value, 3)
-		inner := b.uncovered(d, begins, ends)
-		if out[0] = inner; b.Wants(2) {
-			out[2] = b.Sub(b.ReduceSum(d, false), b.ReduceSum(inner, false))
+		if known {
+			out[0] = b.uncovered(d, begins, ends)
+		} else {
+			out[0] = b.typed(b.Node("Pad", []*onnx.Value{d, b.Neg(n.Input(1)), nil, n.Input(3)}, 1)[0], x)
+		}
+		if b.Wants(2) {
+			out[2] = b.reshapeLike(b.Sub(b.ReduceSum(d, false), b.ReduceSum(out[0], false)), n.Input(2))
 		}
 		return out
-	case "reflect", "edge":
-		fold := (*Builder).foldReflect
-		if mode == "edge" {
-			fold = (*Builder).foldEdge
-		}
-		for axis := len(begins) - 1; axis >= 0; axis-- {
-			p, q := begins[axis], ends[axis]
-			if p == 0 && q == 0 {
-				continue
-			}
-			size := x.Type.Shape[axis]
-			if !size.Known() || p < 0 || q < 0 {
-				b.Fail("the rule wants the size of axis %d of %s, which is %v, and no negative pads", axis, label(x), x.Type.Shape)
-				return nil
-			}
-			d = fold(b, d, int64(axis), p, size.Size, q)
-		}
-		return []*onnx.Value{d}
-	default:
-		b.Fail("no rule for mode %q", mode)
-		return nil
 	}
+	if !known {
+		return []*onnx.Value{b.gradComputedPad(n, d)}
+	}
+	for axis := rank - 1; axis >= 0; axis-- {
+		p, q, size := begins[axis], ends[axis], x.Type.Shape[axis]
+		switch {
+		case p == 0 && q == 0:
+		case mode == "wrap" && size.Known() && min(p, q) >= 0 && max(p, q) <= size.Size:
+			d = b.foldWrap(d, int64(axis), p, size.Size, q)
+		case mode == "reflect" && size.Known() && min(p, q) >= 0:
+			d = b.foldReflect(d, int64(axis), p, size.Size, q)
+		case mode == "edge" && size.Known() && min(p, q) >= 0:
+			d = b.foldEdge(d, int64(axis), p, size.Size, q)
+		default:
+			d = b.foldByPlaces(d, axis, b.size(x, axis), b.Ints(p, q), mode)
+		}
+	}
+	return []*onnx.Value{b.typed(d, x)}
 }
 
-// pads reads the constant operand of a Pad: one begin and one end for every axis of x.
-func (b *Builder) pads(n *onnx.Node) (begins, ends []int64, ok bool) {
-	rank, ok := b.rank(n.Input(0))
-	if !ok {
-		return nil, nil, false
-	}
+// knownPads reads the operands of a Pad, if they are known: one begin and one end for every axis of x.
+func knownPads(n *onnx.Node, rank int) (begins, ends []int64, ok bool) {
 	pads, ok := op.ConstantInts(n.Input(1))
 	axes, ok2 := op.ConstantInts(n.Input(3))
 	if n.Input(3) == nil {
@@ -59,7 +57,6 @@ func (b *Builder) pads(n *onnx.Node) (begins, ends []int64, ok bool) {
 		}
 	}
 	if !ok || !ok2 || len(pads) != 2*len(axes) {
-		b.Fail("pads or axes are not constants that fit")
 		return nil, nil, false
 	}
 	begins, ends = make([]int64, rank), make([]int64, rank)
@@ -68,12 +65,58 @@ func (b *Builder) pads(n *onnx.Node) (begins, ends []int64, ok bool) {
 			a += int64(rank)
 		}
 		if a < 0 || a >= int64(rank) {
-			b.Fail("axis %d is outside rank %d", axes[i], rank)
 			return nil, nil, false
 		}
 		begins[a], ends[a] = pads[i], pads[len(axes)+i]
 	}
 	return begins, ends, true
+}
+
+// gradComputedPad is gradPad of a border of copies whose widths are known when the graph runs.
+func (b *Builder) gradComputedPad(n *onnx.Node, d *onnx.Value) *onnx.Value {
+	x, pads := n.Input(0), n.Input(1)
+	rank, ok := b.rank(x)
+	if !ok {
+		return nil
+	}
+	axes, ok := op.ConstantInts(n.Input(3))
+	if n.Input(3) == nil {
+		for i := range rank {
+			axes = append(axes, int64(i))
+		}
+	} else if !ok {
+		b.Fail("the axes are not constant, and the border is a copy of the input")
+		return nil
+	}
+	for i, a := range axes {
+		axis, ok := b.axis(x, a)
+		if !ok {
+			return nil
+		}
+		entry := func(i int) *onnx.Value { return b.Slice(pads, op.SliceSpec{Start: int64(i), End: int64(i + 1)}) }
+		d = b.foldByPlaces(d, axis, b.size(x, axis), b.join(entry(i), entry(len(axes)+i)), onnx.AttrOr(n, "mode", ""))
+	}
+	return b.typed(d, x)
+}
+
+// foldByPlaces adds the elements of d along an axis to those that they are copies of: the border is drawn round the numbers
+// of the elements to see which.
+func (b *Builder) foldByPlaces(d *onnx.Value, axis int, size, pads *onnx.Value, mode string) *onnx.Value {
+	at := b.Node("Pad", []*onnx.Value{b.iota(size), pads}, 1, onnx.Str("mode", mode))[0]
+	return b.scatterAlong(at, d, size, axis)
+}
+
+// foldWrap adds what lies before p to the last of the n elements between, and what lies after p+n to the first.
+func (b *Builder) foldWrap(d *onnx.Value, axis, p, n, q int64) *onnx.Value {
+	part := func(from, to int64) *onnx.Value { return b.Slice(d, op.SliceSpec{Axis: axis, Start: from, End: to}) }
+	sum := part(p, p+n)
+	if p > 0 {
+		sum = b.Add(sum, b.padAxis(part(0, p), axis, n-p, 0))
+	}
+	if q > 0 {
+		sum = b.Add(sum, b.padAxis(part(p+n, p+n+q), axis, 0, n-q))
+	}
+	return sum
 }
 
 // uncovered takes a border off d, or puts zeros where the border was negative.

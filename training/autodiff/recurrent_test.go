@@ -103,8 +103,8 @@ func (c recurrentCase) expand(b *op.Builder, n *onnx.Node) values {
 	return map[string]func(*op.Builder, *onnx.Node) []*onnx.Value{"RNN": rewrite.RNN, "GRU": rewrite.GRU, "LSTM": rewrite.LSTM}[c.op](b, n)
 }
 
-// symbolic hides the size of v's first axes.
-func symbolic(b *op.Builder, v *onnx.Value, names ...string) *onnx.Value {
+// hidden hides the size of v's first axes.
+func hidden(b *op.Builder, v *onnx.Value, names ...string) *onnx.Value {
 	y := b.Identity(v)
 	if b.Err() == nil {
 		y.Type.Shape = y.Type.Shape.Clone()
@@ -127,8 +127,8 @@ func TestRecurrentValues(t *testing.T) {
 				}
 				outs := n.Outputs()
 				outs = append(outs, c.expand(b, n)...)
-				hidden := append([]*onnx.Value{symbolic(b, x[0], "S", "B")}, x[1:]...)
-				return append(outs, c.expand(b, c.node(b, hidden))...), b.Err()
+				unsized := append([]*onnx.Value{hidden(b, x[0], "S", "B")}, x[1:]...)
+				return append(outs, c.expand(b, c.node(b, unsized))...), b.Err()
 			})
 			got := p.run(t, args)
 			each := len(got) / 3
@@ -186,7 +186,7 @@ func TestRecurrentGradients(t *testing.T) {
 				args := c.floats()
 				e := example{name: name, args: args, f: func(b *op.Builder, v values) *onnx.Value {
 					if scan {
-						v = append(values{symbolic(b, v[0], "S", "B")}, v[1:]...)
+						v = append(values{hidden(b, v[0], "S", "B")}, v[1:]...)
 					}
 					if n := c.node(b, v); n != nil {
 						return total(b, n.Outputs())
@@ -222,7 +222,7 @@ func BenchmarkRecurrent(b *testing.B) {
 				p := compile(b, onnx.Float, c.args, func(o *op.Builder, x []*onnx.Value) ([]*onnx.Value, error) {
 					in := x[0]
 					if scan {
-						in = symbolic(o, in, "S", "B")
+						in = hidden(o, in, "S", "B")
 					}
 					y := o.Node("LSTM", append(values{in}, x[1:]...), 2, onnx.Int("hidden_size", 128))
 					if o.Err() != nil {

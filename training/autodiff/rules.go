@@ -13,8 +13,9 @@ type Grad func(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value
 // Builder is what a rule adds nodes with.
 type Builder struct {
 	*op.Builder
-	wants  []bool
-	engine engine
+	wants   []bool
+	engine  engine
+	options Options
 }
 
 // engine is what rules of operators with subgraphs differentiate those with.

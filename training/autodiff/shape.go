@@ -22,7 +22,7 @@ var shape = []row{
 	{op: "Size", zero: true},
 	{op: "DepthToSpace", grad: of(gradDepthToSpace)},
 	{op: "SpaceToDepth", grad: of(gradSpaceToDepth)},
-	{op: "Trilu", none: later},
+	{op: "Trilu", grad: of(gradTrilu)},
 }
 
 // y = x in another shape: dx = dy in x's.
@@ -42,84 +42,73 @@ func gradDepthToSpace(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	if onnx.AttrOr(n, "mode", "DCR") == "DCR" {
 		return b.SpaceToDepth(dy, k)
 	}
-	x, ok := b.sizes(n.Input(0))
-	if !ok {
+	x, y := n.Input(0), n.Output(0)
+	if rank, ok := b.rank(x); !ok || rank != 4 {
 		return nil
 	}
-	blocks := b.Reshape(dy, x[0], x[1]/(k*k), x[2], k, x[3], k)
-	return b.Reshape(b.Transpose(blocks, 0, 1, 3, 5, 2, 4), x...)
+	side := b.Ints(k)
+	blocks := b.reshapeTo(dy, b.join(b.extent(y, 0, 2), b.size(x, 2), side, b.size(x, 3), side))
+	return b.reshapeLike(b.Transpose(blocks, 0, 1, 3, 5, 2, 4), x)
 }
 
 // y = x repeated along each axis: dx = the sum of the copies.
 func gradTile(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
-	sizes, ok := b.sizes(n.Input(0))
-	repeats, known := op.ConstantInts(n.Input(1))
+	x := n.Input(0)
+	rank, ok := b.rank(x)
 	if !ok {
 		return nil
 	}
-	if !known || len(repeats) != len(sizes) {
-		b.Fail("the repeats are not a constant of %d entries", len(sizes))
-		return nil
-	}
-	var dims, axes []int64
-	for i, s := range sizes {
-		if repeats[i] != 1 {
+	repeats, known := op.ConstantInts(n.Input(1))
+	var dims []*onnx.Value
+	var axes []int64
+	for i := range rank {
+		if !known || i < len(repeats) && repeats[i] != 1 {
 			axes = append(axes, int64(len(dims)))
-			dims = append(dims, repeats[i])
+			dims = append(dims, b.folded(b.Slice(n.Input(1), op.SliceSpec{Start: int64(i), End: int64(i + 1)})))
 		}
-		dims = append(dims, s)
+		dims = append(dims, b.size(x, i))
 	}
 	if len(axes) == 0 {
 		return dy
 	}
-	return b.ReduceSum(b.Reshape(dy, dims...), false, axes...)
+	return b.ReduceSum(b.reshapeTo(dy, b.join(dims...)), false, axes...)
 }
 
 // y = x1, x2, ... along an axis: dxi = its part of dy.
 func gradConcat(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
-	axis := onnx.AttrOr(n, "axis", int64(0))
-	sizes, ok := b.sizesAlong(n.Inputs(), axis)
+	xs := n.Inputs()
+	axis, ok := b.axis(xs[0], onnx.AttrOr(n, "axis", int64(0)))
 	if !ok {
 		return nil
 	}
 	wanted := 0
-	for i := range sizes {
+	sizes := make([]*onnx.Value, len(xs))
+	for i, x := range xs {
+		if rank, ok := b.rank(x); !ok || axis >= rank {
+			return nil
+		}
+		sizes[i] = b.size(x, axis)
 		if b.Wants(i) {
 			wanted++
 		}
 	}
+	out := make([]*onnx.Value, len(xs))
 	if wanted > 1 {
-		return b.Split(dy[0], axis, sizes...)
-	}
-	out, at := make([]*onnx.Value, len(sizes)), int64(0)
-	for i, s := range sizes {
-		if b.Wants(i) {
-			out[i] = b.Slice(dy[0], op.SliceSpec{Axis: axis, Start: at, End: at + s})
+		copy(out, b.Node("Split", []*onnx.Value{dy[0], b.join(sizes...)}, len(xs), onnx.Int("axis", int64(axis))))
+	} else {
+		from := b.Ints(0)
+		for i, size := range sizes {
+			to := b.folded(b.Add(from, size))
+			if b.Wants(i) {
+				out[i] = b.Node("Slice", []*onnx.Value{dy[0], from, to, b.Ints(int64(axis))}, 1)[0]
+			}
+			from = to
 		}
-		at += s
+	}
+	for i, x := range xs {
+		b.typed(out[i], x)
 	}
 	return out
-}
-
-// sizesAlong lists the sizes of vs along one axis.
-func (b *Builder) sizesAlong(vs []*onnx.Value, axis int64) ([]int64, bool) {
-	out := make([]int64, len(vs))
-	for i, v := range vs {
-		rank, ok := b.rank(v)
-		if !ok {
-			return nil, false
-		}
-		a := axis
-		if a < 0 {
-			a += int64(rank)
-		}
-		if a < 0 || a >= int64(rank) || !v.Type.Shape[a].Known() {
-			b.Fail("the rule wants the size of %s along axis %d, it is %v", label(v), axis, v.Type.Shape)
-			return nil, false
-		}
-		out[i] = v.Type.Shape[a].Size
-	}
-	return out, true
 }
 
 // y1, y2, ... = parts of x along an axis: dx = dy1, dy2, ... along it.
@@ -137,4 +126,9 @@ func gradSplit(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
 		parts[i] = b.zerosLike(o)
 	}
 	return []*onnx.Value{b.Concat(onnx.AttrOr(n, "axis", int64(0)), parts...)}
+}
+
+// y = x above or below a diagonal, zeros elsewhere: dx = dy there.
+func gradTrilu(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
+	return b.Node("Trilu", []*onnx.Value{dy, n.Input(1)}, 1, n.Attrs...)[0]
 }

@@ -10,11 +10,14 @@ import (
 // y = every step-th element of x from start: dx = dy there, zeros elsewhere.
 func gradSlice(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	x := n.Input(0)
-	cuts, ok := b.cuts(n)
+	rank, ok := b.rank(x)
 	if !ok {
 		return nil
 	}
-	rank := len(x.Type.Shape)
+	cuts, ok := knownCuts(n)
+	if !ok {
+		return b.gradComputedSlice(n, dy)
+	}
 	pads := make([]int64, 2*rank)
 	grow := false
 	for _, c := range cuts {
@@ -44,42 +47,35 @@ type cut struct {
 	start, step, count, size int64
 }
 
-// cuts reads the constant operands of a Slice.
-func (b *Builder) cuts(n *onnx.Node) ([]cut, bool) {
-	x := n.Input(0)
-	rank, ok := b.rank(x)
-	if !ok {
-		return nil, false
-	}
+// knownCuts reads the operands of a Slice: ok when all of them, and the sizes that they cut, are known.
+func knownCuts(n *onnx.Node) (cuts []cut, ok bool) {
+	x := n.Input(0).Type.Shape
 	starts, ok1 := op.ConstantInts(n.Input(1))
 	ends, ok2 := op.ConstantInts(n.Input(2))
 	axes, ok3 := op.ConstantInts(n.Input(3))
 	steps, ok4 := op.ConstantInts(n.Input(4))
 	if !ok1 || !ok2 || (!ok3 && n.Input(3) != nil) || (!ok4 && n.Input(4) != nil) ||
 		len(ends) != len(starts) || (ok3 && len(axes) != len(starts)) || (ok4 && len(steps) != len(starts)) {
-		b.Fail("starts, ends, axes and steps are not constants of one length")
 		return nil, false
 	}
-	var out []cut
 	for i, start := range starts {
 		c := cut{axis: i, start: start, step: 1}
 		if ok3 {
 			if c.axis = int(axes[i]); c.axis < 0 {
-				c.axis += rank
+				c.axis += len(x)
 			}
 		}
 		if ok4 {
 			c.step = steps[i]
 		}
-		if c.axis < 0 || c.axis >= rank || c.step == 0 || c.step == math.MinInt64 || !x.Type.Shape[c.axis].Known() {
-			b.Fail("the rule wants the size of axis %d of %s, which is %v, and a step other than 0", c.axis, label(x), x.Type.Shape)
+		if c.axis < 0 || c.axis >= len(x) || c.step == 0 || c.step == math.MinInt64 || !x[c.axis].Known() {
 			return nil, false
 		}
-		c.size = x.Type.Shape[c.axis].Size
+		c.size = x[c.axis].Size
 		c.bound(ends[i])
-		out = append(out, c)
+		cuts = append(cuts, c)
 	}
-	return out, true
+	return cuts, true
 }
 
 // bound puts the start into the axis and counts the elements before end.
@@ -111,13 +107,12 @@ func (b *Builder) spread(v *onnx.Value, axis int, step int64) *onnx.Value {
 	if step == 1 {
 		return v
 	}
-	sizes, ok := b.sizes(v)
+	rank, ok := b.rank(v)
 	if !ok {
 		return nil
 	}
-	pads := make([]int64, 2*(len(sizes)+1))
-	pads[len(sizes)+1+axis+1] = step - 1
-	dims := append([]int64(nil), sizes...)
-	dims[axis] *= step
-	return b.Reshape(b.Pad(b.Unsqueeze(v, int64(axis+1)), "constant", pads...), dims...)
+	pads := make([]int64, 2*(rank+1))
+	pads[rank+1+axis+1] = step - 1
+	dims := b.shapeWith(v, axis, b.folded(b.Mul(b.size(v, axis), b.Ints(step))))
+	return b.reshapeTo(b.Pad(b.Unsqueeze(v, int64(axis+1)), "constant", pads...), dims)
 }

@@ -31,8 +31,8 @@ func newTrace(g *onnx.Graph, ys, xs []*onnx.Value) *trace {
 			continue
 		}
 		for _, o := range n.Outputs() {
-			// A value of unknown type may be a float; integers and Booleans end the path.
-			if o != nil && !t.active[o] && (o.Type.DType.IsFloat() || o.Type.DType == onnx.Undefined) {
+			// A value of unknown type may be a float; integers and Booleans end the path, but for those that stand for floats.
+			if o != nil && !t.active[o] && (o.Type.DType.IsFloat() || o.Type.DType == onnx.Undefined || quantizes(n)) {
 				t.active[o], t.from[o] = true, in
 			}
 		}
@@ -116,12 +116,38 @@ func (t *trace) missing(n *onnx.Node) error {
 	return fmt.Errorf("%s at %s: %s (path %s)", operator(n), n, why, t.path(n))
 }
 
+// misread says which nodes on the way read a quantized value as if it were one, one an operator.
+func (t *trace) misread() []error {
+	var errs []error
+	seen := map[string]bool{}
+	for _, n := range t.order {
+		if v := t.quantized(n); v != nil && !seen[n.Op] {
+			seen[n.Op] = true
+			errs = append(errs, fmt.Errorf("%s at %s: reads the quantized %s: a gradient passes through DequantizeLinear alone", n.Op, n, label(v)))
+		}
+	}
+	return errs
+}
+
 // operator is n's operator with its domain.
 func operator(n *onnx.Node) string {
 	if n.Domain == "" {
 		return n.Op
 	}
 	return n.Domain + "." + n.Op
+}
+
+// quantized is a quantized value on the way that a node reads and does not pass on.
+func (t *trace) quantized(n *onnx.Node) *onnx.Value {
+	if r := rules[n.Op]; !t.needed[n] || n.Is("DequantizeLinear") || r.zero || r.none != "" {
+		return nil
+	}
+	for _, v := range n.Inputs() {
+		if v != nil && t.active[v] && v.Producer() != nil && quantizes(v.Producer()) && !v.Type.DType.IsFloat() {
+			return v
+		}
+	}
+	return nil
 }
 
 // path shows how an x reaches n: "w -> Conv_1 -> Relu_2".

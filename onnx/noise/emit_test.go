@@ -1,0 +1,52 @@
+package noise_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"graft/onnx"
+	"graft/onnx/noise"
+	"graft/onnx/op"
+	"graft/runtime"
+	"graft/runtime/runtimetest"
+)
+
+// TestEmitBelow holds masks that a graph makes from a step that it is fed to the numbers that Go makes.
+func TestEmitBelow(t *testing.T) {
+	const seed = 1<<40 + 77
+	streams, probabilities := []string{"dropout/0", "b", "c", "d"}, []float64{0.1, 0.5, 0, 0.999}
+	g := onnx.NewGraph("masks")
+	b := op.NewBuilder(g)
+	x := g.AddInput("x", onnx.TensorType{DType: onnx.Float, Shape: onnx.Shape{{Symbol: "N"}, {Size: 7}}})
+	keys := noise.EmitStreams(b, seed, streams, g.AddInput("step", onnx.TypeOf(onnx.Int64, 1)))
+	for i := range streams {
+		g.AddOutput(b.Identity(keys.EmitBelow(b, int64(i), probabilities[i], x)), fmt.Sprint("y", i))
+	}
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	data, err := (&onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := runtime.Open(data, runtimetest.Options(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, step := range []int64{0, 1, 2, 65535, 65536, 1<<40 + 3} {
+		out, err := s.Run(context.Background(), map[string]*onnx.Tensor{"x": onnx.NewTensor(onnx.Float, step%3+1, 7), "step": onnx.FromSlice([]int64{step})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, stream := range streams {
+			key := noise.NewKey(seed, stream, uint64(step))
+			for j, got := range onnx.View[bool](out[fmt.Sprint("y", i)]) {
+				if want := float64(noise.Float(key, uint32(j))) < probabilities[i]; got != want {
+					t.Fatalf("step %d, %s: element %d is %v, want %v", step, stream, j, got, want)
+				}
+			}
+		}
+	}
+}
