@@ -16,7 +16,7 @@ var pool = []Schema{
 	row("GlobalMaxPool", 7, 1, 1, floats22, inferGlobalPool),
 	row("GlobalLpPool", 7, 1, 1, floats22, inferGlobalPool, "p"),
 	row("MaxUnpool", 9, 2, 3, floats22, inferMaxUnpool, "kernel_shape", "strides", "pads"),
-	row("MaxRoiPool", 1, 2, 2, floats22, inferMaxRoiPool, "pooled_shape", "spatial_scale"),
+	row("MaxRoiPool", 7, 2, 2, floats22, inferMaxRoiPool, "pooled_shape", "spatial_scale"),
 }
 
 // poolLowest: ceil_mode and dilations came later to some pools.

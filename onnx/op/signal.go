@@ -8,7 +8,7 @@ import (
 
 // Spectra of signals.
 var signal = []Schema{
-	row("DFT", 20, 1, 3, accepted{{17, floats | bfloat}}, inferDFT, "inverse", "onesided"),
+	row("DFT", 20, 1, 3, accepted{{17, floats | bfloat}}, inferDFT, "axis", "inverse", "onesided").lowest(dftLowest),
 	row("STFT", 17, 2, 4, accepted{{17, floats | bfloat}}, inferSTFT, "onesided"),
 }
 
@@ -25,6 +25,14 @@ func (b *Builder) DFT(x *onnx.Value, axis int64, points *onnx.Value, inverse, on
 	at := onnx.NewTensor(onnx.Int64)
 	at.Int64s()[0] = axis
 	return b.node("DFT", []*onnx.Value{x, points, b.Const(at)}, attrs...)
+}
+
+// dftLowest: the axis is an input since 20; before, an attribute, whose default is the second axis.
+func dftLowest(n *onnx.Node) int64 {
+	if _, older := n.Attr("axis"); older {
+		return 17
+	}
+	return 20
 }
 
 // inferDFT: x [..., n, 1 or 2] to [..., points, 2]; half of the points and one when one-sided; 1 for the inverse of half a
@@ -54,6 +62,7 @@ func inferDFT(n *onnx.Node) ([]onnx.TensorType, error) {
 		}
 		axis = e.i
 	}
+	axis = onnx.AttrOr(n, "axis", axis)
 	at, err := axisOf(axis, len(x))
 	if err != nil {
 		return nil, err

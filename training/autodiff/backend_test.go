@@ -359,6 +359,7 @@ func (d difference) compare(rng *rand.Rand, h float64) error {
 		tolerance, h = 1e-6, h/40
 	}
 	size := length(d.gradient)
+	typical := size / math.Sqrt(float64(max(len(d.gradient), 1))) // of one element
 	h *= math.Max(1, length(floats(x))/math.Sqrt(float64(max(x.Len(), 1))))
 	trials, kinks := 2, 0
 	if d.elements > 0 {
@@ -367,7 +368,7 @@ func (d difference) compare(rng *rand.Rand, h float64) error {
 	for range trials {
 		direction := random(rng, x)
 		if d.elements > 0 {
-			size = 0
+			size = typical
 			keep := map[int]bool{}
 			for range d.elements {
 				keep[rng.IntN(max(len(direction), 1))] = true
