@@ -163,7 +163,7 @@ var attributeKinds = func() map[string]string {
 			largest layout left_window_size linear_before_reset max_gram_length max_skip_count maxsplit min_gram_length new_axis noop_with_empty_axes
 			num_groups num_heads num_outputs num_scan_inputs output_datatype output_dtype p periodic precision q_num_heads qk_matmul_output_mode reverse right_window_size rotary_embedding_dim sample_size saturate Dropout.seed
 			select_last_index size softmax_precision sorted spatial start stash_type storage_order to training_mode transA transB upper value_int`,
-		"ints": `axes dilations ends kernel_shape ngram_counts ngram_indexes output_padding output_shape pads perm pool_int64s
+		"ints": `axes dilations directions ends kernel_shape ngram_counts ngram_indexes output_padding output_shape pads perm pool_int64s
 			scan_input_axes scan_input_directions scan_output_axes scan_output_directions shape split starts strides value_ints`,
 		"float":  "alpha beta bias clip cubic_coeff_a epsilon extrapolation_value gamma high low max mean min momentum ratio scale seed value_float",
 		"floats": "activation_alpha activation_beta scales value_floats weights",

@@ -9,7 +9,7 @@ import (
 var control = []Schema{
 	row("If", 11, 1, 1, booleans, inferIf, "then_branch", "else_branch").outs(-1).containers().lowest(controlLowest),
 	row("Loop", 11, 0, -1, nil, inferLoop, "body").outs(-1).containers().lowest(controlLowest),
-	row("Scan", 9, 0, -1, nil, inferScan, "body", "num_scan_inputs", "scan_input_axes", "scan_input_directions", "scan_output_axes",
+	row("Scan", 9, 0, -1, nil, inferScan, "body", "directions", "num_scan_inputs", "scan_input_axes", "scan_input_directions", "scan_output_axes",
 		"scan_output_directions").outs(-1).lowest(scanLowest),
 }
 
