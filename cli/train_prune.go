@@ -12,6 +12,7 @@ import (
 type trainPruning struct {
 	training.Gradual
 	names map[string]bool // parameters that lose weights
+	scope masking.Scope
 }
 
 // planPruning reads the flags of gradual pruning.
@@ -36,7 +37,7 @@ func (r *trainRun) planPruning() error {
 	if err != nil {
 		return refused(r.dir, err)
 	}
-	r.pruning = &trainPruning{g, training.Prunable(m, r.step.Packing)}
+	r.pruning = &trainPruning{g, training.Prunable(m, r.step.Packing), masking.Scope(r.Text("prune-scope"))}
 	if len(r.pruning.names) == 0 {
 		return &Error{File: r.dir, Reason: "no parameter that is trained is a weight that pruning takes from: those of convolutions, products and embeddings"}
 	}
@@ -54,7 +55,7 @@ func (*trainPruning) nothing(s *training.Step) *onnx.Tensor {
 
 // prune takes away what the schedule says, and gives the fraction that is gone then.
 func (p *trainPruning) prune(r *trainRun, s *training.Snapshot) (*training.Snapshot, *float64, error) {
-	after, err := r.step.Prune(s, p.names, p.Sparsity(s.Steps), r.Common.Seed)
+	after, err := r.step.Prune(s, p.names, p.Sparsity(s.Steps), p.scope, r.Common.Seed)
 	if err != nil {
 		return nil, nil, err
 	}

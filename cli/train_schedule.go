@@ -85,7 +85,7 @@ func (r *trainRun) course() string {
 		s += fmt.Sprintf(", warmup %d", c.Warmup)
 	}
 	if r.pruning != nil {
-		s += fmt.Sprintf(", pruned %+v", r.pruning.Gradual)
+		s += fmt.Sprintf(", pruned %+v %s", r.pruning.Gradual, r.pruning.scope)
 	}
 	return s
 }

@@ -2,11 +2,13 @@ package training
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"graft/onnx"
 	"graft/onnx/op"
+	"graft/onnx/rewrite"
 )
 
 // form is one of the graphs made of a plan: the network with its parameters as inputs, and the loss.
@@ -67,6 +69,11 @@ func (p *plan) form(train bool) (*form, error) {
 	if err := f.dropout(p, train); err != nil {
 		return nil, err
 	}
+	if train {
+		if err := f.rewrite(moved); err != nil {
+			return nil, err
+		}
+	}
 	user := f.g.Outputs()
 	logits := user[p.outputIndex]
 	if p.behind {
@@ -99,6 +106,24 @@ func (p *plan) form(train bool) (*form, error) {
 		}
 	}
 	return f, f.b.Err()
+}
+
+// rewrite applies the training rules to the network. What buffers become is kept.
+func (f *form) rewrite(moved map[string]*onnx.Value) error {
+	outputs := f.g.Outputs()
+	names := slices.Sorted(maps.Keys(moved))
+	for _, name := range names {
+		f.g.AddOutput(moved[name], "")
+	}
+	if _, err := rewrite.Apply(f.g, trainingRules...); err != nil {
+		return err
+	}
+	after := f.g.Outputs()
+	for i, name := range names {
+		moved[name] = after[len(outputs)+i]
+	}
+	f.g.SetOutputs(after[:len(outputs)]...)
+	return nil
 }
 
 // rename gives to v the name of an output that it takes the place of.

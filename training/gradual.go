@@ -6,6 +6,7 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
+	"graft/onnx/limits"
 	"graft/onnx/op"
 )
 
@@ -75,12 +76,19 @@ func Prunable(m *onnx.Model, p *Packing) map[string]bool {
 }
 
 // Prune gives a snapshot in which the fraction sparsity of the named parameters' weights is masked: those of least magnitude
-// among all of them. What was masked before stays so. Ties are broken from the seed.
-func (s *Step) Prune(snap *Snapshot, names map[string]bool, sparsity float64, seed uint64) (*Snapshot, error) {
+// among all of them, or with masking.Layer among those of their own parameter. What was masked before stays so. Ties are
+// broken from the seed.
+func (s *Step) Prune(snap *Snapshot, names map[string]bool, sparsity float64, scope masking.Scope, seed uint64) (*Snapshot, error) {
 	p := s.Packing
 	values := snap.Trained.Float32s()
 	var scores []float32
 	var places []int64
+	var keep []bool
+	choose := func() error {
+		kept, err := masking.TopK(scores[len(keep):], masking.KeepCount(int64(len(scores)-len(keep)), sparsity), seed)
+		keep = append(keep, kept...)
+		return err
+	}
 	for i, name := range p.names {
 		if !names[name] {
 			continue
@@ -92,10 +100,16 @@ func (s *Step) Prune(snap *Snapshot, names map[string]bool, sparsity float64, se
 			}
 			scores, places = append(scores, score), append(places, at)
 		}
+		if scope == masking.Layer {
+			if err := choose(); err != nil {
+				return nil, fmt.Errorf("prune %s: %w", limits.Name(name), err)
+			}
+		}
 	}
-	keep, err := masking.TopK(scores, masking.KeepCount(int64(len(scores)), sparsity), seed)
-	if err != nil {
-		return nil, fmt.Errorf("prune: %w", err)
+	if scope != masking.Layer {
+		if err := choose(); err != nil {
+			return nil, fmt.Errorf("prune: %w", err)
+		}
 	}
 	mask := onnx.NewTensor(onnx.Float, p.Len())
 	for i := range mask.Float32s() {

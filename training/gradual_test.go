@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"graft/masking"
 	"graft/onnx"
 	"graft/training"
 )
@@ -45,7 +46,7 @@ func TestPrune(t *testing.T) {
 		t.Fatalf("prunable: %v", got)
 	}
 	start := a.Start()
-	half, err := a.Fused.Prune(start, names, 0.5, 0)
+	half, err := a.Fused.Prune(start, names, 0.5, masking.Global, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,11 +72,11 @@ func TestPrune(t *testing.T) {
 	at := slices.IndexFunc(half.Mask.Float32s(), func(v float32) bool { return v == 1 })
 	flat.Float32s()[at] = 0
 	half.Trained = flat
-	same, err := a.Fused.Prune(half, names, 0.5, 7)
+	same, err := a.Fused.Prune(half, names, 0.5, masking.Global, 7)
 	if err != nil || !slices.Equal(same.Mask.Data, half.Mask.Data) {
 		t.Errorf("pruned to the same fraction again the mask is another: %v", err)
 	}
-	more, err := a.Fused.Prune(half, names, 0.9, 0)
+	more, err := a.Fused.Prune(half, names, 0.9, masking.Global, 0)
 	if err != nil || zeros(more.Mask, "") != total-50 { // floor(0.1 * 504)
 		t.Errorf("%d zeros: %v", zeros(more.Mask, ""), err)
 	}
@@ -83,5 +84,9 @@ func TestPrune(t *testing.T) {
 		if v == 0 && (more.Mask.Float32s()[i] != 0 || more.Trained.Float32s()[i] != 0) {
 			t.Fatalf("weight %d came back", i)
 		}
+	}
+	layers, err := a.Fused.Prune(start, names, 0.75, masking.Layer, 0)
+	if err != nil || zeros(layers.Mask, "conv.weight") != 54 || zeros(layers.Mask, "fc.weight") != 324 {
+		t.Errorf("by layer: %d and %d zeros: %v", zeros(layers.Mask, "conv.weight"), zeros(layers.Mask, "fc.weight"), err)
 	}
 }

@@ -46,6 +46,10 @@ type StepConfig struct {
 	MaskGradient bool
 }
 
+// trainingRules write parts of a network in forms that cost less to train.
+var trainingRules = []rewrite.Rule{rewrite.PoolIntoConv, rewrite.NormBeforeUpsample, rewrite.UpsampleIntoConv, rewrite.BiasBeforeNorm,
+	rewrite.PoolWithIndices}
+
 // Step is a training step as one graph: forward, backward and update. Its inputs are the network's own, the target, the
 // packed trained vector and slots, learning rate and step count; its outputs the loss, the network's outputs, and every
 // packed input's next value.
@@ -92,8 +96,7 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	output := outputs[0]
 	s := &Step{Model: m, Packing: packing, Output: output.Name, Masked: c.MaskGradient}
 
-	if _, err := rewrite.Apply(g, rewrite.PoolIntoConv, rewrite.NormBeforeUpsample, rewrite.UpsampleIntoConv, rewrite.BiasBeforeNorm,
-		rewrite.PoolWithIndices); err != nil {
+	if _, err := rewrite.Apply(g, trainingRules...); err != nil {
 		return nil, err
 	}
 	b := op.NewBuilder(g)

@@ -89,3 +89,14 @@ func TestInferResize(t *testing.T) {
 		{op: "Upsample", in: []any{x, []float32{1, 1, 2, 2}}, want: "float [N 3 14 16]"},
 	})
 }
+
+func TestUnpoolAndRegions(t *testing.T) {
+	kernel, strides := onnx.Ints("kernel_shape", 2, 2), onnx.Ints("strides", 2, 2)
+	runInferTests(t, []inferTest{
+		{op: "MaxUnpool", in: []any{"float [N 3 2 ?]", "int64 [N 3 2 ?]"}, attrs: []onnx.Attr{kernel, strides}, want: "float [N 3 4 ?]"},
+		{op: "MaxUnpool", in: []any{"float [N 3 2 2]", "int64 [N 3 2 2]", []int64{1, 3, 5, 5}}, attrs: []onnx.Attr{kernel, strides}, want: "float [1 3 5 5]"},
+		{op: "MaxUnpool", in: []any{"float [N 3 2]", "int64 [N 3 2]"}, attrs: []onnx.Attr{kernel}, want: "error: MaxUnpool: input has rank 3, wants 4"},
+		{op: "MaxRoiPool", in: []any{"float [N 3 8 8]", "float [R 5]"}, attrs: []onnx.Attr{onnx.Ints("pooled_shape", 2, 3)}, want: "float [R 3 2 3]"},
+		{op: "MaxRoiPool", in: []any{"float [N 3 8 8]", "float [R 4]"}, attrs: []onnx.Attr{onnx.Ints("pooled_shape", 2, 3)}, want: "error: MaxRoiPool: regions [R 4], wants 5 numbers each"},
+	})
+}

@@ -118,11 +118,3 @@ func unflatten(b *op.Builder, rows, x *onnx.Value) *onnx.Value {
 	}
 	return b.ReshapeTo(rows, b.Shape(x))
 }
-
-// reshapeLike gives v the shape of x, which has as many elements.
-func reshapeLike(b *op.Builder, v, x *onnx.Value) *onnx.Value {
-	if sizes, ok := x.Type.Shape.Sizes(); ok && b.Err() == nil {
-		return b.Reshape(v, sizes...)
-	}
-	return b.ReshapeTo(v, b.Shape(x))
-}

@@ -8,7 +8,7 @@ import (
 	"graft/onnx/limits"
 )
 
-// Rows gives the samples of one array by their number. Gather may be called by one goroutine at a time.
+// Rows gives the samples of one array by their number. Goroutines may gather different samples at the same time.
 type Rows interface {
 	Len() int64
 	// Sample is the element type and the dims of one sample.
