@@ -23,6 +23,7 @@ func Float32(name string, v float32) Attr     { return Attr{Name: name, Value: v
 func Float32s(name string, v ...float32) Attr { return Attr{Name: name, Value: v} }
 func Str(name, v string) Attr                 { return Attr{Name: name, Value: v} }
 func TensorAttr(name string, t *Tensor) Attr  { return Attr{Name: name, Value: t} }
+func GraphAttr(name string, g *Graph) Attr    { return Attr{Name: name, Value: g} }
 
 // AttrOr gives n's attribute of that name, or def when it is absent or has another type. A type error is the checker's
 // to report.

@@ -62,6 +62,9 @@ func (g *Graph) AddOutput(v *Value, name string) {
 	g.outputs = append(g.outputs, v)
 }
 
+// SetInputs replaces the list of graph inputs, with inputs of g or values without a producer.
+func (g *Graph) SetInputs(vs ...*Value) { g.inputs = slices.Clone(vs) }
+
 // SetOutputs replaces the list of graph outputs.
 func (g *Graph) SetOutputs(vs ...*Value) { g.outputs = slices.Clone(vs) }
 

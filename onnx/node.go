@@ -65,6 +65,14 @@ func (n *Node) Output(i int) *Value {
 	return n.outputs[i]
 }
 
+// AddOutput appends an output of which nothing is known yet. An operator with outputs in any number, whose subgraphs say
+// what they are, can hand out more of what its subgraphs make.
+func (n *Node) AddOutput() *Value {
+	v := &Value{producer: n, index: len(n.outputs)}
+	n.outputs = append(n.outputs, v)
+	return v
+}
+
 // Attr looks an attribute up by name.
 func (n *Node) Attr(name string) (Attr, bool) {
 	for _, a := range n.Attrs {

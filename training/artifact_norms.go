@@ -66,9 +66,14 @@ func batchNorm(b *op.Builder, n *onnx.Node) (y *onnx.Value, after []*onnx.Value)
 	mean := b.Mul(b.ReduceSum(x, true, axes...), per)
 	centred := b.Sub(x, mean)
 	variance := b.Mul(b.ReduceSum(b.Mul(centred, centred), true, axes...), per)
-	epsilon := b.Scalar(x, float64(onnx.AttrOr(n, "epsilon", float32(1e-5))))
-	scale := b.Mul(b.Reshape(n.Input(1), column...), b.Reciprocal(b.Sqrt(b.Add(variance, epsilon))))
-	y = b.Add(b.Mul(centred, scale), b.Reshape(n.Input(2), column...))
+	epsilon := onnx.AttrOr(n, "epsilon", float32(1e-5))
+	if s := x.Type.Shape; len(s) > 2 && s[0].Known() && s[0].Size == 1 {
+		// Of one sample it is InstanceNormalization, whose kernel and gradient make fewer passes.
+		y = b.InstanceNormalization(x, n.Input(1), n.Input(2), epsilon)
+	} else {
+		scale := b.Mul(b.Reshape(n.Input(1), column...), b.Reciprocal(b.Sqrt(b.Add(variance, b.Scalar(x, float64(epsilon))))))
+		y = b.Add(b.Mul(centred, scale), b.Reshape(n.Input(2), column...))
+	}
 	momentum := float64(onnx.AttrOr(n, "momentum", float32(0.9)))
 	for i, seen := range []*onnx.Value{mean, variance} {
 		v := n.Input(3 + i)

@@ -42,6 +42,9 @@ type ArtifactConfig struct {
 	Accumulate int64
 	// EMA keeps a moving average of the parameters beside them, in which the old average weighs this much; 0: none.
 	EMA float64
+	// Recompute above one cuts the network into so many segments whose inner values are computed anew for the gradient: less
+	// memory, more time (autodiff.Options).
+	Recompute int
 	// Dropout trains with the model's Dropout nodes: their masks are a function of DropoutSeed, node, step and index (onnx/noise),
 	// so that a run can be repeated and resumed to the bit. Otherwise dropout is off.
 	Dropout     bool
@@ -248,7 +251,7 @@ func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}
-	return autodiff.Options{StraightThrough: p.StraightThrough}.Gradients(f.g, f.loss, f.params)
+	return autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute}.Gradients(f.g, f.loss, f.params)
 }
 
 // MaskGradient makes a named step multiply its gradient with the mask of the snapshot, packed, zeros and ones.

@@ -39,6 +39,9 @@ type StepConfig struct {
 	// Constants are inputs that are the same in every step, by name: they become part of the graph, so that what follows
 	// from them alone is computed once. The target is one of the inputs.
 	Constants map[string]*onnx.Tensor
+	// Recompute above one cuts the network into so many segments whose inner values are computed anew for the gradient: less
+	// memory, more time (autodiff.Options).
+	Recompute int
 	// MaskGradient multiplies the gradient with an input, so that what is masked stays as it is, slots included.
 	MaskGradient bool
 }
@@ -117,7 +120,7 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	gradients, err := autodiff.Gradients(g, objective, []*onnx.Value{trained})
+	gradients, err := autodiff.Options{Segments: c.Recompute}.Gradients(g, objective, []*onnx.Value{trained})
 	if err != nil {
 		return nil, err
 	}

@@ -17,20 +17,28 @@ type Builder struct {
 // state is what the builders of one graph share.
 type state struct {
 	graph  *onnx.Graph
-	err    error
+	failed *failure // shared with the builders of graphs inside this one
 	consts map[string]*onnx.Value
 }
 
+type failure struct{ err error }
+
 // NewBuilder is a builder for g.
 func NewBuilder(g *onnx.Graph) *Builder {
-	return &Builder{state: &state{graph: g, consts: map[string]*onnx.Value{}}}
+	return &Builder{state: &state{graph: g, failed: &failure{}, consts: map[string]*onnx.Value{}}}
+}
+
+// Inside is a builder for g, a branch or a body that a node of b's graph is going to hold. Its nodes may read the values of b's
+// graph. Its errors are b's.
+func (b *Builder) Inside(g *onnx.Graph) *Builder {
+	return &Builder{state: &state{graph: g, failed: b.failed, consts: map[string]*onnx.Value{}}, scope: b.scope}
 }
 
 // Graph is the graph that b adds to.
 func (b *Builder) Graph() *onnx.Graph { return b.graph }
 
 // Err is the first error, nil while all went well.
-func (b *Builder) Err() error { return b.err }
+func (b *Builder) Err() error { return b.failed.err }
 
 // In is a builder whose nodes are named, and whose errors are reported, under scope: "enc2/Conv".
 func (b *Builder) In(scope string) *Builder {
@@ -42,15 +50,15 @@ func (b *Builder) In(scope string) *Builder {
 
 // Fail records an error of the caller's, unless there is one already.
 func (b *Builder) Fail(format string, args ...any) {
-	if b.err == nil {
-		b.err = b.wrap(fmt.Errorf(format, args...))
+	if b.failed.err == nil {
+		b.failed.err = b.wrap(fmt.Errorf(format, args...))
 	}
 }
 
 // TakeErr gives the first error and forgets it, so that the caller can go on and gather others.
 func (b *Builder) TakeErr() error {
-	err := b.err
-	b.err = nil
+	err := b.failed.err
+	b.failed.err = nil
 	return err
 }
 
@@ -68,7 +76,7 @@ func (b *Builder) wrap(err error) error {
 // Node adds a node of an operator in the table and infers the types of its outputs. It gives the outputs; after an error
 // as many nil values.
 func (b *Builder) Node(op string, in []*onnx.Value, outs int, attrs ...onnx.Attr) []*onnx.Value {
-	if b.err != nil {
+	if b.failed.err != nil {
 		return make([]*onnx.Value, outs)
 	}
 	for len(in) > 0 && in[len(in)-1] == nil {
@@ -77,7 +85,7 @@ func (b *Builder) Node(op string, in []*onnx.Value, outs int, attrs ...onnx.Attr
 	n := b.graph.Add(op, in, outs, attrs...)
 	types, err := Infer(n)
 	if err != nil {
-		b.err = b.wrap(fmt.Errorf("%w%s", err, inputShapes(n)))
+		b.failed.err = b.wrap(fmt.Errorf("%w%s", err, inputShapes(n)))
 		_ = b.graph.Remove(n)
 		return make([]*onnx.Value, outs)
 	}
@@ -97,7 +105,7 @@ func (b *Builder) node(op string, in []*onnx.Value, attrs ...onnx.Attr) *onnx.Va
 
 // Named gives v a name in b's scope, so that it can be found in the file, and gives v back.
 func (b *Builder) Named(v *onnx.Value, name string) *onnx.Value {
-	if v != nil && b.err == nil {
+	if v != nil && b.failed.err == nil {
 		if b.scope != "" {
 			name = b.scope + "/" + name
 		}

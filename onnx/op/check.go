@@ -158,16 +158,17 @@ func attributeKind(op, name string) string {
 var attributeKinds = func() map[string]string {
 	kinds := map[string]string{}
 	for kind, names := range map[string]string{
-		"int": `allowzero antialias axis batch_dims block_size blocksize ceil_mode center_point_box count_include_pad detect_negative
-			detect_positive dtype end exclude_outside exclusive fmod group hidden_size ignore_index input_forget is_case_sensitive k keepdims
-			largest layout linear_before_reset max_gram_length max_skip_count maxsplit min_gram_length new_axis noop_with_empty_axes
-			num_groups num_outputs output_datatype output_dtype p periodic precision reverse sample_size saturate Dropout.seed
-			select_last_index size sorted spatial start stash_type storage_order to training_mode transA transB upper value_int`,
-		"ints":   "axes dilations ends kernel_shape ngram_counts ngram_indexes output_padding output_shape pads perm pool_int64s shape split starts strides value_ints",
+		"int": `allowzero antialias axis batch_dims block_size blocksize ceil_mode center_point_box chunk_size count_include_pad detect_negative
+			detect_positive dtype end exclude_outside exclusive fmod group hidden_size ignore_index input_forget interleaved is_case_sensitive is_causal k keepdims kv_num_heads
+			largest layout left_window_size linear_before_reset max_gram_length max_skip_count maxsplit min_gram_length new_axis noop_with_empty_axes
+			num_groups num_heads num_outputs num_scan_inputs output_datatype output_dtype p periodic precision q_num_heads qk_matmul_output_mode reverse right_window_size rotary_embedding_dim sample_size saturate Dropout.seed
+			select_last_index size softmax_precision sorted spatial start stash_type storage_order to training_mode transA transB upper value_int`,
+		"ints": `axes dilations directions ends kernel_shape ngram_counts ngram_indexes output_padding output_shape pads perm pool_int64s
+			scan_input_axes scan_input_directions scan_output_axes scan_output_directions shape split starts strides value_ints`,
 		"float":  "alpha beta bias clip cubic_coeff_a epsilon extrapolation_value gamma high low max mean min momentum ratio scale seed value_float",
 		"floats": "activation_alpha activation_beta scales value_floats weights",
-		"string": `approximate auto_pad case_change_action coordinate_transformation_mode delimiter direction equation
-			keep_aspect_ratio_policy locale mode nearest_mode pattern pixel_format reduction round_mode value_string`,
+		"string": `activation approximate auto_pad case_change_action coordinate_transformation_mode delimiter direction equation
+			keep_aspect_ratio_policy locale mode nearest_mode pattern pixel_format reduction round_mode update_rule value_string`,
 		"strings": "activations pool_strings stopwords value_strings",
 		"tensor":  "value",
 		"graph":   "body else_branch then_branch",

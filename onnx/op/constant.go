@@ -8,7 +8,7 @@ import (
 
 // Const is a Constant node that holds t. Equal small constants of one builder share a node.
 func (b *Builder) Const(t *onnx.Tensor) *onnx.Value {
-	if b.err != nil {
+	if b.failed.err != nil {
 		return nil
 	}
 	key := ""
@@ -36,7 +36,7 @@ func (b *Builder) Ints(v ...int64) *onnx.Value {
 // Scalar is a constant of rank 0 with the element type of like, which must be a float or an integer type. It broadcasts
 // against every shape.
 func (b *Builder) Scalar(like *onnx.Value, v float64) *onnx.Value {
-	if b.err != nil {
+	if b.failed.err != nil {
 		return nil
 	}
 	t, err := ScalarTensor(like.Type.DType, v)

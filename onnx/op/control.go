@@ -9,6 +9,33 @@ import (
 var control = []Schema{
 	row("If", 11, 1, 1, booleans, inferIf, "then_branch", "else_branch").outs(-1).containers().lowest(controlLowest),
 	row("Loop", 11, 0, -1, nil, inferLoop, "body").outs(-1).containers().lowest(controlLowest),
+	row("Scan", 9, 0, -1, nil, inferScan, "body", "directions", "num_scan_inputs", "scan_input_axes", "scan_input_directions", "scan_output_axes",
+		"scan_output_directions").outs(-1).lowest(scanLowest),
+}
+
+// scanLowest: axes count from the end since 11; the types that go through came as with the others.
+func scanLowest(n *onnx.Node) int64 {
+	low := controlLowest(n)
+	if scanOfOld(n) {
+		return 8
+	}
+	if low > 11 {
+		return low
+	}
+	for _, name := range []string{"scan_input_axes", "scan_output_axes"} {
+		for _, a := range onnx.AttrOr[[]int64](n, name, nil) {
+			if a < 0 {
+				return 11
+			}
+		}
+	}
+	return 9
+}
+
+// TakenBranch is the graph that an If takes whenever it runs, where that is known; nil otherwise.
+func TakenBranch(n *onnx.Node) *onnx.Graph {
+	always, _ := branches(n)
+	return always
 }
 
 // controlLowest: an output's type must be one that the operator hands on.
@@ -145,7 +172,7 @@ func tripsOf(n *onnx.Node, body *onnx.Graph) onnx.Dim {
 	return e.dim()
 }
 
-// seedBody gives the inputs of a Loop's or SequenceMap's body the element types that they are fed with, as far as these cannot
+// seedBody gives the inputs of a Loop's, Scan's or SequenceMap's body the element types that they are fed with, as far as these cannot
 // change on the way, before the body is inferred.
 func seedBody(n *onnx.Node) {
 	body := onnx.AttrOr[*onnx.Graph](n, "body", nil)
@@ -155,6 +182,8 @@ func seedBody(n *onnx.Node) {
 	switch {
 	case n.Is("Loop"):
 		seedLoop(n, body)
+	case n.Is("Scan"):
+		seedScan(n)
 	case n.Is("SequenceMap"):
 		for i, v := range body.Inputs() {
 			t := typeOf(n, i)

@@ -75,3 +75,51 @@ func TestInferQuantizeLossRecurrent(t *testing.T) {
 		{op: "RNN", in: []any{"float [7 4]", "float [1 5 4]", "float [1 5 5]"}, want: "error: RNN: input has rank 2, wants 3"},
 	})
 }
+
+func TestInferScan(t *testing.T) {
+	g := onnx.NewGraph("g")
+	h, x := g.AddInput("h", parseType("float [N 3]")), g.AddInput("x", parseType("float [N 4 T]"))
+	body := onnx.NewGraph("body")
+	state, part := body.AddInput("s", onnx.TensorType{}), body.AddInput("p", onnx.TensorType{})
+	next := body.Add("Tanh", []*onnx.Value{state}, 1).Output(0)
+	body.AddOutput(next, "")
+	body.AddOutput(body.Add("Exp", []*onnx.Value{part}, 1).Output(0), "")
+	n := g.Add("Scan", []*onnx.Value{h, x}, 2, onnx.GraphAttr("body", body), onnx.Int("num_scan_inputs", 1),
+		onnx.Ints("scan_input_axes", -1), onnx.Ints("scan_output_axes", 1))
+	if err := InferGraph(g); err != nil {
+		t.Fatal(err)
+	}
+	if got := n.Output(0).Type.String() + ", " + n.Output(1).Type.String(); got != "float [N 3], float [N T 4]" {
+		t.Errorf("Scan: %s", got)
+	}
+	if got := state.Type.String() + ", " + part.Type.String(); got != "float [N 3], float [N 4]" {
+		t.Errorf("the body's inputs: %s", got)
+	}
+	if low, err := LowestOpset(g); err != nil || low != 11 {
+		t.Errorf("lowest opset %d, %v", low, err)
+	}
+	n.SetAttr(onnx.Ints("scan_input_directions", 2))
+	if err := InferGraph(g); err == nil {
+		t.Error("direction 2 is not refused")
+	}
+	n.SetAttr(onnx.Ints("scan_input_directions", 1))
+	n.SetInput(1, g.AddInput("v", parseType("float []")))
+	if err := InferGraph(g); err == nil {
+		t.Error("a scan over a scalar is not refused")
+	}
+}
+
+func TestInferAttentionTypes(t *testing.T) {
+	heads := attrs(onnx.Int("q_num_heads", 4), onnx.Int("kv_num_heads", 2))
+	runInferTests(t, []inferTest{
+		{op: "Attention", in: []any{"float [B 4 S 8]", "float [B 2 T 8]", "float [B 2 T 6]"}, want: "float [B 4 S 6]"},
+		{op: "Attention", in: []any{"float [B S 32]", "float [B 5 16]", "float [B 5 12]", nil, "float [B 2 3 8]", "float [B 2 3 6]"}, attrs: heads, outs: 4,
+			want: "float [B S 24]; float [B 2 8 8]; float [B 2 8 6]; float [B 4 S 8]"},
+		{op: "Attention", in: []any{"float [B S 32]", "float [B 5 16]", "float [B 5 12]"}, want: "error: Attention: queries has rank 3, its number of heads is 0"},
+		{op: "Attention", in: []any{"float [1 2 3 4]", "float [1 2 3 5]", "float [1 2 3 5]"}, want: "error: Attention: heads of queries have size 4, those of keys 5"},
+		{op: "RotaryEmbedding", in: []any{"float [B 2 S 8]", "float [9 4]", "float [9 4]", "int64 [B S]"}, want: "float [B 2 S 8]"},
+		{op: "RotaryEmbedding", in: []any{"float [B 2 S 8]", "float [9 4]", "float [9 4]"}, want: "error: RotaryEmbedding: input 1 has rank 2, wants 3"},
+		{op: "LinearAttention", in: []any{"float [B T 32]", "float [B T 16]", "float [B T 12]"}, attrs: heads, outs: 2, want: "float [B T 24]; float [B 2 8 6]"},
+		{op: "CausalConvWithState", in: []any{"float [B 3 T]", "float [3 1 4]"}, outs: 2, want: "float [B 3 T]; float [B 3 3]"},
+	})
+}

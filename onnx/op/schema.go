@@ -32,7 +32,7 @@ type Schema struct {
 }
 
 // families lists the tables, one a file. An operator is one row in one of them.
-var families = [][]Schema{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize, quantize, loss, recurrent, control, random, taper, vision, sequence, texts, spatial, signal}
+var families = [][]Schema{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize, quantize, loss, recurrent, control, random, taper, vision, sequence, texts, spatial, signal, attention}
 
 var table = func() map[string]*Schema {
 	t := map[string]*Schema{}

@@ -63,7 +63,7 @@ func compileTypes(t testing.TB, d onnx.DataType, types []onnx.TensorType, build 
 	for i, o := range outs {
 		g.AddOutput(b.Identity(o), fmt.Sprintf("y%d", i))
 	}
-	g.RemoveUnused()
+	g.RemoveUnused() // nodes in whose place expressions are
 	low, err := op.LowestOpset(g)
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package autodiff
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -13,20 +12,25 @@ import (
 const maxExpansions = 8
 
 // expand puts expressions in the place of the nodes between xs and ys whose row is one, and gives what ys and xs have
-// become. A replaced node stays in the graph until nothing refers to it: sweep and RemoveUnused take it out.
-func expand(g *onnx.Graph, ys, xs []*onnx.Value) (newYs, newXs []*onnx.Value, err error) {
+// become. A replaced node stays in the graph until nothing refers to it: sweep and RemoveUnused take it out. failed says which
+// nodes have no expression, and why.
+func expand(b *op.Builder, ys, xs []*onnx.Value) (newYs, newXs []*onnx.Value, failed []error, err error) {
 	ys, xs = slices.Clone(ys), slices.Clone(xs)
-	b := op.NewBuilder(g)
+	g := b.Graph()
+	tried := map[*onnx.Node]bool{}
 	for range maxExpansions {
 		t := newTrace(g, ys, xs)
-		var failed []error
 		found := false
 		for _, n := range t.order {
 			write := rules[n.Op].expand
-			if write == nil || !n.Is(n.Op) || !t.visits(n) {
+			if write == nil || tried[n] || !n.Is(n.Op) || !t.visits(n) {
 				continue
 			}
-			found = true
+			found, tried[n] = true, true
+			if err := absent(n); err != nil {
+				failed = append(failed, err)
+				continue
+			}
 			values := write(b.In("expression of "+n.String()), n)
 			if err := b.TakeErr(); err != nil {
 				failed = append(failed, err)
@@ -45,16 +49,13 @@ func expand(g *onnx.Graph, ys, xs []*onnx.Value) (newYs, newXs []*onnx.Value, er
 					}
 				}
 				if err := g.ReplaceUses(old, v); err != nil {
-					return nil, nil, fmt.Errorf("differentiate: expression of %v: %w", n, err)
+					return nil, nil, failed, fmt.Errorf("expression of %v: %w", n, err)
 				}
 			}
 		}
-		if failed != nil {
-			return nil, nil, fmt.Errorf("differentiate: %w", errors.Join(failed...))
-		}
 		if !found {
-			return ys, xs, nil
+			return ys, xs, failed, nil
 		}
 	}
-	return nil, nil, fmt.Errorf("differentiate: expressions of expressions, more than %d deep", maxExpansions)
+	return nil, nil, failed, fmt.Errorf("expressions of expressions, more than %d deep", maxExpansions)
 }

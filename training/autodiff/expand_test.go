@@ -90,7 +90,7 @@ func expressions(m *onnx.Model, inputs []*onnx.Tensor) (*onnx.Model, error) {
 	}
 	g.RemoveUnused()
 	low, err := op.LowestOpset(g)
-	m.SetOpset("", max(low, m.Opset("")))
+	m.SetOpset("", max(low, op.Opset))
 	m.IRVersion = max(m.IRVersion, 10)
 	return m, err
 }

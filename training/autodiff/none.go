@@ -4,16 +4,4 @@ package autodiff
 const (
 	later   = "no gradient rule yet"
 	integer = "works on integers: not differentiable"
-	control = "no gradient rule for subgraphs yet: unroll or inline them"
 )
-
-var recurrent = []row{
-	{op: "GRU", none: later},
-	{op: "LSTM", none: later},
-	{op: "RNN", none: later},
-}
-
-var flow = []row{
-	{op: "If", none: control},
-	{op: "Loop", none: control},
-}

@@ -6,7 +6,7 @@ import (
 )
 
 // Grad is the reverse rule of an operator: from the cotangents dy of n's outputs (nil where nothing flows back) to those of
-// its inputs. A cotangent may have the shape that the input was broadcast to: the walker sums it back. An entry may be nil
+// its inputs, and of what its subgraphs capture behind them. A cotangent may have the shape that the input was broadcast to: the walker sums it back. An entry may be nil
 // for an input without a gradient, and need not be made for an input that b does not want.
 type Grad func(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value
 
@@ -14,10 +14,20 @@ type Grad func(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value
 type Builder struct {
 	*op.Builder
 	wants   []bool
+	engine  engine
 	options Options
 }
 
-// Wants reports whether the cotangent of input i is asked for.
+// engine is what rules of operators with subgraphs differentiate those with.
+type engine interface {
+	// back is what flows from the seeds dys of ys to xs in c's graph, nil where nothing does.
+	back(c *op.Builder, ys, dys, xs []*onnx.Value) ([]*onnx.Value, error)
+	// between is what lies between xs and ys in g.
+	between(g *onnx.Graph, ys, xs []*onnx.Value) *trace
+}
+
+// Wants reports whether the cotangent of input i is asked for. What n's subgraphs read of the graphs around them, n.Captured,
+// counts on behind n's inputs.
 func (b *Builder) Wants(i int) bool { return i < len(b.wants) && b.wants[i] }
 
 // row is what is known of one operator: a rule; or an expression of other operators that takes its place before anything is
@@ -34,7 +44,7 @@ type row struct {
 // make. It fails b where it cannot.
 type Expand func(b *op.Builder, n *onnx.Node) []*onnx.Value
 
-var families = [][]row{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize, quantize, losses, recurrent, flow, stochastic, taper, vision, sequence, texts, spatial, signal}
+var families = [][]row{elementwise, activation, logic, matrix, conv, pool, norm, reduce, shape, index, resize, quantize, losses, recurrent, flow, stochastic, taper, vision, sequence, texts, spatial, signal, attention}
 
 var rules = func() map[string]row {
 	t := map[string]row{}

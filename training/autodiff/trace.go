@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"graft/onnx"
+	"graft/onnx/op"
 )
 
 // trace is what lies between xs and ys.
@@ -15,11 +16,12 @@ type trace struct {
 	active map[*onnx.Value]bool        // values that an x flows into
 	from   map[*onnx.Value]*onnx.Value // the active input that made a value active
 	needed map[*onnx.Node]bool         // nodes that a y depends on
+	read   map[*onnx.Node][]*onnx.Value
 }
 
 func newTrace(g *onnx.Graph, ys, xs []*onnx.Value) *trace {
 	t := &trace{graph: g, order: g.Nodes(), active: map[*onnx.Value]bool{}, from: map[*onnx.Value]*onnx.Value{},
-		needed: map[*onnx.Node]bool{}}
+		needed: map[*onnx.Node]bool{}, read: map[*onnx.Node][]*onnx.Value{}}
 	for _, x := range xs {
 		t.active[x] = true
 	}
@@ -44,7 +46,10 @@ func newTrace(g *onnx.Graph, ys, xs []*onnx.Value) *trace {
 		if !t.needed[n] {
 			continue
 		}
-		for _, v := range reads(n) {
+		for _, v := range t.operands(n) {
+			if v == nil {
+				continue
+			}
 			if p := v.Producer(); p != nil {
 				t.needed[p] = true
 			}
@@ -60,59 +65,76 @@ func (t *trace) visits(n *onnx.Node) bool {
 }
 
 func (t *trace) activeInput(n *onnx.Node) *onnx.Value {
-	for _, v := range reads(n) {
-		if t.active[v] {
+	for _, v := range t.operands(n) {
+		if v != nil && t.active[v] {
 			return v
 		}
 	}
 	return nil
 }
 
-// reads lists the values that n and its subgraphs read.
+// reads lists what n reads: its inputs, absent ones as nil, then what its subgraphs read of the graphs around them.
 func reads(n *onnx.Node) []*onnx.Value {
-	var out []*onnx.Value
-	for _, v := range n.Inputs() {
-		if v != nil {
-			out = append(out, v)
-		}
+	if len(n.Subgraphs()) == 0 {
+		return n.Inputs()
 	}
-	for _, sub := range n.Subgraphs() {
-		for _, m := range sub.Nodes() {
-			out = append(out, reads(m)...)
-		}
-		out = append(out, sub.Outputs()...)
-	}
-	return out
+	return append(n.Inputs(), n.Captured()...)
 }
 
-// missing names every operator on the way that has no rule, with one node and the path that leads to it.
-func (t *trace) missing() error {
+// operands is reads, looked for once where it takes time.
+func (t *trace) operands(n *onnx.Node) []*onnx.Value {
+	list, ok := t.read[n]
+	if !ok {
+		if list = reads(n); len(n.Subgraphs()) > 0 {
+			t.read[n] = list
+		}
+	}
+	return list
+}
+
+// known reports whether there is a rule for n.
+func known(n *onnx.Node) bool { return n.Is(n.Op) && rules[n.Op].grad != nil }
+
+// absent says which input n cannot be without and is; nil when it has them all.
+func absent(n *onnx.Node) error {
+	if s := op.Lookup(n.Op); s != nil && n.Is(n.Op) {
+		for i := range s.MinIn {
+			if n.Input(i) == nil {
+				return fmt.Errorf("%s: input %d is absent", n, i)
+			}
+		}
+	}
+	return nil
+}
+
+// missing says that n has no rule, and how an x reaches it.
+func (t *trace) missing(n *onnx.Node) error {
+	why := rules[n.Op].none
+	if why == "" {
+		why = "no gradient rule"
+	}
+	return fmt.Errorf("%s at %s: %s (path %s)", operator(n), n, why, t.path(n))
+}
+
+// misread says which nodes on the way read a quantized value as if it were one, one an operator.
+func (t *trace) misread() []error {
+	var errs []error
 	seen := map[string]bool{}
-	var lines []string
 	for _, n := range t.order {
 		if v := t.quantized(n); v != nil && !seen[n.Op] {
 			seen[n.Op] = true
-			lines = append(lines, fmt.Sprintf("%s at %s: reads the quantized %s: a gradient passes through DequantizeLinear alone", n.Op, n, label(v)))
+			errs = append(errs, fmt.Errorf("%s at %s: reads the quantized %s: a gradient passes through DequantizeLinear alone", n.Op, n, label(v)))
 		}
-		known := (n.Domain == "" || n.Domain == "ai.onnx") && rules[n.Op].grad != nil
-		name := n.Op
-		if n.Domain != "" {
-			name = n.Domain + "." + n.Op
-		}
-		if known || seen[name] || !t.visits(n) {
-			continue
-		}
-		seen[name] = true
-		why := rules[n.Op].none
-		if why == "" {
-			why = "no gradient rule"
-		}
-		lines = append(lines, fmt.Sprintf("%s at %s: %s (path %s)", name, n, why, t.path(n)))
 	}
-	if len(lines) == 0 {
-		return nil
+	return errs
+}
+
+// operator is n's operator with its domain.
+func operator(n *onnx.Node) string {
+	if n.Domain == "" {
+		return n.Op
 	}
-	return fmt.Errorf("differentiate: %s", strings.Join(lines, "; "))
+	return n.Domain + "." + n.Op
 }
 
 // quantized is a quantized value on the way that a node reads and does not pass on.

@@ -146,18 +146,24 @@ func words(symbol string) []string {
 func (m *naming) forget(g *onnx.Graph) {
 	for _, n := range g.Nodes() {
 		for _, o := range n.Outputs() {
-			if o == nil {
-				continue
-			}
-			for i, d := range o.Type.Shape {
-				if slices.ContainsFunc(words(d.Symbol), func(w string) bool { return m.mine[w] }) {
-					o.Type.Shape = o.Type.Shape.Clone()
-					o.Type.Shape[i] = onnx.UnknownDim
-				}
+			if o != nil {
+				m.forgetIn(o)
 			}
 		}
 		for _, sub := range n.Subgraphs() {
+			for _, v := range sub.Inputs() {
+				m.forgetIn(v)
+			}
 			m.forget(sub)
+		}
+	}
+}
+
+func (m *naming) forgetIn(v *onnx.Value) {
+	for i, d := range v.Type.Shape {
+		if slices.ContainsFunc(words(d.Symbol), func(w string) bool { return m.mine[w] }) {
+			v.Type.Shape = v.Type.Shape.Clone()
+			v.Type.Shape[i] = onnx.UnknownDim
 		}
 	}
 }
