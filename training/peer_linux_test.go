@@ -20,9 +20,9 @@ import (
 )
 
 // BenchmarkPeers is one training step of each model in the folder $GRAFT_PEER_MODELS, which testdata/peers/models.py writes,
-// on two threads: what graft train runs, on the batch that lies beside the model. ms/step is the median; peak-MiB is how far the process's resident
-// memory rises, from when the session is opened, above what it was before the model was read; ONNX Runtime has then run another
-// model already, so that its code is not counted. process-MiB is all of it.
+// on two threads: what graft train runs, on the batch that lies beside the model. ms/step is the median; peak-MiB is how far
+// the process's resident memory rises, from when the session is opened, above what it was before the model was read. ONNX
+// Runtime has then run another model already, so that its code is not counted. process-MiB is all of it.
 func BenchmarkPeers(b *testing.B) {
 	files, _ := filepath.Glob(filepath.Join(os.Getenv("GRAFT_PEER_MODELS"), "*.onnx"))
 	if os.Getenv("GRAFT_PEER_MODELS") == "" || len(files) == 0 {

@@ -5,7 +5,8 @@
     python testdata/peers/languages.py --node FOLDER [--chromium chromium]
 
 Models, data and artifacts are made in a temporary folder with graft; it has nothing else to do with the programs in other
-languages: train_python.py, train_node.mjs and train_web.html. Exits with 1 where a loss is further than 1e-5 from Go's.
+languages: train_python.py, train_node.mjs and train_web.html. "and back" is graft train, going on from the checkpoint that
+Python writes half way. Exits with 1 where a loss is further than 1e-5 from Go's.
 """
 import argparse
 import contextlib
@@ -117,22 +118,30 @@ def main():
                 run(graft, "build", *network.split(), "--out", model)
                 run(graft, "artifacts", model, *flags.split(), "--out", artifacts)
 
-                def train(where, steps, *more):
+                def train(where, *more, steps=args.steps):
                     run(graft, "train", where, "--data", file, "--val", file, "--batch", 1 << 20, "--steps", steps, "--log", f"{where}.jsonl", *more)
                     return [json.loads(line) for line in pathlib.Path(f"{where}.jsonl").read_text().splitlines()]
 
                 if begin:
-                    train(artifacts, begin)
+                    train(artifacts, steps=begin)
                 shutil.copytree(artifacts, trained)
-                log = train(trained, args.steps, "--resume") if begin else train(trained, args.steps)
+                log = train(trained, *["--resume"] * (begin > 0))
                 want = [line["loss"] for line in log][-(args.steps - begin):] + [log[-1]["eval_loss"]]
-                for language, peer in peers.items():
+
+                def back(*of):
+                    half = (begin + args.steps) // 4 * 2
+                    returned = shutil.copytree(artifacts, folder / f"{case}.back", ignore=shutil.ignore_patterns("checkpoint*"))
+                    result = json.loads(run(sys.executable, here / "train_python.py", *of[:2], half, returned / "checkpoint"))
+                    log = train(returned, "--resume")
+                    return {"runtime": "", "losses": result["losses"] + [line["loss"] for line in log], "eval": log[-1]["eval_loss"]}
+
+                for language, peer in {**peers, "and back": back}.items():
                     got = peer(artifacts, file, args.steps)
                     if "error" in got:
                         sys.exit(f"{case}, {language}: {got['error']}")
                     apart = np.abs(np.array(got["losses"] + [got["eval"]]) - want)
                     wrong |= not apart.max() <= 1e-5
-                    print(f"{case:10s} {language:8s} onnxruntime {got['runtime']:7s} losses {want[0]:.4f} to {want[-2]:.4f}, "
+                    print(f"{case:10s} {language:8s} {got['runtime']:7s} losses {want[0]:.4f} to {want[-2]:.4f}, "
                           f"apart from Go's at most {apart[:-1].max():.1e}, of the evaluation {apart[-1]:.1e}", flush=True)
     sys.exit(wrong)
 

@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """Trains what graft artifacts has made, with onnxruntime and numpy alone.
 
-    python train_python.py ARTIFACTS DATA.safetensors STEPS
+    python train_python.py ARTIFACTS DATA.safetensors STEPS [CHECKPOINT]
 
 Every step is along the whole file; with batches, values get other rows before each. Prints the loss of every step, and the
-loss of eval_model.onnx in the end, as JSON. docs/train.md says what the names mean.
+loss of eval_model.onnx in the end, as JSON. CHECKPOINT is a new folder for what graft train --resume goes on from and graft
+export --from exports. docs/train.md says what the names mean.
 """
+import hashlib
 import json
 import pathlib
 import sys
 
 import numpy as np
 import onnxruntime
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save
 
 folder, data, steps = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 contract = json.loads((folder / "contract.json").read_text())
@@ -48,3 +50,18 @@ for step in range(begin + 1, steps + 1):
         out |= run("optimizer")
     values |= {name.replace("accumulation.out", "accumulation.buffer").removesuffix(".next"): value for name, value in out.items()}
 print(json.dumps({"runtime": onnxruntime.__version__, "losses": losses, "eval": float(run("eval")["loss"])}))
+
+if sys.argv[4:]:
+    checkpoint, parameters = pathlib.Path(sys.argv[4]), [port["name"] for port in contract["parameters"]]
+    slots = {f"{p}.{slot}": values[f"{p}.{slot}"] for slot in contract["slots"] for p in parameters}
+    if every > 1:  # the fused model keeps the sum itself
+        slots |= {f"{p}.accumulated": values[f"{p}_grad.accumulation.buffer"] for p in parameters}
+    files = {"buffers": {port["name"]: values[port["name"]] for port in contract["buffers"]}, "parameters": {p: values[p] for p in parameters}, "slots": slots}
+    state = {"format": 1, "steps": steps, "fingerprint": contract["models"]["fused"]["sha256"], "files": {}, "hash": ""}
+    checkpoint.mkdir()
+    for name, tensors in files.items():
+        data = save(tensors)
+        state["files"][f"{name}.safetensors"] = hashlib.sha256(data).hexdigest()
+        (checkpoint / f"{name}.safetensors").write_bytes(data)
+    state["hash"] = hashlib.sha256(json.dumps(state, indent=2).encode()).hexdigest()
+    (checkpoint / "state.json").write_text(json.dumps(state, indent=2) + "\n")
