@@ -5,11 +5,12 @@ A step is: forward, mean squared error, backward, gradients times mask, Adam.
 Prints one JSON object:
 
   ms_per_step       median over --steps timed steps, after --warmup untimed ones
-  rss_before_bytes  resident memory after `import torch`, before the model exists
+  rss_before_bytes  resident memory before the model exists, when a tiny one has
+                    been trained for a step already
   peak_rss_bytes    the process's peak resident memory at the end
 
-Compare `peak - before` rather than the peak: importing torch alone takes
-hundreds of megabytes.  (The peak is the kernel's VmHWM, so it also covers the
+Compare `peak - before` rather than the peak: what torch loads, on import and
+at its first step, takes hundreds of megabytes.  (The peak is the kernel's VmHWM, so it also covers the
 import; `peak_reset` says whether that mark could be put back before the model
 was built.)
 """
@@ -21,6 +22,7 @@ import time
 import torch
 
 from hourglass import Hourglass
+from train_step import torch_warm
 
 
 def status_bytes(key):
@@ -61,7 +63,7 @@ def main():
     if height % step or width % step:
         ap.error(f"--size must be a multiple of {step} on both sides")
 
-    torch.set_num_threads(args.threads)
+    torch_warm(args.threads, False)
     torch.manual_seed(args.seed)
     reset = reset_peak()
     before = status_bytes("VmRSS")
