@@ -19,18 +19,15 @@ import (
 	"graft/runtime/runtimetest"
 )
 
-// notDifferentiable lists the operators that have no derivative to check, with the reason. A node test without a path from
-// a floating-point input to a floating-point output around them is not counted.
-var notDifferentiable = map[string]string{}
-
 // errRefused is a case that graft does not differentiate, and says why; errNotCounted one in which there is nothing to
 // differentiate.
 var errRefused, errNotCounted = errors.New("refused"), errors.New("not counted")
 
 // TestBackendNodeGradients differentiates ONNX's node tests: the gradient of a random projection of all floating-point
 // outputs with respect to all floating-point inputs, against differences of the outputs themselves, in two steps with
-// Richardson's extrapolation. Counted is every case with a floating-point input on a differentiable path to a
-// floating-point output.
+// Richardson's extrapolation. Counted is every case with a floating-point input on a path to a floating-point output that
+// does not go through an operator whose row says that its gradient is zero: integers, Booleans and steps. The log lists
+// them.
 func TestBackendNodeGradients(t *testing.T) {
 	cases := onnxtest.NodeCases(t)
 	options := runtimetest.Options(t)
@@ -58,8 +55,8 @@ func TestBackendNodeGradients(t *testing.T) {
 	counted := passed + refused + failed
 	t.Logf("%d passed, %d refused, %d failed of %d cases", passed, refused, failed, counted)
 	t.Logf("%d cases altogether, %d without a differentiable path", len(cases), len(cases)-counted)
-	if refused*100 > 50*counted {
-		t.Errorf("%d of %d cases are refused, at most 50 in 100 may be", refused, counted)
+	if refused*100 > 8*counted {
+		t.Errorf("%d of %d cases are refused, at most 8 in 100 may be", refused, counted)
 	}
 }
 
@@ -122,11 +119,8 @@ func countable(g *onnx.Graph) error {
 		if !reads {
 			continue
 		}
-		if why, listed := notDifferentiable[n.Op]; listed || rules[n.Op].zero {
-			if !listed {
-				why = "its gradient is zero"
-			}
-			blocked[n.Op+": "+why] = true
+		if rules[n.Op].zero {
+			blocked[n.Op+": its gradient is zero"] = true
 			continue
 		}
 		for _, o := range n.Outputs() {
@@ -226,9 +220,6 @@ func (nc *nodeGradient) differentiate(m *onnx.Model) error {
 	for _, n := range t.order {
 		for _, v := range append(n.Inputs(), n.Outputs()...) {
 			nc.double = nc.double && (v == nil || v.Type.DType != onnx.Float)
-		}
-		if t.visits(n) && notDifferentiable[n.Op] != "" {
-			return fmt.Errorf("%w: %s: %s", errNotCounted, n.Op, notDifferentiable[n.Op])
 		}
 	}
 	grads, err := GradientsFrom(g, ys, dys, xs)
