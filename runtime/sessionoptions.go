@@ -33,6 +33,10 @@ const (
 	spinMicroseconds = "200"
 )
 
+// A memory pattern is a block in which ONNX Runtime lays the intermediates of a run out once it has seen one. It comes on top
+// of what that first run has left in the arena: without it a training step takes as long (three rounds of four networks) and
+// its peak is 402 MiB for 558 (BERT-Mini, batch 8), 73 for 128 (a CNN, batch 64), 65 for 99 (hourglass), 15 for 22 (MLP).
+
 // sessionOptions turns o into the binding's options. provider is a full name.
 func sessionOptions(o Options, provider string) (_ *ort.SessionOptions, err error) {
 	options, err := ort.NewSessionOptions()
@@ -61,6 +65,7 @@ func sessionOptions(o Options, provider string) (_ *ort.SessionOptions, err erro
 		func() error { return options.SetGraphOptimizationLevel(level) },
 		func() error { return options.SetIntraOpNumThreads(o.Threads) },
 		func() error { return options.SetLogSeverityLevel(severity) },
+		func() error { return options.SetMemPattern(false) },
 	}
 	config := map[string]string{spinDuration: spinMicroseconds}
 	maps.Copy(config, o.Config)
