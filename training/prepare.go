@@ -21,6 +21,7 @@ func prepare(m *onnx.Model) error {
 	}
 	g := m.Graph
 	g.UnlistInitializers()
+	hoist(g)
 	if err := op.InferGraph(g); err != nil {
 		return err
 	}
