@@ -1,13 +1,16 @@
 package training_test
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"testing"
 
 	"graft/onnx"
+	"graft/runtime"
 	"graft/runtime/runtimetest"
 	"graft/training"
 	"graft/training/dataset"
@@ -16,19 +19,58 @@ import (
 )
 
 // BenchmarkPeers is one training step of each model in the folder $GRAFT_PEER_MODELS, which testdata/peers/models.py writes,
-// on two threads: what graft train runs, on the batch that lies beside the model. peak-MiB is how far the process's resident
-// memory rises above what it was before the session was opened.
+// on two threads or $GRAFT_PEER_THREADS: what graft train runs, on the batch that lies beside the model. peak-MiB is how far
+// the process's resident memory rises above what it was before the session was opened.
 func BenchmarkPeers(b *testing.B) {
-	files, _ := filepath.Glob(filepath.Join(os.Getenv("GRAFT_PEER_MODELS"), "*.onnx"))
-	if os.Getenv("GRAFT_PEER_MODELS") == "" || len(files) == 0 {
-		b.Skip("no models: GRAFT_PEER_MODELS names the folder that testdata/peers/models.py has written")
-	}
-	for _, file := range files {
+	for _, file := range peerModels(b) {
 		b.Run(strings.TrimSuffix(filepath.Base(file), ".onnx"), func(b *testing.B) { peerStep(b, file) })
 	}
 }
 
-func peerStep(b *testing.B, file string) {
+// TestPeersOnProvider trains each of these models for 20 steps on the CPU and on $GRAFT_TEST_PROVIDER, and holds the losses
+// to each other.
+func TestPeersOnProvider(t *testing.T) {
+	if runtime.ProviderName(runtimetest.Provider()) == runtime.CPU {
+		t.Skip("GRAFT_TEST_PROVIDER names no other provider than the CPU")
+	}
+	for _, file := range peerModels(t) {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".onnx"), func(t *testing.T) {
+			losses := map[string][]float64{}
+			options := runtimetest.Options(t)
+			options.Verbose = testing.Verbose() // says how many copies between devices there are
+			for _, options.Provider = range []string{"", runtimetest.Provider()} {
+				loop, start := peerLoop(t, file, options)
+				loop.Each = func(p training.Progress) error {
+					losses[options.Provider] = append(losses[options.Provider], p.Loss)
+					return nil
+				}
+				if _, err := loop.Run(t.Context(), start, 20, 0, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, got, worst := losses[""], losses[runtimetest.Provider()], 0.0
+			for i, w := range want {
+				worst = max(worst, math.Abs(got[i]-w)/math.Max(math.Abs(w), 1e-3))
+			}
+			t.Logf("loss %.6g to %.6g on the CPU, %.6g to %.6g on %s, at most %.2g of it apart", want[0], want[19], got[0], got[19], runtimetest.Provider(), worst)
+			if !(worst < 1e-2) {
+				t.Errorf("losses differ: %v on the CPU, %v on %s", want, got, runtimetest.Provider())
+			}
+		})
+	}
+}
+
+// peerModels are the files in $GRAFT_PEER_MODELS.
+func peerModels(t testing.TB) []string {
+	files, _ := filepath.Glob(filepath.Join(os.Getenv("GRAFT_PEER_MODELS"), "*.onnx"))
+	if os.Getenv("GRAFT_PEER_MODELS") == "" || len(files) == 0 {
+		t.Skip("no models: GRAFT_PEER_MODELS names the folder that testdata/peers/models.py has written")
+	}
+	return files
+}
+
+// peerLoop trains a model on its batch.
+func peerLoop(b testing.TB, file string, options runtime.Options) (*training.Loop, *training.Snapshot) {
 	m, err := onnx.Load(file, onnx.LoadOptions{})
 	if err != nil {
 		b.Fatal(err)
@@ -52,8 +94,6 @@ func peerStep(b *testing.B, file string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	options := runtimetest.Options(b)
-	options.Threads = 2
 	if path := os.Getenv("GRAFT_PEER_PROFILE"); path != "" {
 		m, err := training.LoopModel(a.Fused)
 		if err != nil {
@@ -67,21 +107,30 @@ func peerStep(b *testing.B, file string) {
 			b.Fatal(err)
 		}
 	}
-	loop := &training.Loop{Step: a.Fused, Session: options,
+	return &training.Loop{Step: a.Fused, Session: options,
 		Rate: func(int64) float64 { return 1e-3 },
-		Feed: func(int64) map[string]*onnx.Tensor { return feeds },
-		Each: func(p training.Progress) error {
-			if p.Step == 5 { // warm
-				b.ResetTimer()
-			}
-			return nil
-		}}
+		Feed: func(int64) map[string]*onnx.Tensor { return feeds }}, a.Start()
+}
+
+func peerStep(b *testing.B, file string) {
+	options := runtimetest.Options(b)
+	options.Threads = 2
+	if n, err := strconv.Atoi(os.Getenv("GRAFT_PEER_THREADS")); err == nil {
+		options.Threads = n
+	}
+	loop, start := peerLoop(b, file, options)
+	loop.Each = func(p training.Progress) error {
+		if p.Step == 5 { // warm
+			b.ResetTimer()
+		}
+		return nil
+	}
 	debug.FreeOSMemory()
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
 		b.Log("the peak cannot be reset: ", err)
 	}
 	before := resident(b, "VmRSS:")
-	if _, err := loop.Run(b.Context(), a.Start(), int64(b.N)+5, 0, nil); err != nil {
+	if _, err := loop.Run(b.Context(), start, int64(b.N)+5, 0, nil); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(resident(b, "VmHWM:")-before)/1024, "peak-MiB")
