@@ -8,7 +8,8 @@
 //		defer s.Close()
 //	}
 //
-// Without a library the test is skipped, or fails when ORT_REQUIRED=1.
+// Without a library the test is skipped, or fails when ORT_REQUIRED=1. GRAFT_TEST_PROVIDER=cuda runs sessions on another
+// provider than the CPU; GRAFT_ORT_LIB then names a library that has it.
 package runtimetest
 
 import (
@@ -29,8 +30,11 @@ var find = sync.OnceValues(func() (*runtime.Library, error) {
 // Options are the options of a session on the machine's ONNX Runtime. The whole test binary shares one library.
 func Options(t testing.TB) runtime.Options {
 	t.Helper()
-	return runtime.Options{Library: Library(t)}
+	return runtime.Options{Library: Library(t), Provider: Provider()}
 }
+
+// Provider is the provider that tests run on, empty for the CPU.
+func Provider() string { return os.Getenv("GRAFT_TEST_PROVIDER") }
 
 // Library is the path of the machine's ONNX Runtime.
 func Library(t testing.TB) string {

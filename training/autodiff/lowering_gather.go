@@ -39,6 +39,21 @@ type gatherLowering struct {
 //	64      [512 64]       1             0.30  0.16
 //	64      [8 16 64 64]   3             6.2   4.7
 //
+// Microseconds on an NVIDIA H100 80GB HBM3 by the CUDA provider of ONNX Runtime 1.31.1; the least
+// that any small graph takes is 40. There adding element by element wins nearly everywhere.
+//
+//	places  in             axis  slices  rows  elements
+//	512     [30522 256]    0     167     188   71
+//	512     [1024 256]     0     146     165   60
+//	512     [32 256]       0     127     148   53
+//	512     [2 256]        0     198     209   63
+//	4096    [128 32]       0     70      75    55
+//	4096    [1000 1]       0     50      83    45
+//	32      [64 32 64]     1             94    55
+//	4       [512 64]       1             65    89
+//	64      [512 64]       1             86    54
+//	64      [8 16 64 64]   3             87    59
+//
 // The product by a matrix with a 1 for each place takes as long as slices for two rows, three times as long for 32, and more
 // from there; slices of a transposed tensor take half as long again as rows. Neither is kept. pad is for places that are
 // consecutive constants, such as the first token of a sequence.

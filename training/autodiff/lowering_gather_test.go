@@ -23,6 +23,14 @@ func gathered(t testing.TB, l gatherLowering, axis int, count int64, threads int
 	if b.Err() != nil {
 		t.Fatal(b.Err())
 	}
+	places, values := onnx.NewTensor(onnx.Int64, count), onnx.NewTensor(onnx.Float, picked...)
+	for i := range places.Int64s() {
+		places.Int64s()[i] = int64(i*i*31+i)%(2*dims[axis]) - dims[axis]
+	}
+	for i := range values.Float32s() {
+		values.Float32s()[i] = float32(i*i%7 - 3)
+	}
+	feeds := stayOnDevice(t, g, map[string]*onnx.Tensor{"at": places, "d": values})
 	data, err := (&onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}).Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -34,14 +42,7 @@ func gathered(t testing.TB, l gatherLowering, axis int, count int64, threads int
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { session.Close() })
-	places, values := onnx.NewTensor(onnx.Int64, count), onnx.NewTensor(onnx.Float, picked...)
-	for i := range places.Int64s() {
-		places.Int64s()[i] = int64(i*i*31+i)%(2*dims[axis]) - dims[axis]
-	}
-	for i := range values.Float32s() {
-		values.Float32s()[i] = float32(i*i%7 - 3)
-	}
-	return session, map[string]*onnx.Tensor{"at": places, "d": values}
+	return session, feeds
 }
 
 // possible reports whether a lowering can add at any places along that axis, preferred or not.
@@ -94,11 +95,7 @@ func BenchmarkGatherLowerings(b *testing.B) {
 			for _, threads := range []int{1} {
 				b.Run(fmt.Sprintf("%d_of_%v_axis_%d/%s/threads_%d", c.count, c.dims, c.axis, l.name, threads), func(b *testing.B) {
 					s, feeds := gathered(b, l, c.axis, c.count, threads, c.dims...)
-					for b.Loop() {
-						if _, err := s.Run(context.Background(), feeds); err != nil {
-							b.Fatal(err)
-						}
-					}
+					measure(b, s, feeds, func(run func()) { run() })
 				})
 			}
 		}

@@ -30,6 +30,11 @@ func (f pointwiseForm) of(op string) row { return row{op: op, grad: f.grad, expa
 //	Softmax               32x64x64   centred     0.45   0.42
 //	                                 weighted    0.67   0.44
 //
+// Microseconds on an NVIDIA H100 80GB HBM3 by the CUDA provider of ONNX Runtime 1.31.1, the least of many runs: for
+// LayerNormalization expression 221 and rule 172 (512x256), 225 and 178 (512x768); for RMSNormalization 155 and 127, 152 and
+// 129; for Softmax centred 64 and weighted 62 (32x64x64), 77 and 79 (96x128x128). Of a scale [2,5] with a
+// bias [5] that provider's LayerNormalization makes another y than the CPU's and the expression.
+//
 // The kernel of LayerNormalization takes 0.9 of the rule's 1.9 ms. A second LayerNormalization with a scale of ones that gives
 // the normalized x and 1/deviation anew takes 2.9 ms, row sums by products with a vector of ones as long as ReduceMean:
 // neither is kept. For InstanceNormalization and BatchNormalization kernel and rule together take as long as the expression,

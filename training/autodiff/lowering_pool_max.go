@@ -17,6 +17,15 @@ import (
 //	8      64        3x3     2       56x56              52.7
 //	8      64        3x3     1       28x28              8.8
 //
+// Microseconds on an NVIDIA H100 80GB HBM3 by the CUDA provider of ONNX Runtime 1.31.1:
+//
+//	batch  channels  kernel  stride  places  MaxUnpool  ScatterElements
+//	64     8         2x2     2       14x14   528        72
+//	64     16        3x3     3       4x4     148        50
+//	8      64        2x2     2       56x56   5340       127
+//	8      64        3x3     2       56x56              154
+//	8      64        3x3     1       28x28              62
+//
 // The comparison gives dY to every element that equals the maximum, and would have to count them: constant regions of a
 // picture have many. The indices name the first, as PyTorch does. A mask for each tap takes two to ten times as long as
 // ScatterElements.

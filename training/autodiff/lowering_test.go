@@ -23,6 +23,16 @@ func lowered(t testing.TB, threads int, build func(b *Builder) *onnx.Value) (*ru
 		t.Fatal(b.Err())
 	}
 	g.AddOutput(y, "y")
+	feeds := map[string]*onnx.Tensor{}
+	for _, v := range g.Inputs() {
+		sizes, _ := v.Type.Shape.Sizes()
+		f := onnx.NewTensor(onnx.Float, sizes...)
+		for i := range f.Float32s() {
+			f.Float32s()[i] = float32(i*i%7 - 3)
+		}
+		feeds[v.Name] = f
+	}
+	feeds = stayOnDevice(t, g, feeds)
 	data, err := (&onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}).Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -34,15 +44,6 @@ func lowered(t testing.TB, threads int, build func(b *Builder) *onnx.Value) (*ru
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { session.Close() })
-	feeds := map[string]*onnx.Tensor{}
-	for _, v := range g.Inputs() {
-		sizes, _ := v.Type.Shape.Sizes()
-		f := onnx.NewTensor(onnx.Float, sizes...)
-		for i := range f.Float32s() {
-			f.Float32s()[i] = float32(i*i%7 - 3)
-		}
-		feeds[v.Name] = f
-	}
 	return session, feeds
 }
 
@@ -144,11 +145,7 @@ func TestInputLowerings(t *testing.T) {
 
 func bench(b *testing.B, build func(b *Builder) *onnx.Value) {
 	s, feeds := lowered(b, 1, build)
-	for b.Loop() {
-		if _, err := s.Run(context.Background(), feeds); err != nil {
-			b.Fatal(err)
-		}
-	}
+	measure(b, s, feeds, func(run func()) { run() })
 }
 
 // BenchmarkWeightLowerings compares the lowerings of dW at the shapes of image generators and classifiers.
