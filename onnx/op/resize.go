@@ -93,19 +93,9 @@ func inferResize(n *onnx.Node) ([]onnx.TensorType, error) {
 	}
 	s := x.Clone()
 	if givenInput(n, 3) {
-		to, ok := elementsOf(n.Input(3))
-		if !ok {
-			return one(d, unknownAt(s, axes)), nil
-		}
-		if len(to) != len(axes) {
-			return nil, fmt.Errorf("%d sizes for %d axes", len(to), len(axes))
-		}
-		for i, a := range axes {
-			if to[i].known && (to[i].i < 0 || to[i].i > maxSize) {
-				return nil, fmt.Errorf("size %d is not possible", to[i].i)
-			}
-			axis, _ := axisOf(a, len(x))
-			s[axis] = to[i].dim()
+		known, err := sizesFrom(n, 3, axes, s)
+		if err != nil || !known {
+			return one(d, s), err
 		}
 		return one(d, keepAspect(n, x, s, axes)), nil
 	}
@@ -153,6 +143,26 @@ func keepAspect(n *onnx.Node, x, s onnx.Shape, axes []int64) onnx.Shape {
 		s[i] = size(int64(v))
 	}
 	return s
+}
+
+// sizesFrom puts the sizes that input i lists into s, at the axes: unknown ones where the list is not known.
+func sizesFrom(n *onnx.Node, i int, axes []int64, s onnx.Shape) (known bool, err error) {
+	to, known := elementsOf(n.Input(i))
+	if !known {
+		unknownAt(s, axes)
+		return false, nil
+	}
+	if len(to) != len(axes) {
+		return false, fmt.Errorf("%d sizes for %d axes", len(to), len(axes))
+	}
+	for k, a := range axes {
+		if to[k].known && (to[k].i < 0 || to[k].i > maxSize) {
+			return false, fmt.Errorf("size %d is not possible", to[k].i)
+		}
+		axis, _ := axisOf(a, len(s))
+		s[axis] = to[k].dim()
+	}
+	return true, nil
 }
 
 func unknownAt(s onnx.Shape, axes []int64) onnx.Shape {

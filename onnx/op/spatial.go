@@ -81,8 +81,8 @@ func inferCenterCropPad(n *onnx.Node) ([]onnx.TensorType, error) {
 	if !x.Ranked() {
 		return one(d, nil), nil
 	}
-	axes, given := onnx.AttrOr[[]int64](n, "axes", nil), false
-	if _, given = n.Attr("axes"); !given {
+	axes := onnx.AttrOr[[]int64](n, "axes", nil)
+	if _, given := n.Attr("axes"); !given {
 		for i := range x {
 			axes = append(axes, int64(i))
 		}
@@ -91,21 +91,8 @@ func inferCenterCropPad(n *onnx.Node) ([]onnx.TensorType, error) {
 		return nil, err
 	}
 	s := x.Clone()
-	to, known := elementsOf(n.Input(1))
-	if !known {
-		return one(d, unknownAt(s, axes)), nil
-	}
-	if len(to) != len(axes) {
-		return nil, fmt.Errorf("%d sizes for %d axes", len(to), len(axes))
-	}
-	for i, a := range axes {
-		if to[i].known && (to[i].i < 0 || to[i].i > maxSize) {
-			return nil, fmt.Errorf("size %d is not possible", to[i].i)
-		}
-		axis, _ := axisOf(a, len(x))
-		s[axis] = to[i].dim()
-	}
-	return one(d, s), nil
+	_, err := sizesFrom(n, 1, axes, s)
+	return one(d, s), err
 }
 
 // inferCol2Im: columns [N, C product(block), L] to the image [N, C, ...image_shape].

@@ -66,3 +66,24 @@ func measure(b *testing.B, s *runtime.Session, feeds map[string]*onnx.Tensor, ea
 		each(run)
 	}
 }
+
+// openFormed opens a graph of lowerings for a measurement, in the engines' opset or the younger one that it wants.
+func openFormed(t testing.TB, g *onnx.Graph, threads int) *runtime.Session {
+	t.Helper()
+	low, err := op.LowestOpset(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := (&onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: max(low, op.Opset)}}, Graph: g}).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := runtimetest.Options(t)
+	options.Threads = threads
+	session, err := runtime.Open(data, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { session.Close() })
+	return session
+}

@@ -8,7 +8,6 @@ import (
 	"graft/onnx"
 	"graft/onnx/op"
 	"graft/runtime"
-	"graft/runtime/runtimetest"
 )
 
 // gathered is a session of the gradient of a Gather of count places from x along an axis, by one lowering.
@@ -31,18 +30,7 @@ func gathered(t testing.TB, l gatherLowering, axis int, count int64, threads int
 		values.Float32s()[i] = float32(i*i%7 - 3)
 	}
 	feeds := stayOnDevice(t, g, map[string]*onnx.Tensor{"at": places, "d": values})
-	data, err := (&onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}).Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	options := runtimetest.Options(t)
-	options.Threads = threads
-	session, err := runtime.Open(data, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { session.Close() })
-	return session, feeds
+	return openFormed(t, g, threads), feeds
 }
 
 // possible reports whether a lowering can add at any places along that axis, preferred or not.

@@ -10,7 +10,6 @@ import (
 	"graft/onnx"
 	"graft/onnx/op"
 	"graft/runtime"
-	"graft/runtime/runtimetest"
 )
 
 // pointwiseCase is an operator whose forms are compared, with the shapes of its inputs.
@@ -68,22 +67,7 @@ func (c pointwiseCase) onward(t testing.TB, f pointwiseForm, threads int) (*runt
 		feeds[v.Name] = f
 	}
 	feeds = stayOnDevice(t, g, feeds)
-	low, err := op.LowestOpset(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := (&onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: max(low, op.Opset)}}, Graph: g}).Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	options := runtimetest.Options(t)
-	options.Threads = threads
-	session, err := runtime.Open(data, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { session.Close() })
-	return session, feeds
+	return openFormed(t, g, threads), feeds
 }
 
 // TestPointwiseForms holds the forms of an operator to the same results.

@@ -10,7 +10,6 @@ import (
 	"graft/onnx"
 	"graft/onnx/op"
 	"graft/runtime"
-	"graft/runtime/runtimetest"
 )
 
 // lowered is a session of one lowering, with its inputs: small whole numbers.
@@ -33,18 +32,7 @@ func lowered(t testing.TB, threads int, build func(b *Builder) *onnx.Value) (*ru
 		feeds[v.Name] = f
 	}
 	feeds = stayOnDevice(t, g, feeds)
-	data, err := (&onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}).Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	options := runtimetest.Options(t)
-	options.Threads = threads
-	session, err := runtime.Open(data, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { session.Close() })
-	return session, feeds
+	return openFormed(t, g, threads), feeds
 }
 
 // square is a convolution of square pictures: batch, channels, kernel, side of y, stride, groups; without padding.
