@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -47,13 +48,29 @@ func runRuntimeInfo(c *call) error {
 		if i == 0 {
 			head = "devices"
 		}
-		t.Add(head, strings.TrimSpace(d.Kind+" "+d.Vendor)+" ("+d.Provider+")")
+		t.Add(head, deviceText(d))
 	}
 	c.Table(t)
 	for _, m := range info.Missing {
 		c.Print("missing: %s", m)
 	}
 	return nil
+}
+
+// deviceText is "gpu NVIDIA H100, device_id 0, 85.5 GB, compute capability 9.0 (CUDAExecutionProvider)".
+func deviceText(d runtime.Device) string {
+	name := strings.TrimSpace(d.Vendor + " " + strings.TrimSpace(strings.TrimPrefix(d.Name, d.Vendor)))
+	text := strings.TrimSpace(d.Kind + " " + name)
+	if d.ID != nil {
+		text += fmt.Sprintf(", device_id %d", *d.ID)
+	}
+	if d.Memory > 0 {
+		text += ", " + size(d.Memory)
+	}
+	if d.Capability != "" {
+		text += ", compute capability " + d.Capability
+	}
+	return text + " (" + d.Provider + ")"
 }
 
 func runRuntimeInstall(c *call) error {

@@ -103,6 +103,7 @@ func scheduleLines() string {
 
 // trained is the document of graft train --json. What does not apply is absent.
 type trained struct {
+	executed
 	Steps        int64    `json:"steps"`
 	Epochs       float64  `json:"epochs"`
 	LossFirst    float64  `json:"loss_first"`
@@ -379,7 +380,7 @@ func (r *trainRun) loopError(err error) error {
 
 func (r *trainRun) document(end *training.Snapshot) trained {
 	rec := r.record
-	doc := trained{Steps: end.Steps, Epochs: float64(end.Steps) / float64(r.data.PerEpoch()), LossLast: rec.Last, LearningRate: rec.Rate,
+	doc := trained{executed: r.executed(), Steps: end.Steps, Epochs: float64(end.Steps) / float64(r.data.PerEpoch()), LossLast: rec.Last, LearningRate: rec.Rate,
 		Seconds: rec.Seconds, StoppedEarly: rec.Stopped, Sparsity: rec.Sparsity}
 	doc.Epochs = math.Round(doc.Epochs*1e4) / 1e4
 	if len(rec.History) > 0 {
@@ -395,7 +396,7 @@ func (r *trainRun) document(end *training.Snapshot) trained {
 }
 
 func (r *trainRun) report(doc trained) {
-	r.Print("%s: %d steps, loss %.6g -> %.6g, %.1fs", r.dir, doc.Steps, doc.LossFirst, doc.LossLast, doc.Seconds)
+	r.Print("%s: %d steps, loss %.6g -> %.6g, %.1fs%s", r.dir, doc.Steps, doc.LossFirst, doc.LossLast, doc.Seconds, doc.on())
 	if doc.EvalLoss != nil {
 		line := fmt.Sprintf("validation loss %.6g", *doc.EvalLoss)
 		if doc.Accuracy != nil {

@@ -14,6 +14,8 @@ type environment struct {
 	capi
 	library   Library
 	providers []string
+
+	versions sync.Map // func() error by path of a provider's library: whether its version is the library's
 }
 
 var loaded struct {

@@ -44,6 +44,9 @@ func (s *Session) Outputs() []Port { return nil }
 // Provider is empty.
 func (s *Session) Provider() string { return "" }
 
+// Placement is empty.
+func (s *Session) Placement() Placement { return Placement{} }
+
 // Close does nothing.
 func (s *Session) Close() error { return nil }
 
