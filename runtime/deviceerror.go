@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -28,9 +29,9 @@ func deviceError(err error, provider string) *MissingError {
 	e := &MissingError{Fix: "graft runtime info says what is missing; or use --provider cpu"}
 	if m := invalidDevice.FindStringSubmatch(msg); m != nil {
 		count := m[2] + m[3]
-		e.What = fmt.Sprintf("open session: %s has %s, from device_id 0 on: there is no such device", provider, devices(count))
+		e.What = fmt.Sprintf("open session: %s has no such device: there is %s", provider, devices(count))
 		if m[1] != "" {
-			e.What = fmt.Sprintf("open session: %s has no device %s: there are %s, from device_id 0 on", provider, m[1], devices(count))
+			e.What = fmt.Sprintf("open session: %s has no device %s: there is %s", provider, m[1], devices(count))
 		}
 		e.Fix = deviceFix["101"]
 		return e
@@ -54,11 +55,15 @@ func deviceError(err error, provider string) *MissingError {
 	return e
 }
 
+// devices is "device_id 0 to 3" for a count of 4.
 func devices(count string) string {
-	if count == "1" {
-		return "1 device"
+	switch count {
+	case "0":
+		return "none"
+	case "1":
+		return "one, device_id 0"
 	}
-	return count + " devices"
+	return "device_id 0 to " + strconv.FormatInt(number(count)-1, 10)
 }
 
 var statusMark = regexp.MustCompile(`\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : `)
