@@ -24,9 +24,16 @@ var runtimeVerb = verb{
 			name: "install", short: "put ONNX Runtime into graft's cache",
 			long: "From a library file, a folder that is searched, or an archive (.tgz, .zip, .whl, .nupkg); without --from, from the Go\n" +
 				"module that carries it. The library is loaded once to check it: name only what you trust.",
-			examples: []string{"graft runtime install", "graft runtime install --from onnxruntime-linux-x64.tgz"},
-			flags:    []cli.Flag{text("from", "PATH", "library file, folder or archive")},
-			run:      runRuntimeInstall,
+			examples: []string{
+				"graft runtime install",
+				"graft runtime install --from onnxruntime-linux-x64.tgz",
+				"graft runtime install --cuda --from onnxruntime_gpu-1.31.1-cp312-cp312-manylinux_2_28_x86_64.whl",
+			},
+			flags: []cli.Flag{
+				text("from", "PATH", "library file, folder or archive"),
+				toggle("cuda", "the provider for CUDA too, of the same version, or nothing"),
+			},
+			run: runRuntimeInstall,
 		},
 	},
 }
@@ -74,7 +81,10 @@ func deviceText(d runtime.Device) string {
 }
 
 func runRuntimeInstall(c *call) error {
-	library, err := runtime.Install(c.Text("from"), func(s string) { c.Say("%s", s) })
+	if c.Bool("cuda") && c.Text("from") == "" {
+		return misuse("--cuda goes with --from: the wheel of onnxruntime-gpu, for one (pip download --no-deps onnxruntime-gpu)")
+	}
+	library, err := runtime.Install(runtime.InstallOptions{From: c.Text("from"), CUDA: c.Bool("cuda"), Log: func(s string) { c.Say("%s", s) }})
 	if err != nil {
 		return runtimeFailure(err)
 	}

@@ -89,7 +89,7 @@ func (m machine) startError(err error, provider, dir string) error {
 	if len(lacks) > 0 {
 		e := &MissingError{What: fmt.Sprintf("open session: %s does not start: %s", provider, lacks[0].what), Fix: lacks[0].fix}
 		if len(lacks) > 1 {
-			e.Fix += "; graft runtime info lists what else is missing"
+			e.Fix += fmt.Sprintf("; graft runtime info --provider %s lists what else is missing", shortName(provider))
 		}
 		return e
 	}

@@ -37,6 +37,22 @@ func probe(path string) (version string, err error) {
 	return version, versionProblem(version, table != nil)
 }
 
+// probeProviders loads the library at path, lists the providers that it was built with, and unloads it.
+func probeProviders(path string) ([]string, error) {
+	getAPIBase, unload, err := openLibrary(path)
+	if err != nil {
+		return nil, err
+	}
+	defer unload()
+	var c capi
+	version, table := baseVersion(getAPIBase)
+	if table == nil {
+		return nil, versionProblem(version, false)
+	}
+	c.table = table
+	return c.providers()
+}
+
 func versionProblem(version string, hasAPI bool) error {
 	switch api, ok := apiOf(version); {
 	case version == "":

@@ -60,8 +60,7 @@ func providerLibrary(dir, provider string) string {
 
 // providerPath is where in dir a provider's file would be.
 func providerPath(dir, provider string) string {
-	short := strings.ToLower(strings.TrimSuffix(provider, "ExecutionProvider"))
-	return filepath.Join(dir, strings.Replace(libraryName(), "onnxruntime", "onnxruntime_providers_"+short, 1))
+	return filepath.Join(dir, strings.Replace(libraryName(), "onnxruntime", "onnxruntime_providers_"+shortName(provider), 1))
 }
 
 // byPlainThenNewest orders library names.

@@ -15,7 +15,7 @@ import (
 
 // checkProviderVersion says whether a provider's library is of a version of ONNX Runtime, as far as it tells.
 func checkProviderVersion(path, provider, version string) error {
-	found, err := versionsIn(path)
+	found, err := versionsIn(path, version)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, pathReason(err))
 	}
@@ -26,15 +26,15 @@ func checkProviderVersion(path, provider, version string) error {
 	if len(found) > 0 {
 		of = strings.Join(found, " or ")
 	}
-	return fmt.Errorf("%s is of %s, ONNX Runtime's own library of %s: both have to be of one version", filepath.Base(path), of, version)
+	return fmt.Errorf("%s is of %s, ONNX Runtime's own library of %s: both have to be of one version", filepath.Base(providerPath("", provider)), of, version)
 }
 
 // oldestProvider is the release before which no provider's library is looked for: texts with smaller numbers are the versions
 // of something else.
 const oldestProvider = 15
 
-// versionsIn lists the texts in a file that may be a version of ONNX Runtime.
-func versionsIn(path string) (versions []string, err error) {
+// versionsIn lists the texts in a file that may be a version of ONNX Runtime, up to the one that is wanted.
+func versionsIn(path, wanted string) (versions []string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -54,6 +54,9 @@ func versionsIn(path string) (versions []string, err error) {
 			at += next
 			if v := versionAt(text, at); v != "" && !slices.Contains(versions, v) && len(versions) < 8 {
 				versions = append(versions, v)
+				if v == wanted {
+					return versions, nil
+				}
 			}
 		}
 		if err == io.EOF || err == io.ErrUnexpectedEOF {

@@ -19,6 +19,9 @@ func errNoCgo() error {
 // probe cannot load a library in this build.
 func probe(string) (string, error) { return "", nil }
 
+// probeProviders cannot load a library in this build.
+func probeProviders(string) ([]string, error) { return nil, errNoCgo() }
+
 // Supported says why this build cannot run models.
 func Supported() error { return errNoCgo() }
 

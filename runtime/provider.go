@@ -40,6 +40,11 @@ func KnownProvider(name string) bool {
 	return known || strings.HasSuffix(lower, "executionprovider") && len(name) > len("ExecutionProvider")
 }
 
+// shortName is the name by which a provider is asked for, for one that is known.
+func shortName(provider string) string {
+	return strings.ToLower(strings.TrimSuffix(provider, "ExecutionProvider"))
+}
+
 // ProviderName is the full name of a provider given by short or full name; the empty name is the CPU's. A name that is not
 // known is taken as a full one.
 func ProviderName(name string) string {

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
+	"strings"
 	"testing"
 )
 
@@ -44,4 +45,20 @@ func stubProvider(t *testing.T, path, version string, needs ...string) {
 		paths = append(paths, stubLibrary(t, filepath.Join(dir, name), name, ""))
 	}
 	stubLibrary(t, path, "", `const char *other = "1.3.9", *version = "`+version+`", *longer = "11.`+version+`";`, paths...)
+}
+
+// stubRuntime compiles a library of ONNX Runtime that says it is of a version and has providers, and can do nothing else.
+func stubRuntime(t *testing.T, path, version string, providers ...string) {
+	t.Helper()
+	stubLibrary(t, path, "", `
+#include <stddef.h>
+static char *names[] = {"`+strings.Join(providers, `", "`)+`"};
+static void *available(char ***out, int *n) { *out = names; *n = sizeof names / sizeof *names; return NULL; }
+static void *release(char **names, int n) { return NULL; }
+static const void *table[430] = {[125] = (const void *)available, [126] = (const void *)release};
+static const void *api(unsigned v) { return table; }
+static const char *version(void) { return "`+version+`"; }
+static const struct { const void *(*a)(unsigned); const char *(*v)(void); } base = {api, version};
+const void *OrtGetApiBase(void) { return &base; }
+`)
 }
