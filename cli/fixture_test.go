@@ -41,6 +41,13 @@ cubes (float[a, b, c, d] y, float[a, b, c, d] target) => (float loss) <float thr
 		}
 		return m.Encode()
 	},
+	"det": func() ([]byte, error) { // an operator that hardly any device has
+		g := onnx.NewGraph("det")
+		n := g.Add("Det", []*onnx.Value{g.AddInput("x", onnx.TypeOf(onnx.Float, 3, 2, 2))}, 1)
+		n.Output(0).Type = onnx.TypeOf(onnx.Float, 3)
+		g.AddOutput(n.Output(0), "y")
+		return encoded(g)
+	},
 	"ids.npy": func() ([]byte, error) { return npy(onnx.FromSlice([]int64{6, 0, 3}, 1, 3)) },
 	"ids.npz": func() ([]byte, error) {
 		t := onnx.FromSlice([]int64{6, 0, 3}, 1, 3)
