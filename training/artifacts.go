@@ -251,7 +251,11 @@ func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}
-	return autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute}.Gradients(f.g, f.loss, f.params)
+	grads, err := autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute}.Gradients(f.g, f.loss, f.params)
+	if err != nil {
+		return nil, err
+	}
+	return grads, f.writeNorms()
 }
 
 // MaskGradient makes a named step multiply its gradient with the mask of the snapshot, packed, zeros and ones.
