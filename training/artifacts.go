@@ -220,7 +220,9 @@ func (a *Artifacts) makeOptimizer(p *plan) error {
 		u.grads = append(u.grads, g.AddInput(v.Name+gradient, v.Type))
 	}
 	u.slots()
-	u.add()
+	if err := u.add(); err != nil {
+		return err
+	}
 	var err error
 	a.Optimizer, err = f.finish()
 	return err
@@ -237,7 +239,9 @@ func (a *Artifacts) makeFused(p *plan) error {
 	}
 	u.scalars()
 	u.slots()
-	u.add()
+	if err := u.add(); err != nil {
+		return err
+	}
 	m, err := f.finish()
 	if err != nil {
 		return err
