@@ -11,6 +11,7 @@ import (
 var (
 	cudaFailure   = regexp.MustCompile(`(CUDA|CUBLAS|CUDNN) failure (\d+): ([^;]+?) ; GPU=`)
 	invalidDevice = regexp.MustCompile(`Invalid device ID: (-?\d+), must be between 0 \(inclusive\) and (\d+) \(exclusive\)|Invalid device id\. Device id should be less than total number of devices \((\d+)\)`)
+	badOption     = regexp.MustCompile(`Failed to parse provider option "([^"]+)"`)
 	unknownOption = regexp.MustCompile(`[Uu]nknown provider option[^"'\x60]*["'\x60]([^"'\x60]+)["'\x60]`)
 )
 
@@ -79,18 +80,16 @@ func withoutPlace(msg string) string {
 	return oneLine(msg)
 }
 
-// startError is why a provider could not be added to a session: something that it needs is not there, it has no such option
-// or no such device, or what ONNX Runtime says.
-func (m machine) startError(err error, provider, dir string) error {
+// startError is why a provider could not be added to a session with options: it has none of that name or value, or what
+// keeps it from starting.
+func (m machine) startError(err error, provider, dir string, options map[string]string) error {
 	if found := unknownOption.FindStringSubmatch(fullMessage(err)); found != nil {
 		return fmt.Errorf("open session: %w: %s has no %s", ErrOption, provider, oneLine(found[1]))
 	}
-	lacks := slices.DeleteFunc(m.lacking(provider, dir), func(l lack) bool { return l.optional })
-	if len(lacks) > 0 {
-		e := &MissingError{What: fmt.Sprintf("open session: %s does not start: %s", provider, lacks[0].what), Fix: lacks[0].fix}
-		if len(lacks) > 1 {
-			e.Fix += fmt.Sprintf("; graft runtime info --provider %s lists what else is missing", shortName(provider))
-		}
+	if found := badOption.FindStringSubmatch(fullMessage(err)); found != nil {
+		return fmt.Errorf("open session: %w: %s does not take %s=%s", ErrOption, provider, oneLine(found[1]), oneLine(options[found[1]]))
+	}
+	if e := m.lackError(provider, dir); e != nil {
 		return e
 	}
 	if e := deviceError(err, provider); e != nil {
@@ -100,4 +99,33 @@ func (m machine) startError(err error, provider, dir string) error {
 		What: fmt.Sprintf("open session: %s does not start: %s", provider, withoutPlace(fullMessage(err))),
 		Fix:  "install what it needs, or use --provider cpu",
 	}
+}
+
+// openError tells a device that does not work, and one that is full, from a model that is refused.
+func (m machine) openError(err error, provider, dir string) error {
+	if full := memoryError(err); full != nil {
+		return full
+	}
+	if provider != CPU {
+		if e := deviceError(err, provider); e != nil {
+			if lacks := m.lackError(provider, dir); lacks != nil {
+				return lacks
+			}
+			return e
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrModel, oneLine(strings.TrimPrefix(err.Error(), "Error creating C session: ")))
+}
+
+// lackError is the first thing that keeps a provider from starting on this machine; nil when there is none.
+func (m machine) lackError(provider, dir string) error {
+	lacks := slices.DeleteFunc(m.lacking(provider, dir), func(l lack) bool { return l.optional })
+	if len(lacks) > 0 {
+		e := &MissingError{What: fmt.Sprintf("open session: %s does not start: %s", provider, lacks[0].what), Fix: lacks[0].fix}
+		if len(lacks) > 1 {
+			e.Fix += fmt.Sprintf("; graft runtime info --provider %s lists what else is missing", shortName(provider))
+		}
+		return e
+	}
+	return nil
 }

@@ -44,9 +44,11 @@ func TestStartErrors(t *testing.T) {
 		{"QNNExecutionProvider", "/onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:2043 onnxruntime::Provider& onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load library x.so with error: y.so: cannot open shared object file: No such file or directory",
 			"open session: QNNExecutionProvider does not start: Failed to load library x.so with error: y.so: cannot open", nil},
 		{"QNNExecutionProvider", `Unknown provider option: "gpu_mem_limt". Known are device_id, ...`, "QNNExecutionProvider has no gpu_mem_limt", ErrOption},
+		{CUDA, "provider_options_utils.h:187 Parse Failed to parse provider option \"gpu_mem_limit\": parse_string.h:116 ParseStringWithClassicLocale Failed to parse value: \"18446744073709551615\"",
+			"CUDAExecutionProvider does not take gpu_mem_limit=x", ErrOption},
 		{CUDA, "anything", "its library libonnxruntime_providers_cuda.so is not in ", nil},
 	} {
-		err := m.startError(errors.New(c.message), c.provider, t.TempDir())
+		err := m.startError(errors.New(c.message), c.provider, t.TempDir(), map[string]string{"gpu_mem_limit": "x"})
 		var missing *MissingError
 		if !strings.Contains(err.Error(), c.want) || c.is != nil && !errors.Is(err, c.is) || c.is == nil && !errors.As(err, &missing) {
 			t.Errorf("%v, want %s", err, c.want)

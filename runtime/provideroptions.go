@@ -10,7 +10,7 @@ import (
 )
 
 // ErrOption is in every error of an option that the provider asked for does not have.
-var ErrOption = errors.New("the provider has no such option")
+var ErrOption = errors.New("provider option")
 
 // CUDA is the full name of the provider for NVIDIA's devices.
 const CUDA = "CUDAExecutionProvider"

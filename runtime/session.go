@@ -4,6 +4,7 @@ package runtime
 
 import (
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"sync"
@@ -65,7 +66,7 @@ func Open(model []byte, o Options) (_ *Session, err error) {
 		}
 	}
 	if s.binding, err = ort.NewDynamicAdvancedSessionWithONNXData(model, nil, nil, options); err != nil {
-		return nil, openError(err, provider)
+		return nil, thisMachine.openError(err, provider, filepath.Dir(env.library.Path))
 	}
 	if s.ptr = pointerIn(s.binding, "s", "ortSession"); s.ptr == nil {
 		return nil, fmt.Errorf("%w: the binding gives no session", ErrRuntime)

@@ -121,7 +121,7 @@ func (e *environment) sessionOptions(o Options, provider string) (_ *ort.Session
 		}
 	}
 	if err := appendProvider(options, provider, ofProvider); err != nil {
-		return nil, thisMachine.startError(err, provider, filepath.Dir(e.library.Path))
+		return nil, thisMachine.startError(err, provider, filepath.Dir(e.library.Path), ofProvider)
 	}
 	return options, nil
 }
@@ -159,17 +159,4 @@ func appendProvider(options *ort.SessionOptions, provider string, with map[strin
 		return options.AppendExecutionProviderDirectML(device)
 	}
 	return options.AppendExecutionProvider(provider, with)
-}
-
-// openError tells a device that does not work, and one that is full, from a model that is refused.
-func openError(err error, provider string) error {
-	if full := memoryError(err); full != nil {
-		return full
-	}
-	if provider != CPU {
-		if e := deviceError(err, provider); e != nil {
-			return e
-		}
-	}
-	return fmt.Errorf("%w: %s", ErrModel, oneLine(strings.TrimPrefix(err.Error(), "Error creating C session: ")))
 }
