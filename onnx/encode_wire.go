@@ -66,13 +66,15 @@ func (w *wireGraph) size() int {
 
 // add appends a message whose bytes are given. They may be the list's scratch.
 func (w *wireList) add(body []byte) {
-	if n := len(w.parts); n == 0 || w.parts[n-1].message != nil {
-		w.parts = append(w.parts, wirePart{})
+	size := protowire.SizeTag(w.field) + protowire.SizeBytes(len(body))
+	n := len(w.parts)
+	if n == 0 || cap(w.parts[n-1].data)-len(w.parts[n-1].data) < size { // what is there is not copied to grow
+		w.parts = append(w.parts, wirePart{data: make([]byte, 0, max(min(w.size, 64<<10), size, 512))})
+	} else {
+		n--
 	}
-	last := &w.parts[len(w.parts)-1]
-	before := len(last.data)
-	last.data = protowire.AppendBytes(protowire.AppendTag(last.data, w.field, protowire.BytesType), body)
-	w.size += len(last.data) - before
+	w.parts[n].data = protowire.AppendBytes(protowire.AppendTag(w.parts[n].data, w.field, protowire.BytesType), body)
+	w.size += size
 	w.scratch = body[:0]
 }
 

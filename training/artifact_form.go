@@ -39,6 +39,25 @@ func (f *form) out(v *onnx.Value, name string) {
 	}
 }
 
+// copied is a copy of f, and of values of it.
+func (f *form) copied(values []*onnx.Value) (*form, []*onnx.Value) {
+	m := *f.m
+	g, of := f.g.Clone()
+	m.Graph = g
+	all := func(list []*onnx.Value) []*onnx.Value {
+		out := make([]*onnx.Value, len(list))
+		for i, v := range list {
+			out[i] = of[v]
+		}
+		return out
+	}
+	c := &form{m: &m, g: g, b: op.NewBuilder(g), params: all(f.params), loss: of[f.loss], step: of[f.step], outs: map[*onnx.Value]bool{}}
+	for v := range f.outs {
+		c.outs[of[v]] = true
+	}
+	return c, all(values)
+}
+
 // form starts a graph. The training form has the loss of the logits as its output's place and norms by the batch; the other
 // is the file's with the loss.
 func (p *plan) form(train bool) (*form, error) {
