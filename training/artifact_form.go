@@ -214,9 +214,7 @@ func (f *form) finish() (*onnx.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	low = max(low, 17)
-	f.m.SetOpset("", low)
-	f.m.IRVersion = irVersion(low)
+	f.m.Declare(max(low, 17))
 	f.g.AssignNames()
 	var wrong []string
 	for _, finding := range onnx.Check(f.m) {
@@ -228,21 +226,4 @@ func (f *form) finish() (*onnx.Model, error) {
 		return nil, fmt.Errorf("the model made is not valid: %s", strings.Join(wrong, "; "))
 	}
 	return f.m, nil
-}
-
-// irVersion is the version of the file format that came with an opset of 17 or more.
-func irVersion(opset int64) int64 {
-	switch {
-	case opset < 19:
-		return 8
-	case opset < 21:
-		return 9
-	case opset < 23:
-		return 10
-	case opset < 24:
-		return 11
-	case opset < 25:
-		return 12
-	}
-	return 13
 }
