@@ -1,10 +1,12 @@
 package autodiff_test
 
 import (
+	"slices"
 	"testing"
 
 	"graft/onnx"
 	"graft/onnx/op"
+	"graft/onnx/rewrite"
 )
 
 // kernelMatrix is the matrix of a linear function of a tensor, as the runtime's float32 kernel has it: what comes out for each
@@ -96,11 +98,44 @@ func TestRegionsAndFrames(t *testing.T) {
 	for _, e := range []example{
 		align("mean", two),
 		align("mean, half of the size", two, half, onnx.Float32("spatial_scale", 0.5)),
+		align("mean, as many samples as the region is large"),
+		align("mean, as many samples, a smaller size", half, onnx.Float32("spatial_scale", 0.59375)),
+		align("maximum, as many samples", onnx.Str("mode", "max")),
 		align("maximum", onnx.Int("sampling_ratio", 3), onnx.Str("mode", "max")),
 		spectra("half", random(1, 2, 12, 1), tensors{scaled(2, 0.5, 1.5, 5)}),
 		spectra("whole", random(1, 1, 11, 1), nil, onnx.Int("onesided", 0)),
 		complex,
 	} {
 		t.Run(e.name, e.run)
+	}
+}
+
+// TestMaxRoiPool: the expression gives what the runtime's float32 kernel gives, and its gradients are those of differences.
+func TestMaxRoiPool(t *testing.T) {
+	rois := onnx.FromSlice([]float64{1, 0.3, 0.4, 3.7, 4.1, 0, 1.1, 0.2, 4.6, 2.9, 1, -1.7, -0.3, 2.2, 7.3, 0, 9, 9, 12, 12, 1, 3, 4, 3, 4}, 5, 5)
+	for _, scale := range []float32{1, 0.5} {
+		attrs := []onnx.Attr{onnx.Ints("pooled_shape", 2, 3), onnx.Float32("spatial_scale", scale)}
+		x := spaced(1, 2, 2, 5, 6)
+		kernel := func(b *op.Builder, x *onnx.Value) *onnx.Value {
+			return b.Node("MaxRoiPool", values{x, b.Const(convert(rois, onnx.Float))}, 1, attrs...)[0]
+		}
+		written := func(b *op.Builder, x *onnx.Value) *onnx.Value {
+			n := b.Graph().Add("MaxRoiPool", values{x, b.Const(convert(rois, x.Type.DType))}, 1, attrs...)
+			y := rewrite.MaxRoiPool(b, n)
+			if err := b.Graph().Remove(n); err != nil || b.Err() != nil {
+				t.Fatal(err, b.Err())
+			}
+			return b.Reshape(y[0], 5, 2, 2, 3)
+		}
+		out := compile(t, onnx.Float, tensors{x}, func(b *op.Builder, v []*onnx.Value) ([]*onnx.Value, error) {
+			return values{kernel(b, v[0]), written(b, v[0])}, b.Err()
+		}).run(t, tensors{x})
+		if !slices.Equal(onnx.View[float64](out[0]), onnx.View[float64](out[1])) {
+			t.Errorf("scale %g: %v by the kernel, %v by the expression", scale, onnx.View[float64](out[0]), onnx.View[float64](out[1]))
+		}
+		square := func(f func(b *op.Builder, x *onnx.Value) *onnx.Value) function {
+			return unary(func(b *op.Builder, x *onnx.Value) *onnx.Value { y := f(b, x); return b.Mul(y, y) })
+		}
+		t.Run("", example{args: tensors{x}, float32: true, f: square(kernel), reference: square(written)}.run)
 	}
 }
