@@ -89,6 +89,9 @@ func (r *trainRun) course() string {
 	}
 	if r.pruning != nil {
 		s += fmt.Sprintf(", pruned %+v %s", r.pruning.Gradual, r.pruning.scope)
+		if r.pruning.squares != "" {
+			s += " by " + r.pruning.squares
+		}
 	}
 	return s
 }
