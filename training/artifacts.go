@@ -222,7 +222,9 @@ func (a *Artifacts) makeOptimizer(p *plan) error {
 		u.grads = append(u.grads, g.AddInput(v.Name+gradient, v.Type))
 	}
 	u.slots()
-	u.add()
+	if err := u.add(); err != nil {
+		return err
+	}
 	var err error
 	a.Optimizer, err = f.finish()
 	return err
@@ -239,7 +241,9 @@ func (a *Artifacts) makeFused(p *plan) error {
 	}
 	u.scalars()
 	u.slots()
-	u.add()
+	if err := u.add(); err != nil {
+		return err
+	}
 	m, err := f.finish()
 	if err != nil {
 		return err
@@ -253,7 +257,11 @@ func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}
-	return autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute}.Gradients(f.g, f.loss, f.params)
+	grads, err := autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute}.Gradients(f.g, f.loss, f.params)
+	if err != nil {
+		return nil, err
+	}
+	return grads, f.writeNorms()
 }
 
 // MaskGradient makes a named step multiply its gradient with the mask of the snapshot, packed, zeros and ones.
