@@ -76,7 +76,6 @@ history.csv, loss.png and curves.svg in DIR show the run.`,
 		integer("prune-start", "N", 0, 1<<40, 0, "step after which the first go").under("Pruning"),
 		integer("prune-end", "N", 1, 1<<40, 0, "step after which the last go; 0.6 of the run without it").under("Pruning"),
 		integer("prune-every", "N", 1, 1<<40, 0, "steps between; 1/32 of the way without it").under("Pruning"),
-		choice("prune-by", pruneByMagnitude, "which go first: the smallest, or those of least w^2 E[g^2] by the optimizer's mean of squared gradients", pruneByMagnitude, pruneByFisher).under("Pruning"),
 		choice("prune-scope", string(masking.Global), "what is compared: all weights, or those of each parameter", string(masking.Global), string(masking.Layer)).under("Pruning"),
 		text("save-mask", "FILE", "write the mask in the end").under("Pruning"),
 
@@ -211,7 +210,7 @@ func (r *trainRun) checkFlags() error {
 	case r.Bool("from-previous") && !r.Bool("resume"):
 		return misuse("--from-previous goes with --resume")
 	}
-	for _, f := range []string{"prune-start", "prune-end", "prune-every", "prune-by", "prune-scope"} {
+	for _, f := range []string{"prune-start", "prune-end", "prune-every", "prune-scope"} {
 		if r.IsSet(f) && !r.IsSet("prune-to") {
 			return misuse("--%s goes with --prune-to", f)
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -120,26 +119,7 @@ func TestTrainPrunes(t *testing.T) {
 	if err != nil || again.Kept() != set.Kept() {
 		t.Errorf("mask after more training: %v", err)
 	}
-	// By squares of gradients others go than by magnitude.
-	for dir, by := range map[string]string{"m": "magnitude", "s": "fisher"} {
-		f.artifacts(dir, "adamw")
-		f.run("train " + dir + " --data data.npz --steps 60 --batch 24 --lr 1e-2 --prune-to 0.5 --prune-start 10 --prune-by " + by + " --save-mask " + dir + ".safetensors")
-	}
-	m1, err := masking.ReadFile(f.path("m.safetensors"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m2, err := masking.ReadFile(f.path("s.safetensors"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m1.Kept() != m2.Kept() || slices.Equal(m1.Get("w1").Keep, m2.Get("w1").Keep) {
-		t.Errorf("%d and %d kept, or the same weights went both ways", m1.Kept(), m2.Kept())
-	}
-	f.artifacts("n", "sgd")
-	f.refuses("train n --data data.npz --prune-to 0.5 --prune-by fisher", exitUsage, "optimizer sgd keeps no squares of gradients")
 	for _, c := range []struct{ line, word string }{
-		{"--prune-by fisher", "goes with --prune-to"},
 		{"--prune-to 0.5 --mask mask.safetensors", "exclude each other"}, {"--prune-start 4", "goes with --prune-to"},
 		{"--prune-to 0.5 --prune-end 99 --steps 10", "the run has 10 steps"}, {"--prune-to 0.5 --prune-end 3 --prune-start 4 --steps 10", "want begin before end"},
 		{"--best", "--val"}, {"--early-stop 3", "--val"}, {"--schedule plateau", "--val"}, {"--schedule cosin", "cosine"}, {"--warmup 1.5", "--warmup"},

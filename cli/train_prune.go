@@ -6,21 +6,13 @@ import (
 	"graft/masking"
 	"graft/onnx"
 	"graft/training"
-	"graft/training/optim"
-)
-
-// What pruning ranks weights by.
-const (
-	pruneByMagnitude = "magnitude"
-	pruneByFisher    = "fisher"
 )
 
 // trainPruning takes weights away as the training goes.
 type trainPruning struct {
 	training.Gradual
-	names   map[string]bool // parameters that lose weights
-	scope   masking.Scope
-	squares string // slot that scores them; "": by magnitude
+	names map[string]bool // parameters that lose weights
+	scope masking.Scope
 }
 
 // planPruning reads the flags of gradual pruning.
@@ -45,14 +37,7 @@ func (r *trainRun) planPruning() error {
 	if err != nil {
 		return refused(r.dir, err)
 	}
-	r.pruning = &trainPruning{Gradual: g, names: training.Prunable(m, r.step.Packing), scope: masking.Scope(r.Text("prune-scope"))}
-	if r.Text("prune-by") == pruneByFisher {
-		o, err := optim.Lookup(r.contract.Optimizer)
-		if err != nil || o.Squares == "" {
-			return misuse("--prune-by %s: optimizer %s keeps no squares of gradients: adam, adamw, rmsprop and adagrad do", pruneByFisher, r.contract.Optimizer)
-		}
-		r.pruning.squares = o.Squares
-	}
+	r.pruning = &trainPruning{g, training.Prunable(m, r.step.Packing), masking.Scope(r.Text("prune-scope"))}
 	if len(r.pruning.names) == 0 {
 		return &Error{File: r.dir, Reason: "no parameter that is trained is a weight that pruning takes from: those of convolutions, products and embeddings"}
 	}
@@ -70,7 +55,7 @@ func (*trainPruning) nothing(s *training.Step) *onnx.Tensor {
 
 // prune takes away what the schedule says, and gives the fraction that is gone then.
 func (p *trainPruning) prune(r *trainRun, s *training.Snapshot) (*training.Snapshot, *float64, error) {
-	after, err := r.step.Prune(s, p.names, training.PruneConfig{Sparsity: p.Sparsity(s.Steps), Scope: p.scope, Squares: p.squares, Seed: r.Common.Seed})
+	after, err := r.step.Prune(s, p.names, p.Sparsity(s.Steps), p.scope, r.Common.Seed)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -89,9 +89,6 @@ func (r *trainRun) course() string {
 	}
 	if r.pruning != nil {
 		s += fmt.Sprintf(", pruned %+v %s", r.pruning.Gradual, r.pruning.scope)
-		if r.pruning.squares != "" {
-			s += " by " + r.pruning.squares
-		}
 	}
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"graft/graphs"
+	"graft/masking"
 	"graft/onnx"
 	"graft/onnx/noise"
 	"graft/runtime"
@@ -60,9 +61,9 @@ func course(ctx context.Context, x, labels *onnx.Tensor, options runtime.Options
 	weights := training.Prunable(artifacts.Eval, step.Packing)
 	loop := training.Loop{Step: step, Session: options, Rate: rate, Data: data, Pause: pruning.Due,
 		Visit: func(s *training.Snapshot) (*training.Snapshot, error) {
-			return step.Prune(s, weights, training.PruneConfig{Sparsity: pruning.Sparsity(s.Steps)})
+			return step.Prune(s, weights, pruning.Sparsity(s.Steps), masking.Global, 0)
 		}}
-	start, err := step.Prune(artifacts.Start(), weights, training.PruneConfig{}) // a mask that takes nothing away yet
+	start, err := step.Prune(artifacts.Start(), weights, 0, masking.Global, 0) // a mask that takes nothing away yet
 	if err != nil {
 		return 0, err
 	}

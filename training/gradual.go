@@ -75,32 +75,17 @@ func Prunable(m *onnx.Model, p *Packing) map[string]bool {
 	return out
 }
 
-// PruneConfig says which weights go.
-type PruneConfig struct {
-	Sparsity float64       // fraction of the weights that is gone then
-	Scope    masking.Scope // what is compared: all weights, or with masking.Layer those of each parameter
-	// Squares is the slot of the running means of squared gradients (optim.Optimizer): those weights w go first whose
-	// w^2 E[g^2] is least, an estimate of how much the loss grows without them (LeCun, Denker and Solla 1990, "Optimal brain
-	// damage", with the diagonal of the Fisher information for that of the Hessian, as in Theis and others, arXiv 1801.05787).
-	// Empty: those of least magnitude.
-	Squares string
-	Seed    uint64 // breaks ties
-}
-
-// Prune gives a snapshot in which weights of the named parameters are masked. What was masked before stays so. Before the first
-// step, when there are no squares of gradients, magnitudes count.
-func (s *Step) Prune(snap *Snapshot, names map[string]bool, c PruneConfig) (*Snapshot, error) {
+// Prune gives a snapshot in which the fraction sparsity of the named parameters' weights is masked: those of least magnitude
+// among all of them, or with masking.Layer among those of their own parameter. What was masked before stays so. Ties are
+// broken from the seed.
+func (s *Step) Prune(snap *Snapshot, names map[string]bool, sparsity float64, scope masking.Scope, seed uint64) (*Snapshot, error) {
 	p := s.Packing
 	values := snap.Trained.Float32s()
-	var squares []float32
-	if t := snap.Slots[c.Squares]; t != nil {
-		squares = t.Float32s()
-	}
 	var scores []float32
 	var places []int64
 	var keep []bool
 	choose := func() error {
-		kept, err := masking.TopK(scores[len(keep):], masking.KeepCount(int64(len(scores)-len(keep)), c.Sparsity), c.Seed)
+		kept, err := masking.TopK(scores[len(keep):], masking.KeepCount(int64(len(scores)-len(keep)), sparsity), seed)
 		keep = append(keep, kept...)
 		return err
 	}
@@ -110,21 +95,18 @@ func (s *Step) Prune(snap *Snapshot, names map[string]bool, c PruneConfig) (*Sna
 		}
 		for at := p.offsets[i]; at < p.offsets[i+1]; at++ {
 			score := float32(math.Abs(float64(values[at])))
-			if squares != nil {
-				score *= float32(math.Sqrt(float64(squares[at])))
-			}
 			if snap.Mask != nil && snap.Mask.Float32s()[at] == 0 {
 				score = -1 // below every weight that is there
 			}
 			scores, places = append(scores, score), append(places, at)
 		}
-		if c.Scope == masking.Layer {
+		if scope == masking.Layer {
 			if err := choose(); err != nil {
 				return nil, fmt.Errorf("prune %s: %w", limits.Name(name), err)
 			}
 		}
 	}
-	if c.Scope != masking.Layer {
+	if scope != masking.Layer {
 		if err := choose(); err != nil {
 			return nil, fmt.Errorf("prune: %w", err)
 		}

@@ -46,7 +46,7 @@ func TestPrune(t *testing.T) {
 		t.Fatalf("prunable: %v", got)
 	}
 	start := a.Start()
-	half, err := a.Fused.Prune(start, names, training.PruneConfig{Sparsity: 0.5, Scope: masking.Global, Seed: 0})
+	half, err := a.Fused.Prune(start, names, 0.5, masking.Global, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,11 +72,11 @@ func TestPrune(t *testing.T) {
 	at := slices.IndexFunc(half.Mask.Float32s(), func(v float32) bool { return v == 1 })
 	flat.Float32s()[at] = 0
 	half.Trained = flat
-	same, err := a.Fused.Prune(half, names, training.PruneConfig{Sparsity: 0.5, Scope: masking.Global, Seed: 7})
+	same, err := a.Fused.Prune(half, names, 0.5, masking.Global, 7)
 	if err != nil || !slices.Equal(same.Mask.Data, half.Mask.Data) {
 		t.Errorf("pruned to the same fraction again the mask is another: %v", err)
 	}
-	more, err := a.Fused.Prune(half, names, training.PruneConfig{Sparsity: 0.9, Scope: masking.Global, Seed: 0})
+	more, err := a.Fused.Prune(half, names, 0.9, masking.Global, 0)
 	if err != nil || zeros(more.Mask, "") != total-50 { // floor(0.1 * 504)
 		t.Errorf("%d zeros: %v", zeros(more.Mask, ""), err)
 	}
@@ -85,50 +85,8 @@ func TestPrune(t *testing.T) {
 			t.Fatalf("weight %d came back", i)
 		}
 	}
-	layers, err := a.Fused.Prune(start, names, training.PruneConfig{Sparsity: 0.75, Scope: masking.Layer, Seed: 0})
+	layers, err := a.Fused.Prune(start, names, 0.75, masking.Layer, 0)
 	if err != nil || zeros(layers.Mask, "conv.weight") != 54 || zeros(layers.Mask, "fc.weight") != 324 {
 		t.Errorf("by layer: %d and %d zeros: %v", zeros(layers.Mask, "conv.weight"), zeros(layers.Mask, "fc.weight"), err)
-	}
-}
-
-// With squares of gradients the weights of least w^2 E[g^2] go: here a large weight whose gradients are small before a small one
-// whose gradients are large.
-func TestPruneBySquares(t *testing.T) {
-	a := artifacts(t, classifier(t), find(t, "cross-entropy", "adam"))
-	names := map[string]bool{"fc.weight": true}
-	start := a.Start()
-	const n = 144 * 3
-	weights, fisher := onnx.NewTensor(onnx.Float, 144, 3), onnx.NewTensor(onnx.Float, 144, 3)
-	for i := range n {
-		k := float32(i + 1)
-		weights.Float32s()[i], fisher.Float32s()[i] = k, 1/(k*k*k*k) // magnitude grows, w^2 E[g^2] falls
-	}
-	packed := func(fc *onnx.Tensor) *onnx.Tensor {
-		list, i := a.Fused.Packing.Unpack(start.Trained), slices.Index(a.Fused.Packing.Names(), "fc.weight")
-		list[i] = fc
-		out, err := a.Fused.Packing.Pack(func(name string) *onnx.Tensor { return list[slices.Index(a.Fused.Packing.Names(), name)] })
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	start.Slots = map[string]*onnx.Tensor{"momentum1": packed(fisher)}
-	start.Trained = packed(weights)
-	for slot, lastKept := range map[string]bool{"": true, "momentum1": false} {
-		after, err := a.Fused.Prune(start, names, training.PruneConfig{Sparsity: 0.5, Squares: slot})
-		if err != nil {
-			t.Fatal(err)
-		}
-		mask := a.Fused.Packing.Unpack(after.Mask)[slices.Index(a.Fused.Packing.Names(), "fc.weight")]
-		for i, v := range mask.Float32s() {
-			if want := (i >= n/2) == lastKept; (v == 1) != want {
-				t.Fatalf("by %q: weight %d kept %t", slot, i, !want)
-			}
-		}
-	}
-	for name, squares := range map[string]string{"sgd": "", "nesterov": "", "lion": "", "adam": "momentum1", "adamw": "momentum1", "adamw-late": "momentum1", "rmsprop": "momentum0", "adagrad": "momentum0"} {
-		if got := find(t, "cross-entropy", name).Optimizer; got.Squares != squares || squares != "" && !slices.Contains(got.Slots, squares) {
-			t.Errorf("%s keeps squares in %q", name, got.Squares)
-		}
 	}
 }

@@ -29,5 +29,5 @@ func adagradOf(s setting.Values) Optimizer {
 		move := b.Div(g, b.Add(b.Sqrt(v), b.Scalar(v, s["eps"])))
 		return b.Sub(p, b.Mul(move, like(b, lr, p))), []*onnx.Value{v}
 	}
-	return Optimizer{Name: "adagrad", Slots: []string{"momentum0"}, Squares: "momentum0", LearningRate: 1e-2, Update: update}
+	return Optimizer{Name: "adagrad", Slots: []string{"momentum0"}, LearningRate: 1e-2, Update: update}
 }

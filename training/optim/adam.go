@@ -44,7 +44,7 @@ func adamLate(c AdamConfig) Optimizer {
 		}
 		return p, []*onnx.Value{m, v}
 	}
-	return Optimizer{Name: "adamw-late", Slots: []string{"momentum0", "momentum1"}, Squares: "momentum1", LearningRate: 1e-3, Update: update}
+	return Optimizer{Name: "adamw-late", Slots: []string{"momentum0", "momentum1"}, LearningRate: 1e-3, Update: update}
 }
 
 // moments are m' and v'.
@@ -79,7 +79,7 @@ func adam(name string, c AdamConfig, decoupled bool) Optimizer {
 		move := b.Mul(b.Div(m, b.Add(b.Sqrt(v), epsilon)), like(b, size, p))
 		return b.Sub(p, move), []*onnx.Value{m, v}
 	}
-	return Optimizer{Name: name, Slots: []string{"momentum0", "momentum1"}, Squares: "momentum1", LearningRate: 1e-3, Update: update}
+	return Optimizer{Name: name, Slots: []string{"momentum0", "momentum1"}, LearningRate: 1e-3, Update: update}
 }
 
 func adamSettings(eps, decay float64) []setting.Setting {

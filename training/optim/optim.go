@@ -14,8 +14,6 @@ type Optimizer struct {
 	Name string
 	// Slots names the state tensors of a parameter, each of its type and zero before the first step.
 	Slots []string
-	// Squares names the slot that holds running means, or sums, of squared gradients; empty: none does.
-	Squares string
 	// LearningRate is the usual one.
 	LearningRate float64
 	// Values are the settings that Update is made with, where a table made it.

@@ -16,7 +16,7 @@ var rmspropSettings = []setting.Setting{
 //
 //	v' = a v + (1-a) g^2,  d = g/(sqrt(v') + epsilon),  p' = p - lr d;  with momentum m' = u m + d,  p' = p - lr m'.
 func rmspropOf(s setting.Values) Optimizer {
-	o := Optimizer{Name: "rmsprop", Slots: []string{"momentum0"}, Squares: "momentum0", LearningRate: 1e-2}
+	o := Optimizer{Name: "rmsprop", Slots: []string{"momentum0"}, LearningRate: 1e-2}
 	u := s["momentum"]
 	if u != 0 {
 		o.Slots = append(o.Slots, "momentum1")
