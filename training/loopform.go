@@ -21,7 +21,7 @@ type loopForm struct {
 	*Step
 	model   *onnx.Model
 	buckets []bucket        // nil: parameters and slots go by the step's own inputs
-	inPlace map[string]bool // inputs of buckets that are written over
+	inPlace map[string]bool // inputs that are written over
 }
 
 // writesOver are operators whose kernels read each element before they write the one at its place. (Where makes two passes.)
@@ -30,7 +30,13 @@ var writesOver = []string{"Add", "Sub", "Mul", "Div"}
 // loopForm derives the form from the step, which stays as it is.
 func (s *Step) loopForm(provider string) (*loopForm, error) {
 	f := &loopForm{Step: s, model: s.Model, inPlace: map[string]bool{}}
-	if !s.Named || runtime.ProviderName(provider) != runtime.CPU {
+	switch {
+	case runtime.ProviderName(provider) != runtime.CPU:
+		return f, nil
+	case !s.Named:
+		for _, name := range append([]string{InputTrained}, s.Slots...) {
+			f.inPlace[name] = updatedInPlace(s.Model.Graph, name)
+		}
 		return f, nil
 	}
 	f.buckets = s.Packing.buckets()
@@ -271,6 +277,17 @@ func (f *loopForm) findInPlace(g *onnx.Graph, update *onnx.Node, blocked []*rewr
 			f.inPlace[k.name+suffix] = safe
 		}
 	}
+}
+
+// updatedInPlace reports whether the next value of an input may be written over it: an operator that works element by element
+// makes it, when all that reads the input is done.
+func updatedInPlace(g *onnx.Graph, input string) bool {
+	before, after := g.Lookup(input), g.Lookup(input+next)
+	if before == nil || after == nil || after.Producer() == nil || !slices.Contains(writesOver, after.Producer().Op) {
+		return false
+	}
+	return !slices.ContainsFunc(after.Producer().Inputs(), func(v *onnx.Value) bool { return v == before && !v.Type.Shape.Equal(after.Type.Shape) }) &&
+		readBefore(before, ancestors(g, after.Producer()))
 }
 
 // ancestors are a node and all that it depends on, with what is inside of them.

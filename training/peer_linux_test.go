@@ -13,6 +13,7 @@ import (
 
 	"graft/graphs"
 	"graft/onnx"
+	"graft/onnx/limits/limitstest"
 	"graft/runtime"
 	"graft/runtime/runtimetest"
 	"graft/training"
@@ -149,7 +150,7 @@ func peerStep(b *testing.B, file string) {
 		b.Fatal(err)
 	}
 	debug.FreeOSMemory()
-	before := resident(b, "VmRSS:")
+	before := limitstest.Resident(b, "VmRSS:")
 	loop, start := peerLoop(b, file, options)
 	var times []float64 // of the steps behind the fifth, in ms
 	var last time.Time
@@ -170,7 +171,7 @@ func peerStep(b *testing.B, file string) {
 	if _, err := loop.Run(b.Context(), start, int64(b.N)+5, 0, nil); err != nil {
 		b.Fatal(err)
 	}
-	peak := resident(b, "VmHWM:")
+	peak := limitstest.Resident(b, "VmHWM:")
 	b.ReportMetric(float64(peak-before)/1024, "peak-MiB")
 	b.ReportMetric(float64(peak)/1024, "process-MiB")
 	slices.Sort(times)
