@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/onnx/rewrite"
 	"graft/training"
 	"graft/training/loss"
 	"graft/training/optim"
@@ -121,7 +122,31 @@ func (c *call) artifactConfig(source *artifactSource) (training.ArtifactConfig, 
 		}
 	}
 	source.complete(&config)
-	return config, nil
+	config.Teacher, err = c.teacher()
+	return config, err
+}
+
+// teacher is the model of --teacher, its batch freed like the model's; nil without it.
+func (c *call) teacher() (*training.Teacher, error) {
+	path := c.Text("teacher")
+	if path == "" {
+		for _, f := range []string{"teacher-weight", "temperature"} {
+			if c.IsSet(f) {
+				return nil, misuse("--%s goes with --teacher", f)
+			}
+		}
+		return nil, nil
+	}
+	m, err := c.loadModel(path)
+	if err != nil {
+		return nil, err
+	}
+	if c.Bool("free-batch") {
+		if err := rewrite.FreeBatch(m, "batch"); err != nil {
+			return nil, refused(path, err)
+		}
+	}
+	return &training.Teacher{Model: m, Weight: c.Float("teacher-weight"), Temperature: c.Float("temperature")}, nil
 }
 
 // loss is one of the table, or a model in a file.

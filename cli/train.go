@@ -54,6 +54,7 @@ history.csv, loss.png and curves.svg in DIR show the run.`,
 		list("mean", "X,...", "taken from pictures and numbers, one for all or one for each channel").under("Data"),
 		list("std", "X,...", "what they are divided by then").under("Data"),
 		integer("length", "N", 1, 1<<20, 0, "tokens of a sample").under("Data"),
+		list("augment", "HOW,...", "move pictures anew in every step: shift=PIXELS, rotate=DEGREES, zoom=PART, each at most, and flip").under("Data"),
 
 		integer("steps", "N", 1, 1<<40, 0, "train until this step").under("Training"),
 		integer("epochs", "N", 1, 1<<40, 0, "train until this many times through the data; 1 without --steps").under("Training"),
@@ -126,21 +127,22 @@ type trained struct {
 // trainRun is a run of the verb.
 type trainRun struct {
 	*call
-	dir      string
-	step     *training.Step
-	contract *training.Contract
-	data     *dataset.Batches
-	ahead    *dataset.Prefetcher
-	classes  []string
-	steps    int64
-	rates    func(step int64) float64
-	config   training.ScheduleConfig
-	pruning  *trainPruning
-	checks   *trainChecks // nil without --val
-	log      *trainLog    // nil without --log
-	record   trainRecord
-	before   float64 // seconds of earlier runs
-	begun    time.Time
+	dir       string
+	step      *training.Step
+	contract  *training.Contract
+	data      *dataset.Batches
+	ahead     *dataset.Prefetcher
+	classes   []string
+	augmented dataset.Augmentation
+	steps     int64
+	rates     func(step int64) float64
+	config    training.ScheduleConfig
+	pruning   *trainPruning
+	checks    *trainChecks // nil without --val
+	log       *trainLog    // nil without --log
+	record    trainRecord
+	before    float64 // seconds of earlier runs
+	begun     time.Time
 
 	from    *training.Snapshot // where this run began
 	savedAt int64              // step of the last checkpoint that this run wrote; -1: none

@@ -109,6 +109,11 @@ func (p *plan) form(train bool) (*form, error) {
 	} else {
 		f.loss = p.Loss.Build(f.b, logits, target)
 	}
+	if p.teacher != nil && train {
+		if f.loss, err = f.taught(p, f.loss, logits, target); err != nil {
+			return nil, fmt.Errorf("teacher: %w", err)
+		}
+	}
 	f.g.SetOutputs()
 	f.out(f.loss, OutputLoss)
 	if err := f.b.Err(); err != nil {

@@ -25,6 +25,7 @@ type plan struct {
 	target      string // empty: the loss compares with nothing
 	targetType  onnx.TensorType
 	lossModel   *lossModel // of a loss that is a model
+	teacher     *teacher   // nil: none
 	notes       []string
 	masks       []DropoutMask   // of the training forms
 	names       map[string]bool // of inputs and outputs that the forms add
@@ -47,6 +48,11 @@ func newPlan(m *onnx.Model, c ArtifactConfig) (*plan, error) {
 	p.base.Graph.AssignNames()
 	if err := p.chooseOutput(); err != nil {
 		return nil, err
+	}
+	if p.Teacher != nil {
+		if err := p.readTeacher(); err != nil {
+			return nil, fmt.Errorf("teacher: %w", err)
+		}
 	}
 	if err := p.chooseParameters(); err != nil {
 		return nil, err

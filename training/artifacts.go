@@ -51,6 +51,8 @@ type ArtifactConfig struct {
 	DropoutSeed uint64
 	// StraightThrough trains through pairs of QuantizeLinear and DequantizeLinear as if they did not round.
 	StraightThrough bool
+	// Teacher is imitated beside the labels; nil: none.
+	Teacher *Teacher
 	// Begin goes on with a training that has been under way elsewhere; nil: from the beginning.
 	Begin *Beginning
 }

@@ -38,6 +38,7 @@ type Contract struct {
 	EMA        float64 `json:"ema,omitempty"` // weight of the old average in the slot ema
 	// Dropout has the masks of the training and the fused model, which then both have the input step: it counts batches from 1.
 	Dropout         *DropoutContract         `json:"dropout,omitempty"`
+	Teacher         *TeacherContract         `json:"teacher,omitempty"`          // inside the training and the fused model
 	StraightThrough bool                     `json:"straight_through,omitempty"` // gradients pass what quantizes as if it did not round
 	Models          map[string]ContractModel `json:"models"`
 	Notes           []string                 `json:"notes"`
@@ -47,6 +48,12 @@ type Contract struct {
 type DropoutContract struct {
 	Seed  uint64        `json:"seed"`
 	Masks []DropoutMask `json:"masks"`
+}
+
+// TeacherContract says how much of the loss is the teacher's.
+type TeacherContract struct {
+	Weight      float64 `json:"weight"`
+	Temperature float64 `json:"temperature"`
 }
 
 // fusedSlots lists the slots of the fused model.
@@ -128,6 +135,9 @@ func (a *Artifacts) describe(p *plan) error {
 	}
 	if p.masks != nil {
 		c.Dropout = &DropoutContract{Seed: p.DropoutSeed, Masks: p.masks}
+	}
+	if p.teacher != nil {
+		c.Teacher = &TeacherContract{Weight: p.teacher.Weight, Temperature: p.teacher.Temperature}
 	}
 	c.StraightThrough = p.StraightThrough
 	for _, v := range p.frozen {

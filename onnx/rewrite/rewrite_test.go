@@ -233,7 +233,9 @@ func batchNorm(b *op.Builder, x *onnx.Value, channels, mode int64) *onnx.Value {
 
 func TestBatchNormBeforeUpsample(t *testing.T) {
 	up := func(mode int64) func(b *op.Builder) *onnx.Value {
-		return func(b *op.Builder) *onnx.Value { return batchNorm(b, b.UpsampleNearest(in(b, "x", 2, 3, 5, 4), 2), 3, mode) }
+		return func(b *op.Builder) *onnx.Value {
+			return batchNorm(b, b.UpsampleNearest(in(b, "x", 2, 3, 5, 4), 2), 3, mode)
+		}
 	}
 	runOdd(t, rewrite.BatchNormBeforeUpsample, []odd{{"of the batch", true, up(1)}, {"of before", false, up(0)}})
 }
