@@ -51,6 +51,9 @@ type ArtifactConfig struct {
 	DropoutSeed uint64
 	// StraightThrough trains through pairs of QuantizeLinear and DequantizeLinear as if they did not round.
 	StraightThrough bool
+	// Provider is where the artifacts will be trained, by short or full name; empty: the CPU. It chooses between forms of
+	// gradients that give the same on every provider.
+	Provider string
 	// Begin goes on with a training that has been under way elsewhere; nil: from the beginning.
 	Begin *Beginning
 }
@@ -251,7 +254,7 @@ func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}
-	return autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute}.Gradients(f.g, f.loss, f.params)
+	return autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute, Device: deviceOf(p.Provider)}.Gradients(f.g, f.loss, f.params)
 }
 
 // MaskGradient makes a named step multiply its gradient with the mask of the snapshot, packed, zeros and ones.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"graft/onnx"
+	"graft/runtime"
 )
 
 const contractFormat = 1
@@ -39,6 +40,8 @@ type Contract struct {
 	// Dropout has the masks of the training and the fused model, which then both have the input step: it counts batches from 1.
 	Dropout         *DropoutContract         `json:"dropout,omitempty"`
 	StraightThrough bool                     `json:"straight_through,omitempty"` // gradients pass what quantizes as if it did not round
+	// Provider is the full name of the execution provider that forms of gradients were chosen for; absent: the CPU's.
+	Provider string `json:"provider,omitempty"`
 	Models          map[string]ContractModel `json:"models"`
 	Notes           []string                 `json:"notes"`
 }
@@ -130,6 +133,9 @@ func (a *Artifacts) describe(p *plan) error {
 		c.Dropout = &DropoutContract{Seed: p.DropoutSeed, Masks: p.masks}
 	}
 	c.StraightThrough = p.StraightThrough
+	if name := runtime.ProviderName(p.Provider); name != runtime.CPU {
+		c.Provider = name
+	}
 	for _, v := range p.frozen {
 		c.Frozen = append(c.Frozen, v.Name)
 	}
