@@ -38,12 +38,12 @@ type Contract struct {
 	Accumulate int64   `json:"accumulate"`
 	EMA        float64 `json:"ema,omitempty"` // weight of the old average in the slot ema
 	// Dropout has the masks of the training and the fused model, which then both have the input step: it counts batches from 1.
-	Dropout         *DropoutContract         `json:"dropout,omitempty"`
-	StraightThrough bool                     `json:"straight_through,omitempty"` // gradients pass what quantizes as if it did not round
+	Dropout         *DropoutContract `json:"dropout,omitempty"`
+	StraightThrough bool             `json:"straight_through,omitempty"` // gradients pass what quantizes as if it did not round
 	// Provider is the full name of the execution provider that forms of gradients were chosen for; absent: the CPU's.
-	Provider string `json:"provider,omitempty"`
-	Models          map[string]ContractModel `json:"models"`
-	Notes           []string                 `json:"notes"`
+	Provider string                   `json:"provider,omitempty"`
+	Models   map[string]ContractModel `json:"models"`
+	Notes    []string                 `json:"notes"`
 }
 
 // DropoutContract says how a training form's masks are made.

@@ -91,7 +91,7 @@ func peerLoop(b testing.TB, file string, options runtime.Options) (*training.Loo
 			objective = "cross-entropy"
 		}
 	}
-	config := training.ArtifactConfig{Optimizer: optim.Adam(optim.AdamConfig{})}
+	config := training.ArtifactConfig{Optimizer: optim.Adam(optim.AdamConfig{}), Provider: options.Provider}
 	if config.Loss, err = loss.Lookup(objective); err != nil {
 		b.Fatal(err)
 	}
