@@ -90,6 +90,6 @@ func (u *update) add() {
 
 // clipped is g times min(1, norm/(|g| + 1e-6)), as PyTorch clips.
 func clipped(b *op.Builder, g *onnx.Value, norm float64) *onnx.Value {
-	length := b.Add(b.Sqrt(b.ReduceSum(b.Mul(g, g), true, 0)), b.Scalar(g, 1e-6))
+	length := b.Add(b.Sqrt(b.ReduceSumSquare(g, true)), b.Scalar(g, 1e-6))
 	return b.Mul(g, b.Min(b.Scalar(g, 1), b.Div(b.Scalar(g, norm), length)))
 }

@@ -10,3 +10,17 @@ func LoopModel(s *Step) (*onnx.Model, error) {
 	}
 	return f.model, nil
 }
+
+// UpdatedInPlace lists what a loop writes over for s on the CPU, and how many states it has.
+func UpdatedInPlace(s *Step) (inPlace []string, states int, err error) {
+	f, err := s.loopForm("")
+	if err != nil {
+		return nil, 0, err
+	}
+	for name, in := range f.inPlace {
+		if in {
+			inPlace = append(inPlace, name)
+		}
+	}
+	return inPlace, len(f.inPlace), nil
+}

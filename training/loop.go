@@ -129,6 +129,7 @@ type run struct {
 	*Loop
 	form  *loopForm
 	state *runtime.State
+	at    resident
 	taken int64 // steps that the state has behind it
 	mask  *onnx.Tensor
 	rate  *onnx.Tensor
@@ -136,19 +137,19 @@ type run struct {
 }
 
 func (l *Loop) start(session *runtime.Session, form *loopForm, from *Snapshot) (*run, error) {
-	initial, links, err := form.links(from)
+	initial, links, at, err := form.links(from)
 	if err != nil {
 		return nil, err
 	}
 	fetch := []string{OutputLoss, l.Step.Output}
-	if form.rows > 0 {
+	if form.buckets != nil {
 		fetch = append(fetch, outputFinite)
 	}
 	state, err := session.NewState(initial, links, fetch...)
 	if err != nil {
 		return nil, err
 	}
-	return &run{Loop: l, form: form, state: state, taken: from.Steps, mask: from.Mask,
+	return &run{Loop: l, form: form, state: state, at: at, taken: from.Steps, mask: from.Mask,
 		rate: onnx.NewTensor(onnx.Float, 1), count: onnx.NewTensor(onnx.Int64, 1)}, nil
 }
 
@@ -196,7 +197,7 @@ func (r *run) step(ctx context.Context) error {
 func (r *run) spoiled(step int64, loss bool, finite *onnx.Tensor) error {
 	e := &DivergedError{Step: step, Gradient: !loss}
 	if finite != nil && finite.Data[0] == 0 {
-		if s, err := r.form.gather(r.state, step-1); err == nil && s.Finite() {
+		if s, err := r.form.gather(r.state, r.at, step-1); err == nil && s.Finite() {
 			s.Mask = r.mask
 			e.Before = s
 		}
@@ -207,7 +208,7 @@ func (r *run) spoiled(step int64, loss bool, finite *onnx.Tensor) error {
 // snapshot copies the state out of the runtime. Parameters that are no numbers any more are ErrDiverged: the loss would tell
 // a step later, when they have been saved.
 func (r *run) snapshot() (*Snapshot, error) {
-	s, err := r.form.gather(r.state, r.taken)
+	s, err := r.form.gather(r.state, r.at, r.taken)
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", r.taken, err)
 	}
@@ -236,6 +237,6 @@ func (r *run) visit(session *runtime.Session) error {
 		return fmt.Errorf("step %d: %w", r.taken, err)
 	}
 	err = r.state.Close()
-	r.state, r.mask = begun.state, begun.mask
+	r.state, r.at, r.mask = begun.state, begun.at, begun.mask
 	return err
 }

@@ -3,7 +3,11 @@ package training_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"graft/onnx"
@@ -14,19 +18,27 @@ import (
 	"graft/training/optim"
 )
 
-// product is y = x w with w [1,wide], larger than one block of the update.
-const wide = 100_003
+// widths are of parameters that the update has in rows of their own, in one row of its own, among the small ones, and there
+// for being prime.
+var widths = []int64{1 << 18, 7, 100_003, 262_147, 9}
 
-func product(t *testing.T, optimizer string) *training.Artifacts {
+const wide = 1<<18 + 7 + 100_003 + 262_147 + 9
+
+// products is y = x [w0 w1 ...] with wi [1,widths[i]].
+func products(t *testing.T, optimizer string, clip float64) *training.Artifacts {
 	t.Helper()
-	g := onnx.NewGraph("product")
+	g := onnx.NewGraph("products")
 	x := g.AddInput("x", onnx.TypeOf(onnx.Float, 1, 1))
-	w := onnx.NewTensor(onnx.Float, 1, wide)
-	for i := range w.Float32s() {
-		w.Float32s()[i] = float32(i%17) / 16
-	}
 	b := op.NewBuilder(g)
-	g.AddOutput(b.MatMul(x, g.AddInitializer("w", w)), "y")
+	var parts []*onnx.Value
+	for i, width := range widths {
+		w := onnx.NewTensor(onnx.Float, 1, width)
+		for i := range w.Float32s() {
+			w.Float32s()[i] = float32(i%17) / 16
+		}
+		parts = append(parts, b.MatMul(x, g.AddInitializer(fmt.Sprint("w", i), w)))
+	}
+	g.AddOutput(b.Concat(1, parts...), "y")
 	if err := b.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -39,17 +51,17 @@ func product(t *testing.T, optimizer string) *training.Artifacts {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := training.NewArtifacts(m, training.ArtifactConfig{Loss: mse, Optimizer: o})
+	a, err := training.NewArtifacts(m, training.ArtifactConfig{Loss: mse, Optimizer: o, ClipNorm: clip})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
-// A loop updates in blocks what the fused model updates at once, to the same bits.
-func TestBlocksEqualWhole(t *testing.T) {
-	for _, optimizer := range []string{"sgd", "adam", "lion", "rmsprop"} {
-		a := product(t, optimizer)
+// A loop updates in rows what the fused model updates at once, to the same bits; a norm is summed in another order.
+func TestRowsEqualWhole(t *testing.T) {
+	for optimizer, clip := range map[string]float64{"sgd": 0, "adam": 0, "adamw": 0.1, "lion": 0, "rmsprop": 0} {
+		a := products(t, optimizer, clip)
 		feeds := map[string]*onnx.Tensor{"x": onnx.FromSlice([]float32{2}, 1, 1), "target": onnx.NewTensor(onnx.Float, 1, wide)}
 		l := &training.Loop{Step: a.Fused, Session: runtimetest.Options(t), Rate: func(int64) float64 { return 1e-2 },
 			Feed: func(int64) map[string]*onnx.Tensor { return feeds }}
@@ -57,34 +69,56 @@ func TestBlocksEqualWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		state := map[string]*onnx.Tensor{"w": a.Start().Trained.Clone()}
-		state["w"].Dims = []int64{1, wide}
-		for _, slot := range a.Contract.Slots {
-			state["w."+slot] = onnx.NewTensor(onnx.Float, 1, wide)
+		state := map[string]*onnx.Tensor{}
+		for i, p := range a.Fused.Packing.Unpack(a.Start().Trained) {
+			state[p.Name] = p
+			for _, slot := range a.Contract.Slots {
+				state[p.Name+"."+slot] = onnx.NewTensor(onnx.Float, 1, widths[i])
+			}
 		}
 		session := open(t, a.Fused.Model)
 		for step := int64(1); step <= 3; step++ {
 			in := map[string]*onnx.Tensor{"x": feeds["x"], "target": feeds["target"], training.InputStep: onnx.FromSlice([]int64{step}),
 				training.InputRate: onnx.FromSlice([]float32{1e-2})}
-			for name, v := range state {
-				in[name] = v
-			}
+			maps.Copy(in, state)
 			out := run1(t, session, only(a.Fused.Model, in))
 			for name := range state {
 				state[name] = out[name+".next"]
 			}
 		}
-		if !bytes.Equal(end.Trained.Data, state["w"].Data) {
-			t.Errorf("%s: the parameters differ", optimizer)
-		}
-		for _, slot := range a.Contract.Slots {
-			if !bytes.Equal(end.Slots[slot].Data, state["w."+slot].Data) {
-				t.Errorf("%s: %s differs", optimizer, slot)
+		compare := func(packed *onnx.Tensor, suffix string) {
+			for _, p := range a.Fused.Packing.Unpack(packed) {
+				want := state[p.Name+suffix]
+				if clip == 0 && bytes.Equal(p.Data, want.Data) {
+					continue
+				}
+				for i, x := range p.Float32s() {
+					if y := want.Float32s()[i]; clip == 0 || math.Abs(float64(x-y)) > 1e-6*math.Abs(float64(y))+1e-12 {
+						t.Fatalf("%s: %s[%d] is %g, not %g", optimizer, p.Name+suffix, i, x, y)
+					}
+				}
 			}
+		}
+		compare(end.Trained, "")
+		for _, slot := range a.Contract.Slots {
+			compare(end.Slots[slot], "."+slot)
 		}
 		feeds["target"].Float32s()[7] = float32(math.Inf(1))
 		if _, err = l.Run(t.Context(), end, 4, 0, nil); !errors.Is(err, training.ErrDiverged) {
 			t.Errorf("%s: %v", optimizer, err)
 		}
+	}
+}
+
+// Large parameters have inputs of their own, the small ones one, and all are updated where they lie.
+func TestUpdatedInPlace(t *testing.T) {
+	got, states, err := training.UpdatedInPlace(products(t, "adam", 0).Fused)
+	if err != nil || states != 9 {
+		t.Fatalf("%d states, want 9: %v", states, err)
+	}
+	slices.Sort(got)
+	const want = "graft.packed graft.packed.momentum0 graft.packed.momentum1 w0 w0.momentum0 w0.momentum1 w2 w2.momentum0 w2.momentum1"
+	if strings.Join(got, " ") != want {
+		t.Errorf("in place are %v, want %s", got, want)
 	}
 }
