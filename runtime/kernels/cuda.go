@@ -132,6 +132,7 @@ var cuda = []kernel{
 	{"RotaryEmbedding", 23, 23, 0, of(onnx.Float, onnx.Float16, onnx.BFloat16)},
 	{"Round", 11, 11, 22, real},
 	{"Scan", 8, 19, 21, anything},
+	{"Scatter", 9, 9, 11, anything},
 	{"ScatterElements", 11, 18, 0, anything},
 	{"ScatterND", 11, 18, 0, anything},
 	{"Selu", 6, 6, 22, real},
@@ -165,6 +166,7 @@ var cuda = []kernel{
 	{"Transpose", 1, 23, 24, anything},
 	{"Trilu", 14, 14, 0, anything},
 	{"Unsqueeze", 1, 23, 24, anything},
+	{"Upsample", 7, 9, 10, slices.Concat(real, of(onnx.Int32, onnx.Uint8))},
 	{"Where", 9, 16, 0, slices.Concat(realOrB, of(onnx.Int32, onnx.Int64, onnx.Uint8))},
 	{"Xor", 7, 7, 0, boolean},
 }
