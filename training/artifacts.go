@@ -223,7 +223,9 @@ func (a *Artifacts) makeOptimizer(p *plan) error {
 		u.grads = append(u.grads, g.AddInput(v.Name+gradient, v.Type))
 	}
 	u.slots()
-	u.add()
+	if err := u.add(); err != nil {
+		return err
+	}
 	var err error
 	a.Optimizer, err = f.finish()
 	return err
@@ -240,7 +242,9 @@ func (a *Artifacts) makeFused(p *plan) error {
 	}
 	u.scalars()
 	u.slots()
-	u.add()
+	if err := u.add(); err != nil {
+		return err
+	}
 	m, err := f.finish()
 	if err != nil {
 		return err
@@ -254,7 +258,11 @@ func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}
-	return autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute, Device: deviceOf(p.Provider)}.Gradients(f.g, f.loss, f.params)
+	grads, err := autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute, Device: deviceOf(p.Provider)}.Gradients(f.g, f.loss, f.params)
+	if err != nil {
+		return nil, err
+	}
+	return grads, f.writeNorms()
 }
 
 // MaskGradient makes a named step multiply its gradient with the mask of the snapshot, packed, zeros and ones.

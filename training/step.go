@@ -50,8 +50,8 @@ type StepConfig struct {
 }
 
 // trainingRules write parts of a network in forms that cost less to train.
-var trainingRules = []rewrite.Rule{rewrite.PoolIntoConv, rewrite.NormBeforeUpsample, rewrite.UpsampleIntoConv, rewrite.BiasBeforeNorm,
-	rewrite.PoolWithIndices}
+var trainingRules = []rewrite.Rule{rewrite.PoolIntoConv, rewrite.NormBeforeUpsample, rewrite.BatchNormBeforeUpsample, rewrite.UpsampleIntoConv,
+	rewrite.BiasBeforeNorm, rewrite.BiasBeforeBatchNorm, rewrite.PoolWithIndices}
 
 // Step is a training step as one graph: forward, backward and update. Its inputs are the network's own, the target, the
 // packed trained vector and slots, learning rate and step count; its outputs the loss, the network's outputs, and every
