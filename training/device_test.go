@@ -83,6 +83,32 @@ func TestProviderArtifacts(t *testing.T) {
 	}
 }
 
+// TestCUDATrains holds 100 losses of artifacts for CUDA on a GPU to those for the CPU on the CPU.
+func TestCUDATrains(t *testing.T) {
+	options := runtimetest.CUDA(t)
+	config := find(t, "cross-entropy", "adam")
+	x, labels := filled("x", 1, 5, 2, 8, 8), onnx.NewTensor(onnx.Int64, 5)
+	copy(labels.Int64s(), []int64{0, 1, 2, 1, 0})
+	losses := map[string][]float64{}
+	for _, provider := range []string{"cpu", "cuda"} {
+		config.Provider, options.Provider = provider, provider
+		a := artifacts(t, pooled(t), config)
+		loop := &training.Loop{Step: a.Fused, Session: options, Rate: func(int64) float64 { return 1e-3 },
+			Feed: func(int64) map[string]*onnx.Tensor {
+				return map[string]*onnx.Tensor{"x": x, training.InputLabels: labels}
+			},
+			Each: func(p training.Progress) error { losses[provider] = append(losses[provider], p.Loss); return nil }}
+		if _, err := loop.Run(t.Context(), a.Start(), 100, 0, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range losses["cpu"] {
+		if d := math.Abs(losses["cuda"][i] - want); !(d < 1e-3*want) {
+			t.Fatalf("step %d: loss %v on the CPU, %v on the GPU", i+1, want, losses["cuda"][i])
+		}
+	}
+}
+
 // TestProviderCheckpoint holds a step for CUDA to the checkpoints of the same step for the CPU.
 func TestProviderCheckpoint(t *testing.T) {
 	m, err := graphs.Hourglass{Channels: []int64{4}, In: 2, Height: 8, Width: 8}.Defaults().Build(0)

@@ -17,6 +17,7 @@ import time
 
 here = pathlib.Path(__file__).resolve().parent
 NETWORKS = ["hourglass", "cnn", "bert", "mlp"]
+MOST_GROWTH = 5  # MiB over all steps: the heap of a process breathes
 LIBRARY = "lib/libonnxruntime.so.1.31.1"
 
 
@@ -235,6 +236,18 @@ def table(done):
     return "\n".join(lines)
 
 
+def wrong(done):
+    """What is there and not as it should be."""
+    for name, v in done.items():
+        kind = name.split()[0]
+        if kind == "parity" and not v["passed"]:
+            yield f"{name}: losses {v['losses']:.2g} apart, outputs {v['outputs']:.2g}, gradients {v['gradients']:.2g}"
+        if kind == "memory" and max(v["host_growth_mib"], v.get("device_growth_mib", 0)) > MOST_GROWTH:
+            yield f"{name}: grew by more than {MOST_GROWTH} MiB"
+        if kind == "tests" and (v["failed"] or not v["ended"]):
+            yield f"{name}: {' '.join(v['failed']) or 'did not end'}"
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--work", type=pathlib.Path, default=pathlib.Path("/tmp/graft-gpu"))
@@ -293,7 +306,10 @@ def main():
         print("\nwent wrong: " + ", ".join(name for name, _ in failed))
     if waiting:
         print("\nleft for the next call: " + ", ".join(waiting))
-    return 1 if failed else 0
+    amiss = list(wrong(done))
+    if amiss:
+        print("\nnot as it should be:\n" + "\n".join(amiss))
+    return 1 if failed or amiss else 0
 
 
 if __name__ == "__main__":
