@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -85,6 +86,7 @@ func runArtifacts(c *call) error {
 	if err != nil {
 		return err
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(200)) // nearly all of the graphs that are made stays until they are written
 	a, err := training.NewArtifacts(m, config)
 	if err != nil {
 		return misnamed(path, err)

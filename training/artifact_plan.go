@@ -142,15 +142,22 @@ func (p *plan) chooseParameters() error {
 			return &UnknownNameError{What: "parameter", Name: r.String(), Pattern: true, Known: names}
 		}
 	}
+	groups, resting := groupScales(g), []string(nil)
 	for _, v := range Parameters(g) {
 		switch {
 		case isBuffer[v]:
 			continue
+		case groups[v] && p.Train == nil: // who names them gets them
+			p.frozen = append(p.frozen, v)
+			resting = append(resting, v.Name)
 		case matches(p.Train, v.Name, true) && !matches(p.Freeze, v.Name, false):
 			p.params = append(p.params, v)
 		default:
 			p.frozen = append(p.frozen, v)
 		}
+	}
+	if resting != nil {
+		p.notes = append(p.notes, fmt.Sprintf("%s stay as they are: the ones and zeros of a GroupNorm, whose own scale and bias stand behind them; --train trains them", limits.Names(resting, 4)))
 	}
 	switch {
 	case len(p.params) > 0:

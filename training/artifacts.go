@@ -94,10 +94,25 @@ func newArtifacts(m *onnx.Model, c ArtifactConfig) (*Artifacts, error) {
 		return nil, err
 	}
 	a := &Artifacts{}
-	for _, fill := range []func(*plan) error{a.makeTraining, a.makeEval, a.makeOptimizer, a.makeFused} {
-		if err := fill(p); err != nil {
-			return nil, err
-		}
+	f, err := p.form(true)
+	if err != nil {
+		return nil, fmt.Errorf("training model: %w", err)
+	}
+	grads, err := f.gradients(p)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.makeTraining(f.copied(grads)); err != nil {
+		return nil, err
+	}
+	if err := a.makeEval(p); err != nil {
+		return nil, err
+	}
+	if err := a.makeOptimizer(p); err != nil {
+		return nil, err
+	}
+	if err := a.makeFused(p, f, grads); err != nil {
+		return nil, err
 	}
 	if err := a.begin(p); err != nil {
 		return nil, err
@@ -180,15 +195,7 @@ func (a *Artifacts) Start() *Snapshot {
 	return s
 }
 
-func (a *Artifacts) makeTraining(p *plan) error {
-	f, err := p.form(true)
-	if err != nil {
-		return fmt.Errorf("training model: %w", err)
-	}
-	grads, err := f.gradients(p)
-	if err != nil {
-		return err
-	}
+func (a *Artifacts) makeTraining(f *form, grads []*onnx.Value) error {
 	buffers := make([]*onnx.Value, len(f.params))
 	for i, v := range f.params {
 		buffers[i] = f.g.AddInput(v.Name+accumulated, v.Type)
@@ -198,6 +205,7 @@ func (a *Artifacts) makeTraining(p *plan) error {
 		sum := f.b.Where(reset, grads[i], f.b.Add(buffers[i], grads[i])) // chosen, so that nothing of an old sum is left
 		f.out(sum, v.Name+accumulatedOut)
 	}
+	var err error
 	a.Training, err = f.finish()
 	return err
 }
@@ -231,15 +239,8 @@ func (a *Artifacts) makeOptimizer(p *plan) error {
 	return err
 }
 
-func (a *Artifacts) makeFused(p *plan) error {
-	f, err := p.form(true)
-	if err != nil {
-		return fmt.Errorf("fused model: %w", err)
-	}
-	u := &update{plan: p, form: f, params: f.params, fused: true}
-	if u.grads, err = f.gradients(p); err != nil {
-		return err
-	}
+func (a *Artifacts) makeFused(p *plan, f *form, grads []*onnx.Value) error {
+	u := &update{plan: p, form: f, params: f.params, grads: grads, fused: true}
 	u.scalars()
 	u.slots()
 	if err := u.add(); err != nil {

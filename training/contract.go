@@ -147,7 +147,7 @@ func (a *Artifacts) describe(p *plan) error {
 		if err != nil {
 			return err
 		}
-		c.Models[m.key] = ContractModel{File: m.file, SHA256: hash, Opset: m.model.Opset(""), Nodes: len(m.model.Graph.Nodes()),
+		c.Models[m.key] = ContractModel{File: m.file, SHA256: hash, Opset: m.model.Opset(""), Nodes: m.model.Graph.NumNodes(),
 			Inputs: ports(m.model.Graph.Inputs()), Outputs: ports(m.model.Graph.Outputs())}
 	}
 	a.Fused.fingerprint = c.Models["fused"].SHA256

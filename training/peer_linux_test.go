@@ -14,6 +14,7 @@ import (
 
 	"graft/graphs"
 	"graft/onnx"
+	"graft/onnx/limits/limitstest"
 	"graft/runtime"
 	"graft/runtime/runtimetest"
 	"graft/training"
@@ -264,7 +265,7 @@ func peerStep(b *testing.B, file string) {
 		b.Fatal(err)
 	}
 	debug.FreeOSMemory()
-	before := resident(b, "VmRSS:")
+	before := limitstest.Resident(b, "VmRSS:")
 	loop, start := peerLoop(b, file, options, cmp.Or(os.Getenv("GRAFT_PEER_FORMS"), options.Provider))
 	var times []float64 // of the steps behind the fifth, in ms
 	var last time.Time
@@ -285,7 +286,7 @@ func peerStep(b *testing.B, file string) {
 	if _, err := loop.Run(b.Context(), start, int64(b.N)+5, 0, nil); err != nil {
 		b.Fatal(err)
 	}
-	peak := resident(b, "VmHWM:")
+	peak := limitstest.Resident(b, "VmHWM:")
 	b.ReportMetric(float64(peak-before)/1024, "peak-MiB")
 	b.ReportMetric(float64(peak)/1024, "process-MiB")
 	slices.Sort(times)
