@@ -73,6 +73,17 @@ func (n *Node) AddOutput() *Value {
 	return v
 }
 
+// WantOutput is the i-th output, which n is made to give where it is absent: nothing is known of it yet then.
+func (n *Node) WantOutput(i int) *Value {
+	for len(n.outputs) <= i {
+		n.outputs = append(n.outputs, nil)
+	}
+	if n.outputs[i] == nil {
+		n.outputs[i] = &Value{producer: n, index: i}
+	}
+	return n.outputs[i]
+}
+
 // Attr looks an attribute up by name.
 func (n *Node) Attr(name string) (Attr, bool) {
 	for _, a := range n.Attrs {

@@ -59,7 +59,7 @@ func Prunable(m *onnx.Model, p *Packing) map[string]bool {
 			continue
 		}
 		switch n.Op {
-		case "Conv", "ConvTranspose":
+		case "Conv", "ConvTranspose", "DeformConv":
 			out[name] = input == 1
 		case "Gemm", "RNN", "LSTM", "GRU":
 			out[name] = input <= 2 && !(n.Op == "Gemm" && input == 2)

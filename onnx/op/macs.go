@@ -8,11 +8,11 @@ import (
 )
 
 // MACs counts the multiply-accumulates of a node from the types of its values: those of Conv, ConvTranspose, Gemm and
-// MatMul, and of their integer forms. The bias is not counted, and a product with a zero weight is. A dimension without a
+// MatMul, and of their integer and deformable forms. The bias is not counted, and a product with a zero weight is. A dimension without a
 // size counts as 1; free gives the symbols of those ("?" for one without a name). ok is false for other operators, and
 // where a rank is unknown or the count overflows.
 //
-// Conv: elements of the output times input channels a group times kernel size. ConvTranspose: elements of the input times
+// Conv and DeformConv: elements of the output times input channels a group times kernel size. ConvTranspose: elements of the input times
 // output channels a group times kernel size. Gemm and MatMul: elements of the output times the inner dimension.
 func MACs(n *onnx.Node) (macs int64, free []string, ok bool) {
 	if !n.Is(n.Op) {
@@ -24,7 +24,7 @@ func MACs(n *onnx.Node) (macs int64, free []string, ok bool) {
 		y = o.Type.Shape
 	}
 	switch n.Op {
-	case "Conv", "ConvInteger":
+	case "Conv", "ConvInteger", "DeformConv":
 		c.all(y)
 		c.kernel(shapeOf(n, 1))
 	case "QLinearConv":

@@ -15,7 +15,7 @@ var settings = map[string][]int{
 
 // weights are the inputs that hold an operator's learned weights wherever they are constant.
 var weights = map[string][]int{
-	"Conv": {1, 2}, "ConvTranspose": {1, 2}, "Gemm": {0, 1, 2}, "MatMul": {0, 1}, "BatchNormalization": {1, 2},
+	"Conv": {1, 2}, "ConvTranspose": {1, 2}, "DeformConv": {1, 3}, "Gemm": {0, 1, 2}, "MatMul": {0, 1}, "BatchNormalization": {1, 2},
 	"InstanceNormalization": {1, 2}, "LayerNormalization": {1, 2}, "GroupNormalization": {1, 2}, "PRelu": {1}, "Gather": {0},
 	"RNN": {1, 2, 3}, "LSTM": {1, 2, 3, 7}, "GRU": {1, 2, 3}, "ConvInteger": {1}, "MatMulInteger": {1},
 	"SimplifiedLayerNormalization": {1}, "RMSNormalization": {1},

@@ -11,6 +11,7 @@ var spatial = []Schema{
 	row("AffineGrid", 20, 2, 2, accepted{{20, floats | bfloat}}, inferAffineGrid, "align_corners"),
 	row("CenterCropPad", 18, 2, 2, accepted{{18, anything | bfloat}}, inferCenterCropPad, "axes"),
 	row("Col2Im", 18, 3, 3, accepted{{18, anything | bfloat}}, inferCol2Im, "strides", "pads", "dilations"),
+	row("DeformConv", 19, 3, 5, floats22, inferDeformConv, "kernel_shape", "strides", "pads", "dilations", "group", "offset_group"),
 	row("GridSample", 16, 2, 2, accepted{{16, anything}, {22, bfloat}}, inferGridSample, "mode", "padding_mode", "align_corners").lowest(gridSampleLowest),
 	row("RoiAlign", 16, 3, 3, floats22, inferRoiAlign, "mode", "output_height", "output_width", "sampling_ratio",
 		"spatial_scale", "coordinate_transformation_mode"),

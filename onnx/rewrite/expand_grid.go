@@ -81,7 +81,7 @@ func GridSample(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	return []*onnx.Value{b.ReshapeTo(sum, shape)}
 }
 
-// weighted is an element along one axis: its index, as a whole float inside the axis, and its weight; nil for one.
+// weighted is an element along one axis: its index, inside the axis, and its weight; nil for one.
 type weighted struct{ at, weight *onnx.Value }
 
 type sampling struct {
@@ -115,6 +115,12 @@ func (s *sampling) taps(g *onnx.Value, axis int) []weighted {
 	} else {
 		p = s.Sub(s.Mul(half, size), k(0.5))
 	}
+	return s.around(p, axis)
+}
+
+// around lists the elements around the places p of an axis, in units of its elements.
+func (s *sampling) around(p *onnx.Value, axis int) []weighted {
+	k := func(v float64) *onnx.Value { return s.Scalar(s.like, v) }
 	if s.Mode == "cubic" { // each tap by itself is brought inside
 		low := s.Floor(p)
 		t := s.Sub(p, low)
@@ -170,13 +176,13 @@ func (s *sampling) inside(at, weight *onnx.Value, axis int) weighted {
 	k := func(v float64) *onnx.Value { return s.Scalar(s.like, v) }
 	last := s.Sub(s.sizes[axis], k(1))
 	if s.Padding != "zeros" {
-		return weighted{s.Min(s.Max(s.bounded(at, axis), k(0)), last), weight}
+		return weighted{s.Cast(s.Min(s.Max(s.bounded(at, axis), k(0)), last), onnx.Int64), weight}
 	}
 	in := s.Cast(s.And(s.GreaterOrEqual(at, k(0)), s.LessOrEqual(at, last)), s.like.Type.DType)
 	if weight != nil {
 		in = s.Mul(weight, in)
 	}
-	return weighted{s.Min(s.Max(at, k(0)), last), in}
+	return weighted{s.Cast(s.Min(s.Max(at, k(0)), last), onnx.Int64), in}
 }
 
 // combine sums over the taps of all axes; at and weight are of the axes before.
@@ -188,7 +194,8 @@ func (s *sampling) combine(axes [][]weighted, at, weight *onnx.Value) *onnx.Valu
 	for _, t := range axes[0] {
 		flat, w := t.at, t.weight
 		if at != nil {
-			flat = s.Add(s.Mul(at, s.sizes[s.r-len(axes)]), t.at)
+			axis := int64(s.r - len(axes) + 2)
+			flat = s.Add(s.Mul(at, s.ShapeSlice(s.x, axis, axis+1)), t.at)
 		}
 		switch {
 		case weight != nil && w != nil:
@@ -206,11 +213,15 @@ func (s *sampling) combine(axes [][]weighted, at, weight *onnx.Value) *onnx.Valu
 	return sum
 }
 
-// tap is the elements at the flat indices, times their weights: [N,C,places].
+// tap is the elements at the flat indices [N,1,places], times their weights: [N,C,places]; for values of four dimensions, one
+// more before the places.
 func (s *sampling) tap(at, weight *onnx.Value) *onnx.Value {
-	index := s.Cast(at, onnx.Int64) // [N,1,places]
-	shape := s.Concat(0, s.ShapeSlice(s.values, 0, 2), s.ShapeSlice(index, 2, 3))
-	v := s.GatherElements(s.values, s.Expand(index, shape), 2)
+	if s.Err() != nil {
+		return nil
+	}
+	axis := int64(len(s.values.Type.Shape) - 1)
+	shape := s.Concat(0, s.ShapeSlice(s.values, 0, axis), s.ShapeSlice(at, axis, axis+1))
+	v := s.GatherElements(s.values, s.Expand(at, shape), axis)
 	if weight == nil {
 		return v
 	}

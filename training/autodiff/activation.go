@@ -160,8 +160,8 @@ func gradDropout(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	if n.Input(2) == nil || training != nil && training.Check() == nil && training.Len() == 1 && training.Data[0] == 0 {
 		return dy
 	}
-	if n.Output(1) == nil {
-		b.Fail("in training mode its gradient needs the mask: give the node its second output")
+	mask := b.output(n, 1)
+	if b.Err() != nil {
 		return nil
 	}
 	one, ratio := b.Scalar(dy, 1), b.Scalar(dy, 0.5)
@@ -172,5 +172,5 @@ func gradDropout(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	if training == nil {
 		scale = b.Where(n.Input(2), scale, one)
 	}
-	return b.Mul(b.Mul(dy, b.castLike(n.Output(1), dy)), scale)
+	return b.Mul(b.Mul(dy, b.castLike(mask, dy)), scale)
 }

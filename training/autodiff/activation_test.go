@@ -273,3 +273,28 @@ func TestArithmetic(t *testing.T) {
 		t.Run(e.name, e.run)
 	}
 }
+
+// TestDropoutWithoutMask: the gradient asks the node for the mask that the graph does not. y = x mask/(1-ratio), and dx is what
+// x is multiplied with, in the same run.
+func TestDropoutWithoutMask(t *testing.T) {
+	x := scaled(1, 0.5, 1.5, 40, 50)
+	p := compile(t, onnx.Float, tensors{x}, func(b *op.Builder, v []*onnx.Value) ([]*onnx.Value, error) {
+		y := b.Node("Dropout", values{v[0], b.Scalar(v[0], 0.25), b.Const(onnx.Scalar(true))}, 1)[0]
+		dx, err := autodiff.Gradients(b.Graph(), b.ReduceSum(y, false), v)
+		return append(dx, y), err
+	})
+	out := p.run(t, tensors{x})
+	kept := 0
+	for i, d := range onnx.View[float64](out[0]) {
+		y, want := onnx.View[float64](out[1])[i], d*onnx.View[float64](x)[i]
+		if math.Abs(y-want) > 1e-6 {
+			t.Fatalf("y is %g, x times the gradient %g", y, want)
+		}
+		if d != 0 {
+			kept++
+		}
+	}
+	if kept < 1400 || kept > 1600 {
+		t.Errorf("%d of 2000 elements are kept, a quarter is dropped", kept)
+	}
+}

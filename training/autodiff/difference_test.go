@@ -57,7 +57,7 @@ var errNotFinite = errors.New("not finite")
 func (nc *nodeGradient) compare(rng *rand.Rand, step float64, elements int) error {
 	y, err := nc.run(nc.session, nc.point)
 	if err != nil {
-		return fmt.Errorf("%w: the case itself: %w", errRefused, err)
+		return fmt.Errorf("%w: %w", errNotRun, err)
 	}
 	seeds := map[string][]float64{}
 	feeds := maps.Clone(nc.point)

@@ -70,6 +70,17 @@ func expressions(m *onnx.Model, inputs []*onnx.Tensor) (*onnx.Model, error) {
 	if err := op.InferGraph(g); err != nil {
 		return nil, err
 	}
+	if err := writeExpressions(g); err != nil {
+		return nil, err
+	}
+	low, err := op.LowestOpset(g)
+	m.SetOpset("", max(low, op.Opset))
+	m.IRVersion = max(m.IRVersion, 10)
+	return m, err
+}
+
+// writeExpressions puts expressions in the place of g's nodes.
+func writeExpressions(g *onnx.Graph) error {
 	b := op.NewBuilder(g)
 	for _, n := range g.Nodes() {
 		write := rules[n.Op].expand
@@ -78,21 +89,18 @@ func expressions(m *onnx.Model, inputs []*onnx.Tensor) (*onnx.Model, error) {
 		}
 		values := write(b, n)
 		if err := b.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		for i, v := range values {
 			if o := n.Output(i); o != nil && v != nil {
 				if err := g.ReplaceUses(o, v); err != nil {
-					return nil, err
+					return err
 				}
 			}
 		}
 	}
 	g.RemoveUnused()
-	low, err := op.LowestOpset(g)
-	m.SetOpset("", max(low, op.Opset))
-	m.IRVersion = max(m.IRVersion, 10)
-	return m, err
+	return nil
 }
 
 // differs says by how much the outputs are off.

@@ -16,12 +16,12 @@ var index = []row{
 	{op: "Compress", expand: rewrite.Compress},
 	{op: "ReverseSequence", grad: of(gradReverseSequence)},
 	{op: "OneHot", grad: gradOneHot},
-	{op: "Range", none: "not differentiable: its length depends on its inputs"},
+	{op: "Range", grad: gradRange},
 	{op: "ConstantOfShape", zero: true},
 	{op: "Constant", zero: true},
 	{op: "NonZero", zero: true},
 	{op: "EyeLike", zero: true},
-	{op: "Unique", none: "which elements are equal jumps: gather them by its indices"},
+	{op: "Unique", grad: gradUnique},
 }
 
 // y = entries of x along an axis: dx = each entry's sum of dy.
@@ -87,4 +87,40 @@ func gradOneHot(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
 	on := b.ReduceSum(b.Mul(dy[0], hits), false)
 	off := b.Sub(b.ReduceSum(dy[0], false), on)
 	return []*onnx.Value{nil, nil, b.Concat(0, b.Reshape(off, 1), b.Reshape(on, 1))}
+}
+
+// y_i = start + i delta: dstart = sum dy, ddelta = sum i dy. How many there are jumps: the limit has no gradient.
+func gradRange(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
+	out := make([]*onnx.Value, 3)
+	y := n.Output(0)
+	if _, ok := b.rank(y); !ok {
+		return nil
+	}
+	if b.Wants(0) {
+		out[0] = b.reshapeLike(b.ReduceSum(dy[0], false, 0), n.Input(0))
+	}
+	if b.Wants(2) {
+		steps := b.castLike(b.iota(b.size(y, 0)), dy[0])
+		out[2] = b.reshapeLike(b.ReduceSum(b.Mul(dy[0], steps), false, 0), n.Input(2))
+	}
+	return out
+}
+
+// y = the entries of x, flat or along an axis, that are the first of their kind: dx = dy at their places. Which ones are equal
+// jumps.
+func gradUnique(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
+	x, at := n.Input(0), b.output(n, 1)
+	if dy[0] == nil || b.Err() != nil {
+		return nil
+	}
+	if a, given := n.Attr("axis"); given {
+		along, _ := a.Value.(int64)
+		axis, ok := b.axis(x, along)
+		if !ok {
+			return nil
+		}
+		return []*onnx.Value{b.typed(b.scatterAlong(at, dy[0], b.size(x, axis), axis), x)}
+	}
+	size := b.folded(b.Reshape(b.Node("Size", []*onnx.Value{x}, 1)[0], 1))
+	return []*onnx.Value{b.reshapeLike(b.scatterAlong(at, dy[0], size, 0), x)}
 }

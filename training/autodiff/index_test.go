@@ -1,10 +1,12 @@
 package autodiff_test
 
 import (
+	"slices"
 	"testing"
 
 	"graft/onnx"
 	"graft/onnx/op"
+	"graft/training/autodiff"
 )
 
 // nodeWith builds an operator of one output that takes constants behind the arguments.
@@ -310,5 +312,39 @@ func TestPad(t *testing.T) {
 			return b.Node("Pad", values{v[0], b.Ints(2, -1, 1, 0), v[1], b.Ints(-1, 0)}, 1)[0]
 		})}
 		t.Run(e.name, e.run)
+	}
+}
+
+// TestRangeAndUnique: sizes that depend on values are fixed by what the outputs are multiplied with.
+func TestRangeAndUnique(t *testing.T) {
+	scalar := func(v float64) *onnx.Tensor { return onnx.Scalar(v) }
+	sized := func(b *op.Builder, y *onnx.Value, dims ...int64) *onnx.Value {
+		return b.Mul(b.Tanh(y), b.Const(random(9, dims...)))
+	}
+	unique := func(name string, x *onnx.Tensor, dims []int64, attrs ...onnx.Attr) example {
+		return example{name: "Unique " + name, args: tensors{x}, f: unary(func(b *op.Builder, x *onnx.Value) *onnx.Value {
+			return sized(b, b.Node("Unique", values{x}, 1, attrs...)[0], dims...)
+		})}
+	}
+	for _, e := range []example{
+		{name: "Range", args: tensors{scalar(0.3), scalar(2), scalar(0.45)}, f: func(b *op.Builder, v values) *onnx.Value {
+			return sized(b, b.Range(v[0], v[1], v[2]), 4)
+		}},
+		{name: "Range downwards", args: tensors{scalar(1), scalar(-0.3)}, f: func(b *op.Builder, v values) *onnx.Value {
+			return sized(b, b.Range(v[0], b.Scalar(v[0], -0.4), v[1]), 5)
+		}},
+		unique("flat", spaced(1, 2, 3), []int64{6}),
+		unique("flat, not sorted", spaced(1, 2, 3), []int64{6}, onnx.Int("sorted", 0)),
+		unique("along an axis", spaced(1, 2, 4, 2), []int64{2, 4, 2}, onnx.Int("axis", -2)),
+	} {
+		t.Run(e.name, e.run)
+	}
+	x := onnx.FromSlice([]float64{2, 1, 2, 3, 1, 2})
+	p := compile(t, onnx.Double, tensors{x}, func(b *op.Builder, v []*onnx.Value) ([]*onnx.Value, error) {
+		y := b.Mul(b.Node("Unique", v, 1)[0], b.Const(onnx.FromSlice([]float64{10, 20, 30})))
+		return autodiff.Gradients(b.Graph(), b.ReduceSum(y, false), v)
+	})
+	if got, want := onnx.View[float64](p.run(t, tensors{x})[0]), []float64{20, 10, 0, 30, 0, 0}; !slices.Equal(got, want) {
+		t.Errorf("the gradient of equal elements is %v, want %v: the first of each", got, want)
 	}
 }

@@ -3,6 +3,7 @@ package autodiff
 import (
 	"graft/onnx"
 	"graft/onnx/op"
+	"graft/onnx/rewrite"
 )
 
 var pool = []row{
@@ -13,7 +14,7 @@ var pool = []row{
 	{op: "GlobalMaxPool", grad: of(gradGlobalMaxPool)},
 	{op: "GlobalLpPool", grad: of(gradGlobalLpPool)},
 	{op: "MaxUnpool", grad: gradMaxUnpool},
-	{op: "MaxRoiPool", none: "the kernel does not say where its maxima stood: use RoiAlign with mode max"},
+	{op: "MaxRoiPool", expand: rewrite.MaxRoiPool},
 }
 
 // poolWindow reads the geometry of a pool. Spatial sizes may be unknown.

@@ -30,6 +30,23 @@ type engine interface {
 // counts on behind n's inputs.
 func (b *Builder) Wants(i int) bool { return i < len(b.wants) && b.wants[i] }
 
+// output is the i-th output of n, an optional one that n is made to give where it does not.
+func (b *Builder) output(n *onnx.Node, i int) *onnx.Value {
+	if v := n.Output(i); v != nil || b.Err() != nil {
+		return v
+	}
+	v := n.WantOutput(i)
+	types, err := op.Infer(n)
+	if err != nil {
+		b.Fail("%w", err)
+		return nil
+	}
+	if i < len(types) {
+		v.Type = types[i]
+	}
+	return v
+}
+
 // row is what is known of one operator: a rule; or an expression of other operators that takes its place before anything is
 // differentiated; or that its gradient is zero wherever it exists; or why there is none.
 type row struct {

@@ -44,20 +44,21 @@ func gradDFT(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 			}
 		}
 	}
+	var dx *onnx.Value
 	if onesided && inverse {
-		b.Fail("no rule for the inverse of half a spectrum")
-		return nil
-	}
-	if bins.Size < points {
-		dy = b.resized(dy, axis, bins.Size, points)
-	}
-	dx := b.DFT(dy, axis, nil, !inverse, false)
-	if inverse {
-		dx = b.Mul(dx, b.Scalar(dx, 1/float64(points)))
+		dx = b.gradHalfInverse(dy, axis, points, in.Size)
 	} else {
-		dx = b.Mul(dx, b.Scalar(dx, float64(points)))
+		if bins.Size < points {
+			dy = b.resized(dy, axis, bins.Size, points)
+		}
+		dx = b.DFT(dy, axis, nil, !inverse, false)
+		if inverse {
+			dx = b.Mul(dx, b.Scalar(dx, 1/float64(points)))
+		} else {
+			dx = b.Mul(dx, b.Scalar(dx, float64(points)))
+		}
+		dx = b.resized(dx, axis, points, in.Size)
 	}
-	dx = b.resized(dx, axis, points, in.Size)
 	if parts.Size == 1 {
 		dx = b.Slice(dx, op.SliceSpec{Axis: int64(rank - 1), Start: 0, End: 1})
 	}
@@ -72,6 +73,28 @@ func (b *Builder) constantInt(v *onnx.Value, what string) (int64, bool) {
 		return 0, false
 	}
 	return list[0], true
+}
+
+// y_t = 1/N sum_k c_k Re(x_k exp(2 pi i k t / N)) over the N/2+1 bins of half a spectrum, c_k = 1 for those that are their own
+// mirror image, the first and, for an even N, the last, and 2 for others: dx = c/N F dy, its first half. Bins that y leaves out have no gradient.
+func (b *Builder) gradHalfInverse(dy *onnx.Value, axis, points, bins int64) *onnx.Value {
+	half := points/2 + 1
+	rank := len(dy.Type.Shape)
+	dims := make([]int64, rank)
+	for i := range dims {
+		dims[i] = 1
+	}
+	dims[axis] = half
+	weights := onnx.NewTensor(onnx.Double, dims...)
+	for k := range half {
+		c := 2 / float64(points)
+		if k == 0 || 2*k == points {
+			c /= 2
+		}
+		onnx.View[float64](weights)[k] = c
+	}
+	dx := b.Mul(b.DFT(dy, axis, nil, false, true), b.castLike(b.Const(weights), dy))
+	return b.resized(dx, axis, half, bins)
 }
 
 // resized cuts v along an axis, or puts zeros at its end.

@@ -10,6 +10,7 @@ var spatial = []row{
 	{op: "AffineGrid", expand: rewrite.AffineGrid},
 	{op: "CenterCropPad", grad: of(gradCenterCropPad)},
 	{op: "Col2Im", grad: of(gradCol2Im)},
+	{op: "DeformConv", expand: rewrite.DeformConv},
 	{op: "GridSample", expand: rewrite.GridSample},
 	{op: "RoiAlign", expand: rewrite.RoiAlign},
 }

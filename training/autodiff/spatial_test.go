@@ -17,6 +17,10 @@ func TestSpatialAndSignal(t *testing.T) {
 		of1("DFT", random(1, 2, 6, 1), func(b *op.Builder, x *onnx.Value) *onnx.Value { return square(b, b.DFT(x, 1, nil, false, false)) }),
 		of1("DFT of half", random(1, 2, 7, 1), func(b *op.Builder, x *onnx.Value) *onnx.Value { return square(b, b.DFT(x, 1, nil, false, true)) }),
 		of1("DFT inverse", random(1, 2, 6, 2), func(b *op.Builder, x *onnx.Value) *onnx.Value { return square(b, b.DFT(x, 1, nil, true, false)) }),
+		of1("DFT inverse of half, even", random(1, 2, 4, 2), func(b *op.Builder, x *onnx.Value) *onnx.Value { return square(b, b.DFT(x, 1, nil, true, true)) }),
+		of1("DFT inverse of half, odd", random(1, 2, 4, 2), func(b *op.Builder, x *onnx.Value) *onnx.Value {
+			return square(b, b.DFT(x, 1, b.Const(onnx.Scalar(int64(7))), true, true))
+		}),
 		of1("AffineGrid", random(1, 2, 2, 3), func(b *op.Builder, x *onnx.Value) *onnx.Value {
 			return square(b, b.Node("AffineGrid", values{x, b.Ints(2, 1, 3, 4)}, 1)[0])
 		}),
