@@ -53,7 +53,7 @@ var layers = []struct {
 const (
 	leaves  = "onnx/atomicfile onnx/limits onnx/safetensors onnx/strictzip"
 	l0      = "onnx onnx/inspect onnx/noise onnx/op/... onnx/rewrite/... " + leaves
-	l1      = "graphs/... masking/... runtime"
+	l1      = "graphs/... masking/... runtime runtime/kernels"
 	parts   = "training/autodiff/... training/loss/... training/optim/... training/ort/... training/setting/... training/dataset/... training/metric/... training/study/... training/chart/..."
 	systems = "training/oes/... training/pacbayes/... training/momentum/... training/bilevel/... training/prosocial/..."
 )

@@ -27,6 +27,8 @@ Optimizers: ` + strings.Join(optimizerNames(), ", ") + `.
 FILE may also be a folder that ONNX Runtime's own training made, which ended with release 1.19, or its training_model.onnx
 with --checkpoint: network, loss, optimizer and the state of the training are taken over.
 
+--provider NAME chooses forms of gradients that are the fastest there; the files run on every provider.
+
 --accumulate N moves the parameters once in N batches, along the mean of their gradients. --ema D keeps a moving average of
 the parameters beside them, which graft export --ema exports.`,
 	examples: []string{

@@ -13,6 +13,7 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
+	"graft/runtime"
 	"graft/training"
 	"graft/training/dataset"
 )
@@ -176,6 +177,9 @@ func runTrain(c *call) error {
 	var err error
 	if r.step, r.contract, err = training.OpenArtifacts(r.dir); err != nil {
 		return refused(r.dir, err)
+	}
+	if made, now := r.contract.MadeFor(), runtime.ProviderName(r.Common.Provider); made != now {
+		r.Say("%s was made for %s: artifacts of graft artifacts --provider %s may be faster", r.dir, made, r.Common.Provider)
 	}
 	if !r.Common.DryRun {
 		release, err := training.LockCheckpoint(r.checkpoint())

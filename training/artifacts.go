@@ -53,6 +53,9 @@ type ArtifactConfig struct {
 	StraightThrough bool
 	// Teacher is imitated beside the labels; nil: none.
 	Teacher *Teacher
+	// Provider is where the artifacts will be trained, by short or full name; empty: the CPU. It chooses between forms of
+	// gradients that give the same on every provider.
+	Provider string
 	// Begin goes on with a training that has been under way elsewhere; nil: from the beginning.
 	Begin *Beginning
 }
@@ -258,7 +261,7 @@ func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}
-	grads, err := autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute}.Gradients(f.g, f.loss, f.params)
+	grads, err := autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute, Device: deviceOf(p.Provider)}.Gradients(f.g, f.loss, f.params)
 	if err != nil {
 		return nil, err
 	}

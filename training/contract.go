@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"graft/onnx"
+	"graft/runtime"
 )
 
 const contractFormat = 1
@@ -37,11 +38,13 @@ type Contract struct {
 	Accumulate int64   `json:"accumulate"`
 	EMA        float64 `json:"ema,omitempty"` // weight of the old average in the slot ema
 	// Dropout has the masks of the training and the fused model, which then both have the input step: it counts batches from 1.
-	Dropout         *DropoutContract         `json:"dropout,omitempty"`
-	Teacher         *TeacherContract         `json:"teacher,omitempty"`          // inside the training and the fused model
-	StraightThrough bool                     `json:"straight_through,omitempty"` // gradients pass what quantizes as if it did not round
-	Models          map[string]ContractModel `json:"models"`
-	Notes           []string                 `json:"notes"`
+	Dropout         *DropoutContract `json:"dropout,omitempty"`
+	Teacher         *TeacherContract `json:"teacher,omitempty"`          // inside the training and the fused model
+	StraightThrough bool             `json:"straight_through,omitempty"` // gradients pass what quantizes as if it did not round
+	// Provider is the full name of the execution provider that forms of gradients were chosen for; absent: the CPU's.
+	Provider string                   `json:"provider,omitempty"`
+	Models   map[string]ContractModel `json:"models"`
+	Notes    []string                 `json:"notes"`
 }
 
 // DropoutContract says how a training form's masks are made.
@@ -140,6 +143,9 @@ func (a *Artifacts) describe(p *plan) error {
 		c.Teacher = &TeacherContract{Weight: p.teacher.Weight, Temperature: p.teacher.Temperature}
 	}
 	c.StraightThrough = p.StraightThrough
+	if name := runtime.ProviderName(p.Provider); name != runtime.CPU {
+		c.Provider = name
+	}
 	for _, v := range p.frozen {
 		c.Frozen = append(c.Frozen, v.Name)
 	}

@@ -14,7 +14,7 @@ func TestWeightPeak(t *testing.T) {
 	q := square{1, 32, 16, 5, 320, 1, 1}
 	s, feeds := lowered(t, 1, func(b *Builder) *onnx.Value {
 		for _, form := range weightLowerings {
-			if l := q.layer(); form.fits(l) && form.pays(l) {
+			if l := q.layer(); form.fits(l) && form.pays[CPU](l) {
 				return q.weight(form)(b)
 			}
 		}

@@ -9,8 +9,8 @@ import (
 var norm = []row{
 	{op: "InstanceNormalization", grad: gradInstanceNormalization},
 	{op: "BatchNormalization", grad: gradBatchNormalization},
-	layerForms[0].of("LayerNormalization"),
-	rmsForms[0].of("RMSNormalization"),
+	layerForms.of("LayerNormalization"),
+	rmsForms.of("RMSNormalization"),
 	{op: "LpNormalization", grad: of(gradLpNormalization)},
 	{op: "LRN", grad: of(gradLRN)},
 	{op: "GroupNormalization", expand: rewrite.GroupNormalization},
