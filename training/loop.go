@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 
 	"graft/onnx"
 	"graft/runtime"
@@ -87,6 +88,8 @@ func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save
 		return from, err
 	}
 	defer session.Close()
+	form.model = nil
+	debug.FreeOSMemory() // what it took to make the graph is not needed for as long as the steps take
 	r, err := l.start(session, form, from)
 	if err != nil {
 		return from, fmt.Errorf("train: %w", err)
