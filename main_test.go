@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,45 +26,50 @@ func build(t *testing.T) string {
 	return bin
 }
 
-// TestHelpAnswersAtOnce holds that graft --help takes under 50 ms (the best of
-// ten runs: the machine may be busy), that no package is slow to initialize,
-// and that neither help nor version loads ONNX Runtime.
+// TestHelpAnswersAtOnce holds that graft --help uses under 50 ms of processor time, which a busy machine does not
+// lengthen as it does the clock's (the best of ten runs: it does to some extent), that no package is slow to initialize, and
+// that neither help nor version loads ONNX Runtime.
 func TestHelpAnswersAtOnce(t *testing.T) {
 	bin := build(t)
 	best := time.Hour
 	for range 10 {
-		start := time.Now()
-		out, err := exec.Command(bin, "--help").Output()
-		best = min(best, time.Since(start))
+		cmd := exec.Command(bin, "--help")
+		out, err := cmd.Output()
+		best = min(best, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
 		if err != nil || !strings.Contains(string(out), "Verbs:") {
 			t.Fatalf("graft --help: %v\n%s", err, out)
 		}
 	}
 	t.Logf("graft --help: %v", best)
 	if best > 50*time.Millisecond {
-		t.Errorf("graft --help takes %v, want under 50 ms", best)
+		t.Errorf("graft --help uses %v, want under 50 ms", best)
 	}
+	clock := regexp.MustCompile(`(?m)^init (\S+) @.* ms, (\S+) ms clock`)
 	for _, verb := range []string{"--help", "version"} {
-		cmd := exec.Command(bin, verb)
-		cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1", "LD_DEBUG=files")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("graft %s: %v\n%s", verb, err, out)
-		}
-		if strings.Contains(string(out), "libonnxruntime") {
-			t.Errorf("graft %s loads ONNX Runtime", verb)
-		}
-		total := 0.0
-		for _, m := range regexp.MustCompile(`(?m)^init (\S+) @.* ms, (\S+) ms clock`).FindAllStringSubmatch(string(out), -1) {
-			ms, err := strconv.ParseFloat(m[2], 64)
+		least := math.Inf(1)
+		for range 5 {
+			cmd := exec.Command(bin, verb)
+			cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1", "LD_DEBUG=files")
+			out, err := cmd.CombinedOutput()
 			if err != nil {
-				t.Fatalf("%s: %v", m[0], err)
+				t.Fatalf("graft %s: %v\n%s", verb, err, out)
 			}
-			total += ms
+			if strings.Contains(string(out), "libonnxruntime") {
+				t.Fatalf("graft %s loads ONNX Runtime", verb)
+			}
+			total := 0.0
+			for _, m := range clock.FindAllStringSubmatch(string(out), -1) {
+				ms, err := strconv.ParseFloat(m[2], 64)
+				if err != nil {
+					t.Fatalf("%s: %v", m[0], err)
+				}
+				total += ms
+			}
+			least = min(least, total)
 		}
-		t.Logf("graft %s: packages initialize in %.1f ms", verb, total)
-		if total == 0 || total > 30 {
-			t.Errorf("graft %s: packages initialize in %.1f ms, want under 30", verb, total)
+		t.Logf("graft %s: packages initialize in %.1f ms", verb, least)
+		if least == 0 || least > 30 {
+			t.Errorf("graft %s: packages initialize in %.1f ms, want under 30", verb, least)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -25,6 +26,8 @@ Optimizers: ` + strings.Join(optimizerNames(), ", ") + `.
 
 FILE may also be a folder that ONNX Runtime's own training made, which ended with release 1.19, or its training_model.onnx
 with --checkpoint: network, loss, optimizer and the state of the training are taken over.
+
+--provider NAME chooses forms of gradients that are the fastest there; the files run on every provider.
 
 --accumulate N moves the parameters once in N batches, along the mean of their gradients. --ema D keeps a moving average of
 the parameters beside them, which graft export --ema exports.`,
@@ -50,6 +53,9 @@ the parameters beside them, which graft export --ema exports.`,
 		toggle("free-batch", "let a model whose batch is written into it take any"),
 		integer("accumulate", "N", 1, 1<<20, 1, "batches that make an update"),
 		number("ema", "D", below(0, 1), 0, "keep a moving average of the parameters; D is the weight of the old average"),
+		text("teacher", "FILE", "classifier to imitate beside the labels, of the same inputs and classes").under("Loss"),
+		number("teacher-weight", "A", span{lo: 0, hi: 1, openLo: true}, 0.9, "part of the teacher in the loss").under("Loss"),
+		number("temperature", "T", above(0, 1000), 4, "what the logits of both are divided by for it").under("Loss"),
 	}, settingFlags(optimizerSettings(), "Optimizer"), settingFlags(lossSettings(), "Loss")),
 	run: runArtifacts,
 }
@@ -83,6 +89,7 @@ func runArtifacts(c *call) error {
 	if err != nil {
 		return err
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(200)) // nearly all of the graphs that are made stays until they are written
 	a, err := training.NewArtifacts(m, config)
 	if err != nil {
 		return misnamed(path, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/onnx/rewrite"
 	"graft/training"
 	"graft/training/loss"
 	"graft/training/optim"
@@ -90,7 +91,7 @@ func (c *call) settings(list []ownedSetting) map[string]float64 {
 func (c *call) artifactConfig(source *artifactSource) (training.ArtifactConfig, error) {
 	config := training.ArtifactConfig{Output: c.Text("output"), FrozenNorms: c.Text("bn") == "frozen", ClipNorm: c.Float("clip-norm"),
 		Accumulate: int64(c.Int("accumulate")), Recompute: int(c.Int("recompute")), EMA: c.Float("ema"),
-		Dropout: c.Bool("dropout"), DropoutSeed: c.Common.Seed, StraightThrough: c.Bool("straight-through")}
+		Dropout: c.Bool("dropout"), DropoutSeed: c.Common.Seed, StraightThrough: c.Bool("straight-through"), Provider: c.Common.Provider}
 	var err error
 	if c.Text("loss") == "" {
 		if source.loss == nil {
@@ -121,7 +122,31 @@ func (c *call) artifactConfig(source *artifactSource) (training.ArtifactConfig, 
 		}
 	}
 	source.complete(&config)
-	return config, nil
+	config.Teacher, err = c.teacher()
+	return config, err
+}
+
+// teacher is the model of --teacher, its batch freed like the model's; nil without it.
+func (c *call) teacher() (*training.Teacher, error) {
+	path := c.Text("teacher")
+	if path == "" {
+		for _, f := range []string{"teacher-weight", "temperature"} {
+			if c.IsSet(f) {
+				return nil, misuse("--%s goes with --teacher", f)
+			}
+		}
+		return nil, nil
+	}
+	m, err := c.loadModel(path)
+	if err != nil {
+		return nil, err
+	}
+	if c.Bool("free-batch") {
+		if err := rewrite.FreeBatch(m, "batch"); err != nil {
+			return nil, refused(path, err)
+		}
+	}
+	return &training.Teacher{Model: m, Weight: c.Float("teacher-weight"), Temperature: c.Float("temperature")}, nil
 }
 
 // loss is one of the table, or a model in a file.

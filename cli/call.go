@@ -20,6 +20,7 @@ type call struct {
 	ctx     context.Context
 	out     io.Writer
 	console *console
+	placed  placements
 	doc     any
 }
 

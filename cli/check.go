@@ -23,6 +23,7 @@ var checkVerb = verb{
 
 // checked is the document of graft check --json.
 type checked struct {
+	executed
 	Valid    bool           `json:"valid"`
 	Findings []onnx.Finding `json:"findings"`
 }
@@ -49,6 +50,7 @@ func runCheck(c *call) error {
 		}
 		doc.Findings = append(doc.Findings, finding...)
 	}
+	doc.executed = c.executed()
 	doc.Valid = inspect.Valid(doc.Findings)
 	c.JSON(doc)
 	failures := 0
@@ -65,7 +67,7 @@ func runCheck(c *call) error {
 	if n := len(doc.Findings); n > 0 {
 		warnings = ", " + counted(n, "warning")
 	}
-	c.Print("%s: valid%s", path, warnings)
+	c.Print("%s: valid%s%s", path, warnings, doc.on())
 	return nil
 }
 

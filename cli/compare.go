@@ -33,6 +33,7 @@ var compareVerb = verb{
 // compared is the document of graft compare --json. FirstDeparture is the name of the first value, in A's order, that is
 // not equal; it is there under --layers when one is.
 type compared struct {
+	executed
 	Equal          bool                 `json:"equal"`
 	ATol           float64              `json:"atol"`
 	RTol           float64              `json:"rtol"`
@@ -84,6 +85,7 @@ func runCompare(c *call) error {
 			doc.FirstDeparture = doc.Outputs[i].Name
 		}
 	}
+	doc.executed = c.executed()
 	c.JSON(doc)
 	c.printComparison(doc)
 	if !doc.Equal {
@@ -243,6 +245,6 @@ func (c *call) printComparison(doc compared) {
 		c.Print("first departure: %s", doc.FirstDeparture)
 	}
 	if doc.Equal {
-		c.Print("equal within atol %g, rtol %g", doc.ATol, doc.RTol)
+		c.Print("equal within atol %g, rtol %g%s", doc.ATol, doc.RTol, doc.on())
 	}
 }

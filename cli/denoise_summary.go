@@ -10,6 +10,7 @@ import (
 
 // denoiseSummary is summary.json. PSNR fields are absent when no clean photo is known.
 type denoiseSummary struct {
+	executed
 	NoisyPSNR      *float64 `json:"noisy_psnr,omitempty"`
 	MaskOnlyPSNR   *float64 `json:"mask_only_psnr,omitempty"`
 	SparseBest     *float64 `json:"sparse_psnr_best,omitempty"`
@@ -43,6 +44,7 @@ type denoiseSummary struct {
 func (d *denoising) summarize(r *denoised) {
 	p := d.problem
 	s := &r.summary
+	s.executed = d.executed()
 	if p.Clean != nil {
 		s.NoisyPSNR = psnr(oes.RegionPSNR(p.Noisy, p.Clean, p.Region))
 		s.MaskOnlyPSNR = psnr(oes.RegionPSNR(r.masked, p.Clean, p.Region))
@@ -102,6 +104,6 @@ func (d *denoising) tell(r *denoised) {
 	}
 	d.Print("kept %d of %d weights; model.onnx has %d parameters and %d bytes (dense: %d bytes), model.sparse.onnx %d bytes",
 		s.ParamsKept, s.ParamsTotal, s.ParamsCompact, s.BytesCompact, s.BytesDense, s.BytesSparse)
-	d.Print("the exported files differ from the trained graph by at most %.2g", s.MaxAbsDiff)
+	d.Print("the exported files differ from the trained graph by at most %.2g%s", s.MaxAbsDiff, s.on())
 	d.Print("%s: denoised.png, report.html and the models, in %.0f s", d.Out(), s.Seconds)
 }

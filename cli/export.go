@@ -47,6 +47,7 @@ than 1e-5 + 1e-5 of its largest value.`,
 
 // exportedModel is the document of graft export --json. MaxAbsDiff is absent when the file was not run.
 type exportedModel struct {
+	executed
 	File          string   `json:"file"`
 	Bytes         int      `json:"bytes"`
 	Params        int64    `json:"params"`
@@ -94,6 +95,7 @@ func runExport(c *call) error {
 		return err
 	}
 	s := inspect.Describe(made)
+	doc.executed = c.executed()
 	doc.Bytes, doc.Params, doc.ParamsNonzero, doc.Hash = len(data), s.Parameters, s.Nonzero, export.Hash(data)
 	c.JSON(doc)
 	would := "would write "
@@ -110,7 +112,7 @@ func runExport(c *call) error {
 	if doc.MaxAbsDiff == nil {
 		c.Print("not verified: the file was not run")
 	} else {
-		c.Print("differs from %s by at most %.3g", path, *doc.MaxAbsDiff)
+		c.Print("differs from %s by at most %.3g%s", path, *doc.MaxAbsDiff, doc.on())
 	}
 	return nil
 }

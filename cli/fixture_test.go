@@ -41,6 +41,29 @@ cubes (float[a, b, c, d] y, float[a, b, c, d] target) => (float loss) <float thr
 		}
 		return m.Encode()
 	},
+	"growing": func() ([]byte, error) { // needs as much memory as its input says
+		m, err := onnx.Parse(`<ir_version: 8, opset_import: ["" : 17]>
+growing (float[N, 2] x, int64[N, 2] dims) => (float[N, 1] y) <float[2, 1] w = {0.5, -0.5}> {
+   product = MatMul (x, w)
+   size = ReduceMax <axes = [0], keepdims = 0> (dims)
+   zeros = ConstantOfShape (size)
+   sum = ReduceSum <keepdims = 0> (zeros)
+   y = Add (product, sum)
+}`)
+		if err != nil {
+			return nil, err
+		}
+		return m.Encode()
+	},
+	"modest.npz": func() ([]byte, error) { return growth(4) },
+	"absurd.npz": func() ([]byte, error) { return growth(1 << 29) },
+	"det": func() ([]byte, error) { // an operator that hardly any device has
+		g := onnx.NewGraph("det")
+		n := g.Add("Det", []*onnx.Value{g.AddInput("x", onnx.TypeOf(onnx.Float, 3, 2, 2))}, 1)
+		n.Output(0).Type = onnx.TypeOf(onnx.Float, 3)
+		g.AddOutput(n.Output(0), "y")
+		return encoded(g)
+	},
 	"ids.npy": func() ([]byte, error) { return npy(onnx.FromSlice([]int64{6, 0, 3}, 1, 3)) },
 	"ids.npz": func() ([]byte, error) {
 		t := onnx.FromSlice([]int64{6, 0, 3}, 1, 3)
@@ -56,6 +79,16 @@ cubes (float[a, b, c, d] y, float[a, b, c, d] target) => (float loss) <float thr
 		t.Name = "elsewhere.weight"
 		return safetensors.Encode([]*onnx.Tensor{t}, nil)
 	},
+}
+
+// growth is data for the model growing: four samples, the third with the given size.
+func growth(size int64) ([]byte, error) {
+	x, dims := onnx.FromSlice([]float32{1, 2, 3, 4, 5, 6, 7, 8}, 4, 2), onnx.FromSlice([]int64{1, 1, 1, 1, size, size, 1, 1}, 4, 2)
+	target := onnx.FromSlice([]float32{1, 0, 1, 0}, 4, 1)
+	x.Name, dims.Name, target.Name = "x", "dims", "target"
+	var b bytes.Buffer
+	err := dataset.WriteNpz(&b, []*onnx.Tensor{x, dims, target})
+	return b.Bytes(), err
 }
 
 func writeFixture(args []string) int {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	ortruntime "graft/runtime"
+	"graft/runtime/runtimetest"
 )
 
 // runtimeLibrary is the machine's ONNX Runtime, "" when there is none. The scripts have a home of their own, so that they are
@@ -60,10 +62,22 @@ func TestScripts(t *testing.T) {
 			if library := runtimeLibrary(); library != "" {
 				e.Setenv("GRAFT_ORT_LIB", library)
 			}
+			// The provider that tests of devices run on, and what its libraries look at.
+			e.Setenv("PROVIDER", ortruntime.ProviderName(runtimetest.Provider()))
+			for _, name := range []string{"LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "VK_ICD_FILENAMES"} {
+				e.Setenv(name, os.Getenv(name))
+			}
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond != "ort" {
+			switch cond {
+			case "ort":
+			case "device":
+				return ortruntime.ProviderName(runtimetest.Provider()) != ortruntime.CPU, nil
+			case "cpulibrary": // ONNX Runtime without a provider for CUDA
+				info, err := ortruntime.Info(ortruntime.Options{Library: runtimeLibrary()})
+				return runtimeLibrary() != "" && err == nil && !slices.Contains(info.Providers, ortruntime.CUDA), nil
+			default:
 				return false, fmt.Errorf("unknown condition %q", cond)
 			}
 			if runtimeLibrary() == "" && os.Getenv("ORT_REQUIRED") == "1" {

@@ -36,10 +36,10 @@ var runVerb = verb{
 
 // ran is the document of graft run --json. Seconds is the mean of one run.
 type ran struct {
-	Provider string      `json:"provider"`
-	Outputs  []ranOutput `json:"outputs"`
-	Seconds  float64     `json:"seconds"`
-	Runs     int         `json:"runs"`
+	executed
+	Outputs []ranOutput `json:"outputs"`
+	Seconds float64     `json:"seconds"`
+	Runs    int         `json:"runs"`
 }
 
 // ranOutput describes one output. Min, Max and Mean are absent where the output has no numbers; NaN counts those that are
@@ -78,7 +78,7 @@ func runRun(c *call) error {
 		return err
 	}
 	defer s.Close()
-	doc := ran{Provider: s.Provider(), Runs: c.Int("repeat"), Outputs: []ranOutput{}}
+	doc := ran{executed: c.executed(), Runs: c.Int("repeat"), Outputs: []ranOutput{}}
 	var results map[string]*onnx.Tensor
 	begin := time.Now()
 	c.Progress().Stage("run", doc.Runs)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -23,9 +24,16 @@ var runtimeVerb = verb{
 			name: "install", short: "put ONNX Runtime into graft's cache",
 			long: "From a library file, a folder that is searched, or an archive (.tgz, .zip, .whl, .nupkg); without --from, from the Go\n" +
 				"module that carries it. The library is loaded once to check it: name only what you trust.",
-			examples: []string{"graft runtime install", "graft runtime install --from onnxruntime-linux-x64.tgz"},
-			flags:    []cli.Flag{text("from", "PATH", "library file, folder or archive")},
-			run:      runRuntimeInstall,
+			examples: []string{
+				"graft runtime install",
+				"graft runtime install --from onnxruntime-linux-x64.tgz",
+				"graft runtime install --cuda --from onnxruntime_gpu-1.31.1-cp312-cp312-manylinux_2_28_x86_64.whl",
+			},
+			flags: []cli.Flag{
+				text("from", "PATH", "library file, folder or archive"),
+				toggle("cuda", "the provider for CUDA too, of the same version, or nothing"),
+			},
+			run: runRuntimeInstall,
 		},
 	},
 }
@@ -47,7 +55,7 @@ func runRuntimeInfo(c *call) error {
 		if i == 0 {
 			head = "devices"
 		}
-		t.Add(head, strings.TrimSpace(d.Kind+" "+d.Vendor)+" ("+d.Provider+")")
+		t.Add(head, deviceText(d))
 	}
 	c.Table(t)
 	for _, m := range info.Missing {
@@ -56,8 +64,27 @@ func runRuntimeInfo(c *call) error {
 	return nil
 }
 
+// deviceText is "gpu NVIDIA H100, device_id 0, 85.5 GB, compute capability 9.0 (CUDAExecutionProvider)".
+func deviceText(d runtime.Device) string {
+	name := strings.TrimSpace(d.Vendor + " " + strings.TrimSpace(strings.TrimPrefix(d.Name, d.Vendor)))
+	text := strings.TrimSpace(d.Kind + " " + name)
+	if d.ID != nil {
+		text += fmt.Sprintf(", device_id %d", *d.ID)
+	}
+	if d.Memory > 0 {
+		text += ", " + size(d.Memory)
+	}
+	if d.Capability != "" {
+		text += ", compute capability " + d.Capability
+	}
+	return text + " (" + d.Provider + ")"
+}
+
 func runRuntimeInstall(c *call) error {
-	library, err := runtime.Install(c.Text("from"), func(s string) { c.Say("%s", s) })
+	if c.Bool("cuda") && c.Text("from") == "" {
+		return misuse("--cuda goes with --from: the wheel of onnxruntime-gpu, for one (pip download --no-deps onnxruntime-gpu)")
+	}
+	library, err := runtime.Install(runtime.InstallOptions{From: c.Text("from"), CUDA: c.Bool("cuda"), Log: func(s string) { c.Say("%s", s) }})
 	if err != nil {
 		return runtimeFailure(err)
 	}

@@ -12,7 +12,9 @@ import (
 func (c *call) runtimeOptions() runtime.Options {
 	return runtime.Options{
 		Library: c.Common.ORTLib, Provider: c.Common.Provider, Threads: c.Common.Threads, CustomOps: c.Common.CustomOpLibs,
-		Verbose: c.Common.Verbose, Log: func(s string) { c.Say("%s", s) },
+		Device: runtime.DeviceOptions{ID: c.Common.DeviceID, MemoryLimit: c.Common.MemoryLimit, TF32: c.Common.TF32,
+			ConvSearch: c.Common.ConvSearch, Other: c.Common.ProviderOpts},
+		Strict: c.Common.Strict, Verbose: c.Common.Verbose, Log: func(s string) { c.Say("%s", s) }, Placed: c.place,
 	}
 }
 
@@ -29,13 +31,18 @@ func (c *call) openSession(m *onnx.Model, path string) (*runtime.Session, error)
 	return s, nil
 }
 
-// runtimeError grades an error of package runtime: what is missing is the environment, a model or an input that does not
+// runtimeError grades an error of package runtime: what is missing, and memory that is full, is the environment, a model or an input that does not
 // fit is refused input, the rest is a failure of the runtime.
 func runtimeError(err error, path string) error {
 	var missing *runtime.MissingError
+	var full *runtime.MemoryError
 	switch {
 	case errors.As(err, &missing):
 		return missingError(missing)
+	case errors.As(err, &full):
+		return &Error{File: path, Err: err, Code: exitEnvironment, Hint: "a smaller batch or input needs less; what was saved is valid"}
+	case errors.Is(err, runtime.ErrOption):
+		return &Error{Err: err, Code: exitUsage}
 	case errors.Is(err, runtime.ErrModel), errors.Is(err, runtime.ErrFeed):
 		return refused(path, err)
 	case errors.Is(err, runtime.ErrRuntime):

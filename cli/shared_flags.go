@@ -4,30 +4,39 @@ import (
 	"math"
 
 	"github.com/urfave/cli/v2"
+
+	"graft/runtime"
 )
 
 // Headings of the help, in this order after the verb's own flags.
 const (
 	sectionOutput = "Output"
 	sectionRun    = "Run"
+	sectionDevice = "Device"
 	sectionModel  = "Model files"
 )
 
 // common holds the values of the flags that every verb takes.
 type common struct {
-	Out           string   // --out; empty when not given
-	JSON          bool     // --json
-	Force         bool     // --force
-	DryRun        bool     // --dry-run (verbs that write)
-	Seed          uint64   // --seed
-	Threads       int      // --threads; 0: all
-	Provider      string   // --provider, "cpu" by default
-	ORTLib        string   // --ort-lib; empty: search
-	Quiet         bool     // --quiet
-	Verbose       bool     // --verbose
-	Isolate       bool     // --isolate (verbs with a model)
-	AllowExternal []string // --allow-external (verbs with a model)
-	CustomOpLibs  []string // --custom-op-lib (verbs with a model)
+	Out           string            // --out; empty when not given
+	JSON          bool              // --json
+	Force         bool              // --force
+	DryRun        bool              // --dry-run (verbs that write)
+	Seed          uint64            // --seed
+	Threads       int               // --threads; 0: all
+	Provider      string            // --provider, "cpu" by default
+	ORTLib        string            // --ort-lib; empty: search
+	DeviceID      int               // --device-id (verbs that run a model, as the next five)
+	MemoryLimit   int64             // --gpu-mem-limit in bytes; 0: none
+	TF32          bool              // --use-tf32
+	ConvSearch    string            // --cudnn-conv-algo-search; empty: ONNX Runtime's choice
+	ProviderOpts  map[string]string `json:",omitempty"` // --provider-option
+	Strict        bool              // --strict-provider
+	Quiet         bool              // --quiet
+	Verbose       bool              // --verbose
+	Isolate       bool              // --isolate (verbs with a model)
+	AllowExternal []string          // --allow-external (verbs with a model)
+	CustomOpLibs  []string          // --custom-op-lib (verbs with a model)
 }
 
 // maxThreads bounds --threads: more is a slip of the pen.
@@ -52,9 +61,19 @@ func commonFlags(g group) []cli.Flag {
 		toggle("verbose", "more messages; progress lines when stderr is not a terminal").under(sectionOutput),
 		integer("seed", "N", 0, math.MaxInt64, 0, "seed of everything random").under(sectionRun),
 		integer("threads", "N", 0, maxThreads, 0, "threads; 0: all").under(sectionRun),
-		text("provider", "NAME", "execution provider: cpu (default), cuda, ...").under(sectionRun),
+		provider().under(sectionRun),
 		text("ort-lib", "FILE", "the ONNX Runtime library to load").under(sectionRun),
 	)
+	if g&runsModel != 0 {
+		flags = append(flags,
+			integer("device-id", "N", 0, 1023, 0, "the provider's device, as graft runtime info numbers them").under(sectionDevice),
+			memory("gpu-mem-limit", "SIZE", "device memory the provider may take: 4GiB, 512MiB or bytes (default all)").under(sectionDevice),
+			toggle("use-tf32", "multiply float32 with TF32's 10 bits of mantissa, on devices that can").under(sectionDevice),
+			choice("cudnn-conv-algo-search", "", "how cuDNN looks for a convolution's algorithm", runtime.ConvSearches...).under(sectionDevice),
+			pairs("provider-option", "an option of the provider under ONNX Runtime's own name; repeatable").under(sectionDevice),
+			toggle("strict-provider", "refuse a model of which the provider leaves operators to the CPU").under(sectionDevice),
+		)
+	}
 	if g&(readsModel|runsModel) != 0 {
 		flags = append(flags,
 			toggle("isolate", "do the work in a child process with resource limits").under(sectionModel),
@@ -74,6 +93,9 @@ func readCommon(p *cli.Context) common {
 		Provider: parsed[string](p, "provider"), ORTLib: parsed[string](p, "ort-lib"),
 		Quiet: parsed[bool](p, "quiet"), Verbose: parsed[bool](p, "verbose"), Isolate: parsed[bool](p, "isolate"),
 		AllowExternal: parsed[[]string](p, "allow-external"), CustomOpLibs: parsed[[]string](p, "custom-op-lib"),
+		DeviceID: int(parsed[int64](p, "device-id")), MemoryLimit: parsed[int64](p, "gpu-mem-limit"), TF32: parsed[bool](p, "use-tf32"),
+		ConvSearch: parsed[string](p, "cudnn-conv-algo-search"), ProviderOpts: parsed[map[string]string](p, "provider-option"),
+		Strict: parsed[bool](p, "strict-provider"),
 	}
 	if c.Provider == "" {
 		c.Provider = "cpu"

@@ -13,6 +13,7 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
+	"graft/runtime"
 	"graft/training"
 	"graft/training/dataset"
 )
@@ -31,7 +32,8 @@ Schedules of the learning rate:
 
 ` + scheduleLines() + `
 
-With --val the model is evaluated every --eval-every steps. --prune-to takes weights away as it trains, the smallest first,
+With --val the model is evaluated every --eval-every steps, with the moving average of the parameters where the artifacts keep
+one (graft artifacts --ema): --best, --early-stop and plateau then go by that. --prune-to takes weights away as it trains, the smallest first,
 along a cubic curve (Zhu and Gupta, arXiv 1710.01878); biases and norms stay.
 
 The checkpoint in DIR is replaced every --save-every steps, at the end, and when the run is interrupted. --steps and --epochs
@@ -53,6 +55,7 @@ history.csv, loss.png and curves.svg in DIR show the run.`,
 		list("mean", "X,...", "taken from pictures and numbers, one for all or one for each channel").under("Data"),
 		list("std", "X,...", "what they are divided by then").under("Data"),
 		integer("length", "N", 1, 1<<20, 0, "tokens of a sample").under("Data"),
+		list("augment", "HOW,...", "move pictures anew in every step: shift=PIXELS, rotate=DEGREES, zoom=PART, each at most, and flip").under("Data"),
 
 		integer("steps", "N", 1, 1<<40, 0, "train until this step").under("Training"),
 		integer("epochs", "N", 1, 1<<40, 0, "train until this many times through the data; 1 without --steps").under("Training"),
@@ -78,6 +81,7 @@ history.csv, loss.png and curves.svg in DIR show the run.`,
 		choice("prune-scope", string(masking.Global), "what is compared: all weights, or those of each parameter", string(masking.Global), string(masking.Layer)).under("Pruning"),
 		text("save-mask", "FILE", "write the mask in the end").under("Pruning"),
 
+		toggle("dry-run", "check data, schedule and checkpoint, say what would be done, train and write nothing").alias("n").under(sectionOutput),
 		toggle("resume", "go on from the checkpoint in DIR").under("Checkpoints"),
 		toggle("from-previous", "with --resume: from the checkpoint before, when the last is damaged").under("Checkpoints"),
 		integer("save-every", "N", 1, 1<<40, 100, "steps between checkpoints").under("Checkpoints"),
@@ -103,6 +107,7 @@ func scheduleLines() string {
 
 // trained is the document of graft train --json. What does not apply is absent.
 type trained struct {
+	executed
 	Steps        int64    `json:"steps"`
 	Epochs       float64  `json:"epochs"`
 	LossFirst    float64  `json:"loss_first"`
@@ -113,6 +118,7 @@ type trained struct {
 	BestStep     *int64   `json:"best_step,omitempty"`
 	BestEvalLoss *float64 `json:"best_eval_loss,omitempty"`
 	BestAccuracy *float64 `json:"best_accuracy,omitempty"`
+	EvalAverage  bool     `json:"eval_average,omitempty"` // the evaluations are of the moving average of the parameters
 	StoppedEarly bool     `json:"stopped_early,omitempty"`
 	Sparsity     *float64 `json:"sparsity,omitempty"` // of the weights that a mask may take away
 	Mask         string   `json:"mask,omitempty"`
@@ -122,21 +128,22 @@ type trained struct {
 // trainRun is a run of the verb.
 type trainRun struct {
 	*call
-	dir      string
-	step     *training.Step
-	contract *training.Contract
-	data     *dataset.Batches
-	ahead    *dataset.Prefetcher
-	classes  []string
-	steps    int64
-	rates    func(step int64) float64
-	config   training.ScheduleConfig
-	pruning  *trainPruning
-	checks   *trainChecks // nil without --val
-	log      *trainLog    // nil without --log
-	record   trainRecord
-	before   float64 // seconds of earlier runs
-	begun    time.Time
+	dir       string
+	step      *training.Step
+	contract  *training.Contract
+	data      *dataset.Batches
+	ahead     *dataset.Prefetcher
+	classes   []string
+	augmented dataset.Augmentation
+	steps     int64
+	rates     func(step int64) float64
+	config    training.ScheduleConfig
+	pruning   *trainPruning
+	checks    *trainChecks // nil without --val
+	log       *trainLog    // nil without --log
+	record    trainRecord
+	before    float64 // seconds of earlier runs
+	begun     time.Time
 
 	from    *training.Snapshot // where this run began
 	savedAt int64              // step of the last checkpoint that this run wrote; -1: none
@@ -171,11 +178,16 @@ func runTrain(c *call) error {
 	if r.step, r.contract, err = training.OpenArtifacts(r.dir); err != nil {
 		return refused(r.dir, err)
 	}
-	release, err := training.LockCheckpoint(r.checkpoint())
-	if err != nil {
-		return &Error{File: r.dir, Err: err, Code: exitEnvironment}
+	if made, now := r.contract.MadeFor(), runtime.ProviderName(r.Common.Provider); made != now {
+		r.Say("%s was made for %s: artifacts of graft artifacts --provider %s may be faster", r.dir, made, r.Common.Provider)
 	}
-	defer release()
+	if !r.Common.DryRun {
+		release, err := training.LockCheckpoint(r.checkpoint())
+		if err != nil {
+			return &Error{File: r.dir, Err: err, Code: exitEnvironment}
+		}
+		defer release()
+	}
 	if err := r.readData(); err != nil {
 		return err
 	}
@@ -184,6 +196,15 @@ func runTrain(c *call) error {
 	}
 	if r.from, err = r.begin(); err != nil {
 		return err
+	}
+	if r.IsSet("save-mask") && r.from.Mask == nil {
+		return misuse("--save-mask: the run has no mask")
+	}
+	if err := r.mayLog(); err != nil {
+		return err
+	}
+	if r.Common.DryRun {
+		return r.foresee()
 	}
 	r.ahead = dataset.NewPrefetcher(r.data)
 	defer r.ahead.Close()
@@ -234,6 +255,9 @@ func (r *trainRun) checkFlags() error {
 
 func (r *trainRun) checkpoint() string { return filepath.Join(r.dir, training.CheckpointDir) }
 
+// bestCheckpoint stands behind the checkpoint's name for the one of the lowest validation loss.
+const bestCheckpoint = ".best"
+
 // begin reads the checkpoint and puts the mask on.
 func (r *trainRun) begin() (*training.Snapshot, error) {
 	mask, err := r.mask()
@@ -283,6 +307,9 @@ func (r *trainRun) load(mask *onnx.Tensor) (*training.Snapshot, error) {
 		return nil, err
 	}
 	r.Say("going on from the checkpoint before, of step %d; the last is kept as %s.damaged", snap.Steps, training.CheckpointDir)
+	if r.Common.DryRun {
+		return snap, nil
+	}
 	return snap, training.RestorePrevious(r.checkpoint())
 }
 
@@ -379,14 +406,13 @@ func (r *trainRun) loopError(err error) error {
 
 func (r *trainRun) document(end *training.Snapshot) trained {
 	rec := r.record
-	doc := trained{Steps: end.Steps, Epochs: float64(end.Steps) / float64(r.data.PerEpoch()), LossLast: rec.Last, LearningRate: rec.Rate,
+	doc := trained{executed: r.executed(), Steps: end.Steps, Epochs: r.epochs(end.Steps), LossLast: rec.Last, LearningRate: rec.Rate,
 		Seconds: rec.Seconds, StoppedEarly: rec.Stopped, Sparsity: rec.Sparsity}
-	doc.Epochs = math.Round(doc.Epochs*1e4) / 1e4
 	if len(rec.History) > 0 {
 		doc.LossFirst = rec.History[0].Loss
 	}
 	if e := rec.Eval; e != nil {
-		doc.EvalLoss, doc.Accuracy = &e.Loss, e.Accuracy
+		doc.EvalLoss, doc.Accuracy, doc.EvalAverage = &e.Loss, e.Accuracy, e.Average
 	}
 	if b := rec.Best; b != nil && r.checks != nil {
 		doc.BestStep, doc.BestEvalLoss, doc.BestAccuracy = &b.Step, &b.Loss, b.Accuracy
@@ -394,10 +420,18 @@ func (r *trainRun) document(end *training.Snapshot) trained {
 	return doc
 }
 
+// epochs is how often the data have been gone through behind a step.
+func (r *trainRun) epochs(step int64) float64 {
+	return math.Round(float64(step)/float64(r.data.PerEpoch())*1e4) / 1e4
+}
+
 func (r *trainRun) report(doc trained) {
-	r.Print("%s: %d steps, loss %.6g -> %.6g, %.1fs", r.dir, doc.Steps, doc.LossFirst, doc.LossLast, doc.Seconds)
+	r.Print("%s: %d steps, loss %.6g -> %.6g, %.1fs%s", r.dir, doc.Steps, doc.LossFirst, doc.LossLast, doc.Seconds, doc.on())
 	if doc.EvalLoss != nil {
 		line := fmt.Sprintf("validation loss %.6g", *doc.EvalLoss)
+		if doc.EvalAverage {
+			line += " of the moving average, which graft export --ema exports"
+		}
 		if doc.Accuracy != nil {
 			line += fmt.Sprintf(", accuracy %.2f %%", 100**doc.Accuracy)
 		}

@@ -33,6 +33,9 @@ func (r *trainRun) readData() error {
 	if n := int64(r.Int("batch")); train.fixed > 0 && n > 0 && n != train.fixed {
 		return misuse("--batch %d: the model has its batch fixed at %d; graft artifacts --free-batch frees it", n, train.fixed)
 	}
+	if err := r.augment(); err != nil {
+		return err
+	}
 	if val == nil {
 		return nil
 	}
@@ -43,6 +46,25 @@ func (r *trainRun) readData() error {
 	if left := r.checks.data.Samples() % max(r.checks.data.Size(), 1); val.fixed > 0 && left > 0 {
 		r.Say("%d samples at the end of --val do not fill a batch of %d and are left out", left, val.fixed)
 	}
+	return nil
+}
+
+// augment has the pictures that the run trains on moved.
+func (r *trainRun) augment() error {
+	a, err := dataset.ParseAugmentation(r.List("augment"))
+	if err != nil {
+		return misuse("--augment: %v", err)
+	}
+	if a.IsZero() {
+		return nil
+	}
+	if len(r.contract.Inputs) != 1 {
+		return misuse("--augment is for models with one input, this one has %d", len(r.contract.Inputs))
+	}
+	if err := r.data.Augment(r.contract.Inputs[0].Name, a); err != nil {
+		return misuse("--augment: %v", err)
+	}
+	r.augmented = a
 	return nil
 }
 

@@ -16,6 +16,7 @@ type trainMark struct {
 	Step     int64    `json:"step"`
 	Loss     float64  `json:"loss"`
 	Accuracy *float64 `json:"accuracy,omitempty"`
+	Average  bool     `json:"eval_average,omitempty"` // of the moving average of the parameters
 }
 
 // trainWatch is what early stopping remembers.
@@ -93,7 +94,8 @@ func (r *trainRun) visit(s *training.Snapshot) (*training.Snapshot, error) {
 	return after, stop
 }
 
-// evaluate runs the evaluation model over the validation data.
+// evaluate runs the evaluation model over the validation data, with the moving average of the parameters where the artifacts
+// keep one: it is what is exported of such a training.
 func (r *trainRun) evaluate(s *training.Snapshot) (*trainMark, error) {
 	if r.checks.evaluator == nil {
 		m, err := training.OpenEval(r.dir, r.contract)
@@ -104,11 +106,11 @@ func (r *trainRun) evaluate(s *training.Snapshot) (*trainMark, error) {
 			return nil, runtimeError(err, filepath.Join(r.dir, training.EvalFile))
 		}
 	}
-	e, err := r.checks.evaluator.Evaluate(r.Context(), s, r.checks.data)
+	e, err := r.checks.evaluator.Evaluate(r.Context(), s.Averaged(), r.checks.data)
 	if err != nil {
 		return nil, err
 	}
-	return &trainMark{s.Steps, e.Loss, e.Accuracy}, nil
+	return &trainMark{s.Steps, e.Loss, e.Accuracy, r.contract.EMA > 0}, nil
 }
 
 // judge compares a loss with those before: it keeps the best checkpoint, reduces the rate, and says when to stop. The last
@@ -119,7 +121,7 @@ func (r *trainRun) judge(next *trainRecord, s *training.Snapshot, mark *trainMar
 		if r.Bool("best") {
 			record := *next
 			record.Visited = &s.Steps
-			if err := r.step.SaveCheckpoint(r.checkpoint()+".best", s, record); err != nil {
+			if err := r.step.SaveCheckpoint(r.checkpoint()+bestCheckpoint, s, record); err != nil {
 				return false, nil, err
 			}
 		}

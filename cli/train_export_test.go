@@ -31,17 +31,7 @@ func TestTrainExports(t *testing.T) {
 	if err := m.Save(f.path("net.onnx")); err != nil {
 		t.Fatal(err)
 	}
-	const n = 60
-	x, labels := onnx.NewTensor(onnx.Float, n, 1, 6, 6), onnx.NewTensor(onnx.Int64, n)
-	noise.Uniform(x.Float32s(), noise.NewKey(3, "x", 0))
-	for i := range n {
-		labels.Int64s()[i] = int64(i % 3)
-		for j := range 12 {
-			x.Float32s()[36*i+12*(i%3)+j]++
-		}
-	}
-	x.Name, labels.Name = "x", "labels"
-	f.npz("pictures.npz", x, labels)
+	x, labels := f.pictures("pictures.npz")
 	f.must("artifacts net.onnx --loss cross-entropy --optimizer adam --freeze ^stem[.]conv --out a")
 	doc := f.run("train a --data pictures.npz --val pictures.npz --epochs 8 --batch 16 --lr 1e-2 --best")
 	for from, loss := range map[string]float64{"": *doc.EvalLoss, " --from a/checkpoint.best": *doc.BestEvalLoss} {
@@ -70,6 +60,23 @@ func TestTrainExports(t *testing.T) {
 	if got, _ := judged(t, again, x, labels); math.Abs(got-*doc.EvalLoss) > 1e-4 {
 		t.Errorf("original with the checkpoint: loss %g, the evaluation said %g", got, *doc.EvalLoss)
 	}
+}
+
+// pictures writes 60 noisy pictures of three classes, a bright band in one of three places.
+func (f *trainee) pictures(name string) (x, labels *onnx.Tensor) {
+	f.Helper()
+	const n = 60
+	x, labels = onnx.NewTensor(onnx.Float, n, 1, 6, 6), onnx.NewTensor(onnx.Int64, n)
+	noise.Uniform(x.Float32s(), noise.NewKey(3, "x", 0))
+	for i := range n {
+		labels.Int64s()[i] = int64(i % 3)
+		for j := range 12 {
+			x.Float32s()[36*i+12*(i%3)+j]++
+		}
+	}
+	x.Name, labels.Name = "x", "labels"
+	f.npz(name, x, labels)
+	return x, labels
 }
 
 // judged is the mean negative logarithm of the labels' probabilities, and the part of samples whose label is the likeliest.

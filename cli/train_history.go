@@ -39,15 +39,18 @@ func kept(step int64) bool { return step <= 100 || step%10 == 0 && step <= 10_00
 
 // noteVisit adds what a visit found to the step's line.
 func (r *trainRun) noteVisit(step int64) {
-	var eval, accuracy *float64
-	if e := r.record.Eval; e != nil && e.Step == step {
-		eval, accuracy = &e.Loss, e.Accuracy
+	eval := r.record.Eval
+	if eval != nil && eval.Step != step {
+		eval = nil
 	}
 	h := r.record.History
 	if n := len(h) - 1; n >= 0 && h[n].Step == step {
-		h[n].Eval, h[n].Accuracy, h[n].Sparsity = eval, accuracy, r.record.Sparsity
+		h[n].Sparsity = r.record.Sparsity
+		if eval != nil {
+			h[n].Eval, h[n].Accuracy = &eval.Loss, eval.Accuracy
+		}
 	}
-	r.log.visit(step, eval, accuracy, r.record.Sparsity)
+	r.log.visit(step, eval, r.record.Sparsity)
 }
 
 // save writes the checkpoint and the history, unless the visit of the step has done so.

@@ -25,8 +25,17 @@ type logLine struct {
 	Rate     float64  `json:"lr"`
 	Eval     *float64 `json:"eval_loss,omitempty"`
 	Accuracy *float64 `json:"accuracy,omitempty"`
+	Average  bool     `json:"eval_average,omitempty"` // eval_loss and accuracy are of the moving average
 	Sparsity *float64 `json:"sparsity,omitempty"`
 	Seconds  float64  `json:"seconds"`
+}
+
+// mayLog refuses a log that may not be written.
+func (r *trainRun) mayLog() error {
+	if r.Text("log") == "" {
+		return nil
+	}
+	return mayWrite(r.Text("log"), r.Common.Force || r.from.Steps > 0)
 }
 
 // openLog begins the log, or goes on behind the line of the step that the checkpoint is of.
@@ -35,13 +44,9 @@ func (r *trainRun) openLog() error {
 	if path == "" {
 		return nil
 	}
-	resumed := r.from.Steps > 0
-	if err := mayWrite(path, r.Common.Force || resumed); err != nil {
-		return err
-	}
 	keep := int64(0)
 	var err error
-	if resumed {
+	if r.from.Steps > 0 {
 		if keep, err = linesUntil(path, r.from.Steps); err != nil {
 			return &Error{File: path, Err: err}
 		}
@@ -92,11 +97,14 @@ func (l *trainLog) step(h trainLine, epoch int64) {
 	l.pending = &logLine{Step: h.Step, Epoch: epoch, Loss: h.Loss, Rate: h.Rate, Seconds: h.Seconds}
 }
 
-func (l *trainLog) visit(step int64, eval, accuracy, sparsity *float64) {
+func (l *trainLog) visit(step int64, eval *trainMark, sparsity *float64) {
 	if l == nil || l.pending == nil || l.pending.Step != step {
 		return
 	}
-	l.pending.Eval, l.pending.Accuracy, l.pending.Sparsity = eval, accuracy, sparsity
+	l.pending.Sparsity = sparsity
+	if eval != nil {
+		l.pending.Eval, l.pending.Accuracy, l.pending.Average = &eval.Loss, eval.Accuracy, eval.Average
+	}
 }
 
 // write puts the waiting line out.

@@ -85,9 +85,6 @@ func (r *trainRun) saveMask(end *training.Snapshot, doc *trained) error {
 	if path == "" {
 		return nil
 	}
-	if end.Mask == nil {
-		return misuse("--save-mask: the run has no mask")
-	}
 	set, err := r.step.MaskSet(end.Mask)
 	if err != nil {
 		return err

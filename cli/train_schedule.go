@@ -84,6 +84,9 @@ func (r *trainRun) course() string {
 	if c.Warmup > 0 {
 		s += fmt.Sprintf(", warmup %d", c.Warmup)
 	}
+	if !r.augmented.IsZero() {
+		s += fmt.Sprintf(", augmented %v", r.augmented)
+	}
 	if r.pruning != nil {
 		s += fmt.Sprintf(", pruned %+v %s", r.pruning.Gradual, r.pruning.scope)
 	}

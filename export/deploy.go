@@ -123,25 +123,6 @@ func declareOpset(m *onnx.Model) error {
 	if err != nil {
 		return nil
 	}
-	opset := max(lowest, leastOpset)
-	m.SetOpset("", opset)
-	m.IRVersion = IRVersion(opset)
+	m.Declare(max(lowest, leastOpset))
 	return nil
-}
-
-// IRVersion is the file version that appeared with an opset of the default domain.
-func IRVersion(opset int64) int64 {
-	switch {
-	case opset <= 18:
-		return 8
-	case opset <= 20:
-		return 9
-	case opset <= 22:
-		return 10
-	case opset <= 23:
-		return 11
-	case opset <= 24:
-		return 12
-	}
-	return 13
 }

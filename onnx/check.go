@@ -44,7 +44,7 @@ func Check(m *Model) []Finding {
 	}
 	c.imports = m.Opsets
 	c.main = true
-	c.graph(m.Graph, "graph", 0, map[*Value]bool{}, map[string]bool{})
+	c.graph(m.Graph, "graph", 0, make(map[*Value]bool, m.Graph.values()), make(map[string]bool, m.Graph.values()))
 	c.main = false
 	for _, f := range m.functions {
 		c.function(f)

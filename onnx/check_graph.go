@@ -1,5 +1,20 @@
 package onnx
 
+// spot is where a finding is. It is put into words when there is one.
+type spot struct {
+	graph string
+	node  *Node
+	part  string // of the graph or node: ": output "
+	name  string // of the part
+}
+
+func (s spot) String() string {
+	if s.node == nil {
+		return s.graph + s.part + s.name
+	}
+	return s.graph + ": node " + s.node.String() + s.part + s.name
+}
+
 // graph checks g at a depth of nesting. defined and names hold what the graphs around it define; both are as
 // before when it returns.
 func (c *checker) graph(g *Graph, where string, depth int, defined map[*Value]bool, names map[string]bool) {
@@ -14,11 +29,11 @@ func (c *checker) graph(g *Graph, where string, depth int, defined map[*Value]bo
 		c.since(10, where, "metadata of graphs")
 		c.metadata(where, g.Metadata)
 	}
-	if n := g.Cycle(); n != nil {
-		c.report(Error, where, "cycle", "%v depends on its own output", n)
+	order, cyclic := g.sorted()
+	if cyclic != nil {
+		c.report(Error, where, "cycle", "%v depends on its own output", cyclic)
 		return
 	}
-	order := g.Nodes()
 	var mine, anonymous []*Value // undone at the end: the graphs around do not see them
 	defer func() {
 		for _, v := range anonymous {
@@ -29,9 +44,15 @@ func (c *checker) graph(g *Graph, where string, depth int, defined map[*Value]bo
 			delete(names, v.Name)
 		}
 	}()
-	define := func(v *Value, what string) {
+	define := func(v *Value, kind string, maker *Node) {
+		what := func() string {
+			if maker == nil {
+				return kind
+			}
+			return kind + maker.String()
+		}
 		if defined[v] {
-			c.report(Error, where, "ssa", "%s, %q, is defined a second time", what, v.Name)
+			c.report(Error, where, "ssa", "%s, %q, is defined a second time", what(), v.Name)
 			return
 		}
 		defined[v] = true
@@ -39,58 +60,60 @@ func (c *checker) graph(g *Graph, where string, depth int, defined map[*Value]bo
 			anonymous = append(anonymous, v)
 			return
 		}
-		if names[v.Name] {
-			c.report(Error, where, "ssa", "%s: the name %q is taken", what, v.Name)
+		if !addName(names, v.Name) {
+			c.report(Error, where, "ssa", "%s: the name %q is taken", what(), v.Name)
 			anonymous = append(anonymous, v)
 			return
 		}
-		names[v.Name] = true
-		mine = append(mine, v)
+		if depth > 0 { // around the outermost there is nothing
+			mine = append(mine, v)
+		}
 		if !plainName(v.Name) {
-			c.report(Warning, where, "names", "%s: the name %q has control or invalid characters", what, v.Name)
+			c.report(Warning, where, "names", "%s: the name %q has control or invalid characters", what(), v.Name)
 		}
 	}
 	for _, v := range g.inputs {
-		define(v, "input")
-		c.value(v, where+": input "+v.Name)
+		at := spot{graph: where, part: ": input ", name: v.Name}
+		define(v, "input", nil)
+		c.value(v, at)
 		if c.main && depth == 0 && !v.typed() {
-			c.report(Error, where+": input "+v.Name, "type", "an input of the main graph needs a type")
+			c.report(Error, at.String(), "type", "an input of the main graph needs a type")
 		}
 	}
-	inputs := map[*Value]bool{}
+	inputs := make(map[*Value]bool, len(g.inputs))
 	for _, v := range g.inputs {
 		inputs[v] = true
 	}
 	for _, v := range g.initializers {
+		at := spot{graph: where, part: ": initializer ", name: v.Name}
 		if !inputs[v] {
-			define(v, "initializer")
+			define(v, "initializer", nil)
 			if c.main && depth == 0 && c.model.IRVersion < 4 {
-				c.report(Error, where+": initializer "+v.Name, "ir-feature",
+				c.report(Error, at.String(), "ir-feature",
 					"before ir_version 4 every initializer is an input as well; this is none and the model says %d", c.model.IRVersion)
 			}
 		}
-		c.initializer(v, where+": initializer "+v.Name)
+		c.initializer(v, at)
 	}
-	nodeNames := map[string]bool{}
+	nodeNames := make(map[string]bool, len(order))
 	for _, n := range order {
-		here := where + ": node " + n.String()
+		here := spot{graph: where, node: n}
 		for i, v := range n.inputs {
 			if v != nil && !defined[v] {
-				c.report(Error, here, "undefined", "input %d, %q, is not defined before it is read", i, v.Name)
+				c.report(Error, here.String(), "undefined", "input %d, %q, is not defined before it is read", i, v.Name)
 			}
 		}
-		if n.Name != "" && nodeNames[n.Name] {
-			c.report(Warning, here, "names", "another node has the same name")
+		if !addName(nodeNames, n.Name) && n.Name != "" {
+			c.report(Warning, here.String(), "names", "another node has the same name")
 		}
-		nodeNames[n.Name] = true
 		c.node(n, here)
 		for _, a := range n.Attrs {
-			c.attr(a, here+": attribute "+a.Name, depth, defined, names)
+			c.attr(a, spot{where, n, ": attribute ", a.Name}, depth, defined, names)
 		}
 		for _, v := range n.outputs {
 			if v != nil {
-				define(v, "output of "+n.String())
-				c.value(v, here+": output "+v.Name)
+				define(v, "output of ", n)
+				c.value(v, spot{where, n, ": output ", v.Name})
 			}
 		}
 	}
@@ -108,33 +131,33 @@ func (c *checker) graph(g *Graph, where string, depth int, defined map[*Value]bo
 	}
 }
 
-func (c *checker) value(v *Value, where string) {
+func (c *checker) value(v *Value, where spot) {
 	if v.Type.DType != Undefined {
 		c.elementType(v.Type.DType, where)
 	}
 }
 
-func (c *checker) elementType(d DataType, where string) {
+func (c *checker) elementType(d DataType, where spot) {
 	if !d.Valid() {
-		c.report(Error, where, "type", "element type %d is not known", int32(d))
+		c.report(Error, where.String(), "type", "element type %d is not known", int32(d))
 		return
 	}
 	if ir := typeSince(d); ir > c.model.IRVersion {
-		c.since(ir, where, d.String()+" elements")
+		c.since(ir, where.String(), d.String()+" elements")
 	}
 }
 
-func (c *checker) initializer(v *Value, where string) {
+func (c *checker) initializer(v *Value, where spot) {
 	t := v.Type
 	switch {
 	case v.Sparse != nil:
-		c.since(6, where, "sparse initializers")
+		c.since(6, where.String(), "sparse initializers")
 		if v.Sparse.Values == nil || v.Sparse.Indices == nil {
-			c.report(Error, where, "tensor", "values or indices are missing")
+			c.report(Error, where.String(), "tensor", "values or indices are missing")
 			return
 		}
 		if err := v.Sparse.check(); err != nil {
-			c.report(Error, where, "tensor", "%v", err)
+			c.report(Error, where.String(), "tensor", "%v", err)
 		}
 		c.tensor(v.Sparse.Values, where)
 		t = TypeOf(v.Sparse.Values.DType, v.Sparse.Dims...)
@@ -142,27 +165,27 @@ func (c *checker) initializer(v *Value, where string) {
 		c.tensor(v.Const, where)
 		t = v.Const.Type()
 	default:
-		c.report(Error, where, "tensor", "it has no tensor")
+		c.report(Error, where.String(), "tensor", "it has no tensor")
 	}
 	if v.IsTensor() {
 		if err := compatible(v.Type, t); err != nil {
-			c.report(Error, where, "type", "declared as %v, the tensor is %v", v.Type, t)
+			c.report(Error, where.String(), "type", "declared as %v, the tensor is %v", v.Type, t)
 		}
 	}
 }
 
-func (c *checker) tensor(t *Tensor, where string) {
+func (c *checker) tensor(t *Tensor, where spot) {
 	c.elementType(t.DType, where)
 	if t.DType.Valid() {
 		if err := t.Check(); err != nil {
-			c.report(Error, where, "tensor", "%v", err)
+			c.report(Error, where.String(), "tensor", "%v", err)
 		}
 	}
 }
 
-func (c *checker) node(n *Node, where string) {
+func (c *checker) node(n *Node, where spot) {
 	if n.Op == "" {
-		c.report(Error, where, "names", "it has no operator")
+		c.report(Error, where.String(), "names", "it has no operator")
 	}
 	imported := c.main && len(c.imports) == 0 && c.model.IRVersion < 3
 	for _, o := range c.imports {
@@ -173,28 +196,28 @@ func (c *checker) node(n *Node, where string) {
 		if canonicalDomain(domain) == "" {
 			domain = "ai.onnx"
 		}
-		c.report(Error, where, "opset-import", "no opset of domain %q is imported", domain)
+		c.report(Error, where.String(), "opset-import", "no opset of domain %q is imported", domain)
 	}
 	if n.Overload != "" {
-		c.since(10, where, "overloads")
+		c.since(10, where.String(), "overloads")
 	}
 	if len(n.Metadata) > 0 {
-		c.since(10, where, "metadata of nodes")
-		c.metadata(where, n.Metadata)
+		c.since(10, where.String(), "metadata of nodes")
+		c.metadata(where.String(), n.Metadata)
 	}
 }
 
-func (c *checker) attr(a Attr, where string, depth int, defined map[*Value]bool, names map[string]bool) {
+func (c *checker) attr(a Attr, where spot, depth int, defined map[*Value]bool, names map[string]bool) {
 	if a.Ref != "" {
 		if c.main {
-			c.report(Error, where, "reference", "it refers to %q, which only the body of a function may", a.Ref)
+			c.report(Error, where.String(), "reference", "it refers to %q, which only the body of a function may", a.Ref)
 		}
 		return
 	}
 	switch v := a.Value.(type) {
 	case *Tensor:
 		if v == nil {
-			c.report(Error, where, "tensor", "the tensor is missing")
+			c.report(Error, where.String(), "tensor", "the tensor is missing")
 			return
 		}
 		c.tensor(v, where)
@@ -204,18 +227,18 @@ func (c *checker) attr(a Attr, where string, depth int, defined map[*Value]bool,
 		}
 	case *Graph:
 		if v == nil {
-			c.report(Error, where, "graph", "the graph is missing")
+			c.report(Error, where.String(), "graph", "the graph is missing")
 			return
 		}
-		c.graph(v, where, depth+1, defined, names)
+		c.graph(v, where.String(), depth+1, defined, names)
 	case []*Graph:
 		for _, g := range v {
-			c.graph(g, where, depth+1, defined, names)
+			c.graph(g, where.String(), depth+1, defined, names)
 		}
 	case nil:
-		c.report(Error, where, "attribute", "it has no value")
+		c.report(Error, where.String(), "attribute", "it has no value")
 	case int64, float32, string, []int64, []float32, []string, TensorType, Opaque:
 	default:
-		c.report(Error, where, "attribute", "a value of type %T cannot be written", v)
+		c.report(Error, where.String(), "attribute", "a value of type %T cannot be written", v)
 	}
 }

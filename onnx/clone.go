@@ -19,7 +19,7 @@ func (m *Model) Clone() *Model {
 // Clone is a copy of g with the same names, and the map from g's values to the copy's. Tensors are shared. Values of graphs
 // around g are read by the copy as by g.
 func (g *Graph) Clone() (*Graph, map[*Value]*Value) {
-	m := map[*Value]*Value{}
+	m := make(map[*Value]*Value, g.values())
 	return g.cloneInto(m), m
 }
 
@@ -50,7 +50,9 @@ func (g *Graph) cloneInto(m map[*Value]*Value) *Graph {
 	for _, v := range g.initializers {
 		c.initializers = append(c.initializers, fresh(v))
 	}
-	for _, n := range g.Nodes() {
+	order := g.Nodes()
+	c.nodes = make([]*Node, 0, len(order))
+	for _, n := range order {
 		k := &Node{Name: n.Name, Op: n.Op, Domain: n.Domain, Overload: n.Overload, Doc: n.Doc,
 			Metadata: slices.Clone(n.Metadata), Attrs: slices.Clone(n.Attrs), extra: n.extra}
 		for i, a := range k.Attrs {
@@ -67,9 +69,11 @@ func (g *Graph) cloneInto(m map[*Value]*Value) *Graph {
 				k.Attrs[i].Value = subs
 			}
 		}
+		k.inputs, k.places = make([]*Value, len(n.inputs)), make([]int, len(n.inputs))
 		for i, v := range n.inputs {
 			k.SetInput(i, value(v))
 		}
+		k.outputs = make([]*Value, 0, len(n.outputs))
 		for _, o := range n.outputs {
 			if o == nil {
 				k.outputs = append(k.outputs, nil)

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -12,22 +13,15 @@ import (
 // first, nodes are written in topological order, and all weights are inline. A model of more than 2 GiB, which protobuf
 // cannot hold, is an error.
 func (m *Model) Encode() ([]byte, error) {
-	pb, err := m.message()
+	write, size, err := m.encoding()
 	if err != nil {
-		return nil, fmt.Errorf("encode model: %w", err)
-	}
-	return marshalModel(pb)
-}
-
-func marshalModel(pb *onnxpb.ModelProto) ([]byte, error) {
-	if err := checkSize(pb); err != nil {
 		return nil, err
 	}
-	data, err := proto.MarshalOptions{Deterministic: true, UseCachedSize: true}.Marshal(pb) // checkSize has just taken it
-	if err != nil {
-		return nil, fmt.Errorf("encode model: %w", err)
+	data := bytes.NewBuffer(make([]byte, 0, size))
+	if err := write(data); err != nil {
+		return nil, err
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 // EncodeTensor writes t as the bytes of a TensorProto, as in the .pb files of ONNX's test data.
@@ -42,6 +36,18 @@ func EncodeTensor(t *Tensor) ([]byte, error) {
 
 // message is m as a protobuf message. Its tensors alias m's.
 func (m *Model) message() (*onnxpb.ModelProto, error) {
+	var e encoder
+	pb, err := m.header(&e)
+	if err != nil {
+		return nil, err
+	}
+	pb.Graph = e.graph(m.Graph)
+	e.merge(pb, m.extra)
+	return pb, e.err
+}
+
+// header names what has no name, and is the message of all that is not the main graph or carried along.
+func (m *Model) header(e *encoder) (*onnxpb.ModelProto, error) {
 	if m.Graph == nil {
 		return nil, fmt.Errorf("there is no graph")
 	}
@@ -56,16 +62,13 @@ func (m *Model) message() (*onnxpb.ModelProto, error) {
 	if m.Version != 0 {
 		pb.ModelVersion = proto.Int64(m.Version)
 	}
-	var e encoder
 	pb.OpsetImport = e.opsets(m.Opsets)
 	pb.MetadataProps = e.metadata(m.Metadata)
 	for _, f := range m.functions {
 		f.Body.AssignNames()
 		pb.Functions = append(pb.Functions, e.function(f))
 	}
-	pb.Graph = e.graph(m.Graph)
-	e.merge(pb, m.extra)
-	return pb, e.err
+	return pb, nil
 }
 
 // encoder turns the IR into messages.

@@ -1,28 +1,47 @@
 package onnx
 
 import (
-	"maps"
-
 	"google.golang.org/protobuf/proto"
 
 	"graft/onnx/internal/onnxpb"
 )
 
 func (e *encoder) graph(g *Graph) *onnxpb.GraphProto {
+	var nodes []*onnxpb.NodeProto
+	var inputs, outputs, infos []*onnxpb.ValueInfoProto
+	pb := e.parts(g, graphParts{
+		node:   func(n *Node) { nodes = append(nodes, e.node(n)) },
+		input:  func(v *Value) { inputs = append(inputs, e.valueInfo(v)) },
+		output: func(v *Value) { outputs = append(outputs, e.valueInfo(v)) },
+		info:   func(v *Value) { infos = append(infos, e.valueInfo(v)) },
+	})
+	pb.Node, pb.Input, pb.Output, pb.ValueInfo = nodes, inputs, outputs, append(infos, pb.ValueInfo...)
+	return pb
+}
+
+// graphParts takes what a graph has many of, each list in its order.
+type graphParts struct {
+	node                func(*Node)
+	input, output, info func(*Value)
+}
+
+// parts hands out the nodes and described values of g, and gives the message of all else. Descriptions that the file had of
+// nothing in the graph are in that: they stand behind the others.
+func (e *encoder) parts(g *Graph, to graphParts) *onnxpb.GraphProto {
 	pb := &onnxpb.GraphProto{Name: text(g.Name), DocString: text(g.Doc), MetadataProps: e.metadata(g.Metadata)}
-	signature := map[*Value]bool{}
+	inputs := make(map[*Value]bool, len(g.inputs))
 	for _, v := range g.inputs {
-		pb.Input = append(pb.Input, e.valueInfo(v))
-		signature[v] = true
+		to.input(v)
+		inputs[v] = true
 	}
-	inputs := maps.Clone(signature)
+	outputs := make(map[*Value]bool, len(g.outputs))
 	for _, v := range g.outputs {
-		pb.Output = append(pb.Output, e.valueInfo(v))
-		signature[v] = true
+		to.output(v)
+		outputs[v] = true
 	}
 	for _, v := range g.inputs {
 		if v.listed {
-			pb.ValueInfo = append(pb.ValueInfo, e.valueInfo(v))
+			to.info(v)
 		}
 	}
 	for _, v := range g.initializers {
@@ -32,14 +51,14 @@ func (e *encoder) graph(g *Graph) *onnxpb.GraphProto {
 			pb.Initializer = append(pb.Initializer, e.tensor(v.Const, v.Name))
 		}
 		if v.listed && !inputs[v] {
-			pb.ValueInfo = append(pb.ValueInfo, e.valueInfo(v))
+			to.info(v)
 		}
 	}
 	for _, n := range g.Nodes() {
-		pb.Node = append(pb.Node, e.node(n))
+		to.node(n)
 		for _, v := range n.outputs {
-			if v != nil && (v.listed || (!signature[v] && v.typed())) {
-				pb.ValueInfo = append(pb.ValueInfo, e.valueInfo(v))
+			if v != nil && (v.listed || v.typed() && !outputs[v]) {
+				to.info(v)
 			}
 		}
 	}
@@ -110,26 +129,32 @@ func (e *encoder) node(n *Node) *onnxpb.NodeProto {
 	pb := &onnxpb.NodeProto{Name: text(n.Name), OpType: text(n.Op), Domain: text(n.Domain), Overload: text(n.Overload),
 		DocString: text(n.Doc), MetadataProps: e.metadata(n.Metadata)}
 	for _, v := range n.inputs {
-		name := ""
-		if v != nil {
-			if name = v.Name; name == "" {
-				e.fail("%v reads a value that is not in the graph", n)
-			}
-		}
-		pb.Input = append(pb.Input, name)
+		pb.Input = append(pb.Input, e.inputName(n, v))
 	}
 	for _, v := range n.outputs {
-		name := ""
-		if v != nil {
-			name = v.Name
-		}
-		pb.Output = append(pb.Output, name)
+		pb.Output = append(pb.Output, nameOf(v))
 	}
 	for _, a := range n.Attrs {
 		pb.Attribute = append(pb.Attribute, e.attr(a, n))
 	}
 	e.merge(pb, n.extra)
 	return pb
+}
+
+// inputName is the name of what n reads, which is defined somewhere.
+func (e *encoder) inputName(n *Node, v *Value) string {
+	if v != nil && v.Name == "" {
+		e.fail("%v reads a value that is not in the graph", n)
+	}
+	return nameOf(v)
+}
+
+// nameOf is empty for an absent value.
+func nameOf(v *Value) string {
+	if v == nil {
+		return ""
+	}
+	return v.Name
 }
 
 func (e *encoder) attr(a Attr, n *Node) *onnxpb.AttributeProto {

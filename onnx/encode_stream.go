@@ -8,52 +8,45 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"graft/onnx/internal/onnxpb"
 )
 
 // EncodeTo writes what Encode gives, without a copy of the initializers in memory.
 func (m *Model) EncodeTo(w io.Writer) error {
-	write, err := m.encoding()
+	write, _, err := m.encoding()
 	if err != nil {
 		return err
 	}
 	return write(w)
 }
 
-// encoding is what EncodeTo does once the model has been found fit for a file.
-func (m *Model) encoding() (write func(io.Writer) error, err error) {
-	pb, err := m.message()
+// encoding is what EncodeTo does once the model has been found fit for a file, and how many bytes it writes.
+func (m *Model) encoding() (write func(io.Writer) error, size int, err error) {
+	var e encoder
+	pb, err := m.header(&e)
 	if err != nil {
-		return nil, fmt.Errorf("encode model: %w", err)
+		return nil, 0, fmt.Errorf("encode model: %w", err)
 	}
-	if err := checkSize(pb); err != nil {
-		return nil, err
+	g := e.wireGraph(m.Graph)
+	e.merge(pb, m.extra)
+	if e.err != nil {
+		return nil, 0, fmt.Errorf("encode model: %w", e.err)
 	}
-	return func(w io.Writer) error { return stream(pb, w) }, nil
-}
-
-func stream(pb *onnxpb.ModelProto, w io.Writer) error {
-	s := &streamer{w: bufio.NewWriterSize(w, 64<<10)}
-	const graph, initializer, raw = 7, 5, rawData // numbers of the fields that hold each other
-	s.around(pb.ProtoReflect(), graph, func() {
-		s.begin(graph, proto.Size(pb.Graph))
-		s.around(pb.Graph.ProtoReflect(), initializer, func() {
-			for _, t := range pb.Graph.Initializer {
-				s.begin(initializer, proto.Size(t))
-				s.around(t.ProtoReflect(), raw, func() {
-					if t.RawData != nil {
-						s.begin(raw, len(t.RawData))
-						s.write(t.RawData)
-					}
-				})
-			}
-		})
-	})
-	if s.err == nil {
-		s.err = s.w.Flush()
+	inside := g.size()
+	size = proto.Size(pb) + protowire.SizeTag(fieldGraph) + protowire.SizeBytes(inside)
+	if err := checkSize(size); err != nil {
+		return nil, 0, err
 	}
-	return s.err
+	return func(w io.Writer) error {
+		s := &streamer{w: bufio.NewWriterSize(w, 64<<10)}
+		s.fields(pb, 0, fieldGraph)
+		s.begin(fieldGraph, inside)
+		s.graph(g)
+		s.fields(pb, fieldGraph, lastField)
+		if s.err == nil {
+			s.err = s.w.Flush()
+		}
+		return s.err
+	}, size, nil
 }
 
 // streamer writes messages whose parts come one after the other. Its error is sticky.
@@ -73,29 +66,61 @@ func (s *streamer) begin(field protowire.Number, size int) {
 	s.write(protowire.AppendVarint(protowire.AppendTag(nil, field, protowire.BytesType), uint64(size)))
 }
 
-// around writes the fields of a message before the given one, what inside writes, and the fields behind.
-func (s *streamer) around(m protoreflect.Message, field protowire.Number, inside func()) {
-	before, behind := m.New(), m.New()
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case f.Number() < field:
-			before.Set(f, v)
-		case f.Number() > field:
-			behind.Set(f, v)
+// lastField is behind every field, and the unknown ones are too.
+const lastField = protowire.MaxValidNumber + 1
+
+// fields writes those of a message from one number to before another.
+func (s *streamer) fields(m proto.Message, from, to protowire.Number) {
+	all := m.ProtoReflect()
+	some := all.New()
+	all.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if f.Number() >= from && f.Number() < to {
+			some.Set(f, v)
 		}
 		return true
 	})
-	behind.SetUnknown(m.GetUnknown())
-	s.message(before)
-	inside()
-	s.message(behind)
+	if to == lastField {
+		some.SetUnknown(all.GetUnknown())
+	}
+	s.message(some.Interface())
 }
 
-func (s *streamer) message(m protoreflect.Message) {
+func (s *streamer) graph(g *wireGraph) {
+	s.list(&g.nodes)
+	s.fields(g.rest, 0, fieldInitializer)
+	for _, t := range g.rest.Initializer {
+		s.begin(fieldInitializer, proto.Size(t))
+		if len(t.RawData) < smallTensor {
+			s.message(t)
+			continue
+		}
+		s.fields(t, 0, rawData)
+		s.begin(rawData, len(t.RawData))
+		s.write(t.RawData)
+		s.fields(t, rawData+1, lastField)
+	}
+	s.fields(g.rest, fieldInitializer+1, fieldInput)
+	s.list(&g.inputs)
+	s.list(&g.outputs)
+	s.list(&g.infos)
+	s.fields(g.rest, fieldInput, lastField)
+}
+
+func (s *streamer) list(l *wireList) {
+	for _, p := range l.parts {
+		s.write(p.data)
+		if p.message != nil {
+			s.begin(l.field, proto.Size(p.message))
+			s.message(p.message)
+		}
+	}
+}
+
+func (s *streamer) message(m proto.Message) {
 	if s.err != nil {
 		return
 	}
-	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.Interface())
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
 		s.err = fmt.Errorf("encode model: %w", err)
 		return
@@ -104,8 +129,8 @@ func (s *streamer) message(m protoreflect.Message) {
 }
 
 // checkSize refuses a model that protobuf cannot hold.
-func checkSize(pb *onnxpb.ModelProto) error {
-	if size := proto.Size(pb); size > maxFileBytes || size < 0 {
+func checkSize(size int) error {
+	if size > maxFileBytes || size < 0 {
 		return fmt.Errorf("encode model: %d bytes, a protobuf file has at most %d: store the weights beside it or in a narrower type", size, maxFileBytes)
 	}
 	return nil

@@ -76,7 +76,8 @@ func (g *Graph) IsInput(v *Value) bool { return slices.Contains(g.inputs, v) }
 
 // Add appends a node with the given number of outputs, of which nothing is known yet: package op infers their types.
 func (g *Graph) Add(opType string, in []*Value, outs int, attrs ...Attr) *Node {
-	n := &Node{Op: opType, Attrs: slices.Clone(attrs), graph: g}
+	n := &Node{Op: opType, Attrs: slices.Clone(attrs), graph: g,
+		inputs: make([]*Value, len(in)), places: make([]int, len(in)), outputs: make([]*Value, 0, outs)}
 	for i, v := range in {
 		n.SetInput(i, v)
 	}
@@ -133,6 +134,9 @@ func (g *Graph) live() []*Node {
 	}
 	return list
 }
+
+// NumNodes is len(g.Nodes()) without the order.
+func (g *Graph) NumNodes() int { return len(g.nodes) - g.removed }
 
 // RemoveUnused removes every node that nothing reads, directly or through others, and every initializer without a use.
 // It returns how many nodes and initializers went. Graph inputs stay: they are the graph's signature.

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"graft/onnx/internal/onnxpb"
+	"graft/onnx/limits/limitstest"
 )
 
 // refuseBytes decodes hostile bytes within a second and a bounded heap.
@@ -20,9 +21,8 @@ func refuseBytes(t *testing.T, data []byte, want string) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := time.Now()
-	_, err := Decode(data)
-	took := time.Since(start)
+	var err error
+	took := limitstest.CPU(t, func() { _, err = Decode(data) })
 	runtime.ReadMemStats(&after)
 	mustRefuse(t, err, want)
 	if took > time.Second {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"graft/onnx/internal/onnxpb"
+	"graft/onnx/limits/limitstest"
 )
 
 // entries are external_data as key, value, key, value.
@@ -90,9 +91,9 @@ func loadIn(t *testing.T, dir string, m *onnxpb.ModelProto, o LoadOptions) (*Mod
 	t.Helper()
 	path := filepath.Join(dir, "model.onnx")
 	put(t, path, marshal(t, m))
-	start := time.Now()
-	got, err := Load(path, o)
-	if d := time.Since(start); d > time.Second {
+	var got *Model
+	var err error
+	if d := limitstest.CPU(t, func() { got, err = Load(path, o) }); d > time.Second {
 		t.Errorf("took %v", d)
 	}
 	return got, err

@@ -48,14 +48,20 @@ func message(format string, args ...any) string {
 	return printable(fmt.Sprintf(format, args...))
 }
 
+// clean reports whether s is of printable characters alone.
+func clean(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] > '~' {
+			return !strings.ContainsFunc(s[i:], func(r rune) bool { return r == utf8.RuneError || !strconv.IsPrint(r) })
+		}
+	}
+	return true
+}
+
 // printable escapes what a terminal would act on, and cuts what is absurdly long: names come from the file.
 func printable(s string) string {
 	const longest = 400
-	clean := true
-	for _, r := range s {
-		clean = clean && r != utf8.RuneError && strconv.IsPrint(r)
-	}
-	if !clean {
+	if !clean(s) {
 		var b strings.Builder
 		for i, r := range s {
 			switch {

@@ -8,7 +8,7 @@ func (g *Graph) AssignNames() {
 	if g.named() {
 		return
 	}
-	taken := map[string]bool{}
+	taken := make(map[string]bool, 2*g.values())
 	g.collectNames(taken)
 	g.assign(taken, map[string]int{})
 }
@@ -40,6 +40,9 @@ func (g *Graph) named() bool {
 	return true
 }
 
+// values is about how many values g has: what a set of them is made for.
+func (g *Graph) values() int { return len(g.inputs) + len(g.initializers) + len(g.nodes) }
+
 func (g *Graph) collectNames(taken map[string]bool) {
 	for _, list := range [][]*Value{g.inputs, g.initializers, g.outputs} {
 		for _, v := range list {
@@ -62,10 +65,9 @@ func (g *Graph) collectNames(taken map[string]bool) {
 func (g *Graph) assign(taken map[string]bool, next map[string]int) {
 	pick := func(stem string) string {
 		for {
-			name := stem + "_" + strconv.Itoa(next[stem])
-			next[stem]++
-			if !taken[name] {
-				taken[name] = true
+			i := next[stem]
+			next[stem] = i + 1
+			if name := stem + "_" + strconv.Itoa(i); addName(taken, name) {
 				return name
 			}
 		}
@@ -92,14 +94,20 @@ func (g *Graph) assign(taken map[string]bool, next map[string]int) {
 			if i > 0 {
 				name += strconv.Itoa(i)
 			}
-			if taken[name] {
+			if !addName(taken, name) {
 				name = pick(name)
 			}
-			taken[name] = true
 			o.Name = name
 		}
 		for _, sub := range n.Subgraphs() {
 			sub.assign(taken, next)
 		}
 	}
+}
+
+// addName puts a name into a set, and reports whether it is new there.
+func addName(set map[string]bool, name string) bool {
+	before := len(set)
+	set[name] = true
+	return len(set) > before
 }

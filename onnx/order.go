@@ -17,7 +17,7 @@ func (g *Graph) Cycle() *Node {
 
 func (g *Graph) sorted() (order []*Node, cyclic *Node) {
 	nodes := g.live()
-	if !slices.ContainsFunc(nodes, g.readsLater) {
+	if g.inOrder(nodes) {
 		return slices.Clone(nodes), nil
 	}
 	const (
@@ -70,12 +70,16 @@ func (g *Graph) maker(v *Value) *Node {
 	return v.producer
 }
 
-// readsLater reports whether n reads what a node of g makes that does not stand before it.
-func (g *Graph) readsLater(n *Node) bool {
-	return slices.ContainsFunc(n.reads(), func(v *Value) bool {
-		p := g.maker(v)
-		return p != nil && p.place >= n.place
-	})
+// inOrder reports whether none of the nodes of g reads what a node makes that does not stand before it.
+func (g *Graph) inOrder(nodes []*Node) bool {
+	for _, n := range nodes {
+		for _, v := range n.reads() {
+			if p := g.maker(v); p != nil && p.place >= n.place {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // reads lists the values that n and the graphs inside it read, nil for absent inputs. The caller must not change the list.

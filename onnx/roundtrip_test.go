@@ -97,12 +97,28 @@ func roundTrip(path string) error {
 	if !slices.Equal(first, second) {
 		return errors.New("the second encoding differs from the first")
 	}
+	return encodedAlike(m, first)
+}
+
+// encodedAlike holds an encoding of m against what EncodeTo writes and against its message, encoded as a whole.
+func encodedAlike(m *Model, data []byte) error {
 	var streamed bytes.Buffer
 	if err := m.EncodeTo(&streamed); err != nil {
 		return err
 	}
-	if !bytes.Equal(first, streamed.Bytes()) {
+	if !bytes.Equal(data, streamed.Bytes()) {
 		return errors.New("EncodeTo writes other bytes than Encode gives")
+	}
+	pb, err := m.message()
+	if err != nil {
+		return err
+	}
+	whole, err := proto.MarshalOptions{Deterministic: true}.Marshal(pb)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(data, whole) {
+		return errors.New("the encoding is not that of the message")
 	}
 	return nil
 }

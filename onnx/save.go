@@ -13,7 +13,7 @@ func (m *Model) Save(path string) error {
 	if path == "" {
 		return errors.New("save model: no path")
 	}
-	write, err := m.encoding()
+	write, _, err := m.encoding()
 	if err != nil {
 		return err
 	}

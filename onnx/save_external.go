@@ -51,9 +51,12 @@ func (m *Model) SaveExternal(path string) error {
 	if reason := badLocation(filepath.Base(path) + "_data"); reason != "" {
 		return fmt.Errorf("save model: the name of its data file %s", reason)
 	}
-	data, err := marshalModel(pb)
-	if err != nil {
+	if err := checkSize(proto.Size(pb)); err != nil {
 		return err
+	}
+	data, err := proto.MarshalOptions{Deterministic: true, UseCachedSize: true}.Marshal(pb) // it has just been taken
+	if err != nil {
+		return fmt.Errorf("encode model: %w", err)
 	}
 	err = atomicfile.Write(path+"_data", 0o644, func(w io.Writer) error { return writeChunks(w, chunks) })
 	if err != nil {

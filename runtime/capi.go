@@ -37,20 +37,22 @@ func baseVersion(getAPIBase unsafe.Pointer) (version string, table C.Table) {
 	return version, C.base_table(base, apiVersion)
 }
 
-// statusError carries the code and the first line of a failure of ONNX Runtime.
+// statusError carries the code and the text of a failure of ONNX Runtime. As an error it is the first line of the text.
 type statusError struct {
 	code int
-	msg  string
+	text string
 }
 
-func (e *statusError) Error() string { return e.msg }
+func (e *statusError) Error() string { return oneLine(e.text) }
+
+func (e *statusError) full() string { return e.text }
 
 // check turns a status into an error and releases it.
 func (c *capi) check(s C.Status) error {
 	if s == nil {
 		return nil
 	}
-	e := &statusError{int(C.error_code(c.table, s)), oneLine(C.GoString(C.error_message(c.table, s)))}
+	e := &statusError{int(C.error_code(c.table, s)), C.GoString(C.error_message(c.table, s))}
 	C.release(c.table, C.SlotReleaseStatus, unsafe.Pointer(s))
 	return e
 }

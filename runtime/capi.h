@@ -45,10 +45,17 @@ enum {
 	SlotReleaseAvailableProviders = 126,
 	SlotHasValue = 192,
 	SlotGetResizedStringTensorElementBuffer = 252,
+	SlotSetUserLoggingFunction = 266,
 	SlotHardwareDevice_Type = 307,
 	SlotHardwareDevice_Vendor = 309,
 	SlotEpDevice_Device = 316,
 	SlotTensorTypeAndShape_HasShape = 390,
+	SlotSession_GetEpGraphAssignmentInfo = 407,
+	SlotEpAssignedSubgraph_GetEpName = 408,
+	SlotEpAssignedSubgraph_GetNodes = 409,
+	SlotEpAssignedNode_GetName = 410,
+	SlotEpAssignedNode_GetDomain = 411,
+	SlotEpAssignedNode_GetOperatorType = 412,
 };
 
 typedef const void *const *Table;
@@ -154,6 +161,32 @@ static inline Result providers(Table t, int *count) {
 static inline Status release_providers(Table t, void *names, int count) {
 	return ((Status (*)(void *, int))t[SlotReleaseAvailableProviders])(names, count);
 }
+
+// list_of calls a function that gives an array that its first argument owns.
+static inline Result list_of(Table t, int slot, const void *of, size_t *count) {
+	Result r = {0};
+	r.status = ((Status (*)(const void *, void **, size_t *))t[slot])(of, &r.value, count);
+	return r;
+}
+// text_of calls a function that gives a text that its first argument owns.
+static inline Result text_of(Table t, int slot, const void *of) {
+	Result r = {0};
+	r.status = ((Status (*)(const void *, void **))t[slot])(of, &r.value);
+	return r;
+}
+
+// A log keeps, while a session is opened, the names of nodes that ONNX Runtime says it leaves to the CPU although the
+// provider could run them, one a line. It must outlive the session.
+struct log;
+struct log *log_new(bool loud);
+const char *log_end(struct log *l); // what was kept; nothing is kept after it
+void log_free(struct log *l);
+Status log_attach(Table t, void *session_options, struct log *l);
+
+// How the process handles signals; free it with free.
+struct signals;
+struct signals *signals_save(void);
+int signals_restore(const struct signals *s); // how many were changed
 
 static inline void *ep_hardware(Table t, void *device) { return ((void *(*)(void *))t[SlotEpDevice_Device])(device); }
 static inline int hardware_type(Table t, void *hardware) { return ((int (*)(void *))t[SlotHardwareDevice_Type])(hardware); }

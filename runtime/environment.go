@@ -14,6 +14,8 @@ type environment struct {
 	capi
 	library   Library
 	providers []string
+
+	versions sync.Map // func() error by path of a provider's library: whether its version is the library's
 }
 
 var loaded struct {
@@ -33,6 +35,22 @@ func probe(path string) (version string, err error) {
 	defer unload()
 	version, table := baseVersion(getAPIBase)
 	return version, versionProblem(version, table != nil)
+}
+
+// probeProviders loads the library at path, lists the providers that it was built with, and unloads it.
+func probeProviders(path string) ([]string, error) {
+	getAPIBase, unload, err := openLibrary(path)
+	if err != nil {
+		return nil, err
+	}
+	defer unload()
+	var c capi
+	version, table := baseVersion(getAPIBase)
+	if table == nil {
+		return nil, versionProblem(version, false)
+	}
+	c.table = table
+	return c.providers()
 }
 
 func versionProblem(version string, hasAPI bool) error {

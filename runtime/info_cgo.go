@@ -9,7 +9,6 @@ import "C"
 
 import (
 	"fmt"
-	"path/filepath"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
@@ -21,7 +20,6 @@ func describe(info *Information, o Options) error {
 	}
 	info.setLibrary(env.library)
 	info.Providers = append(info.Providers, env.providers...)
-	info.lackingProviders()
 	devices, err := ort.GetEpDevices()
 	if err != nil {
 		info.Missing = append(info.Missing, "devices: "+oneLine(err.Error()))
@@ -31,6 +29,7 @@ func describe(info *Information, o Options) error {
 		device.Kind, device.Vendor = env.hardware(pointerIn(d, "p"))
 		info.Devices = append(info.Devices, device)
 	}
+	info.setDevices(thisMachine)
 	_, err = env.provider(o)
 	return err
 }
@@ -54,17 +53,4 @@ func (c *capi) hardware(device handle) (kind, vendor string) {
 		vendor = oneLine(C.GoString(s))
 	}
 	return kind, vendor
-}
-
-// lackingProviders names providers that the library was built for but whose own file does not lie beside it.
-func (info *Information) lackingProviders() {
-	for _, p := range info.Providers {
-		switch p {
-		case "CUDAExecutionProvider", "TensorrtExecutionProvider", "ROCMExecutionProvider", "MIGraphXExecutionProvider",
-			"OpenVINOExecutionProvider":
-			if dir := filepath.Dir(info.Library); providerLibrary(dir, p) == "" {
-				info.Missing = append(info.Missing, fmt.Sprintf("%s: its library is not in %s", p, dir))
-			}
-		}
-	}
 }

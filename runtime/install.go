@@ -5,67 +5,107 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
-// Install puts ONNX Runtime into graft's cache, where FindLibrary sees it: from a library file, a folder that is searched, or
-// an archive (.tgz, .zip, .whl, .nupkg); from the Go module that carries it when from is empty. Providers that lie beside the
-// library come along. The library is checked, which loads it, before it takes its place; what was installed of the same
-// version is replaced as a whole. log may be nil.
-func Install(from string, log func(string)) (*Library, error) {
+// InstallOptions say what to install.
+type InstallOptions struct {
+	From string       // a library file, a folder that is searched, or an archive (.tgz, .zip, .whl, .nupkg); empty: the Go module
+	CUDA bool         // the provider for CUDA has to be there, with the library that it was built with
+	Log  func(string) // told before something slow happens; may be nil
+}
+
+// Install puts ONNX Runtime into graft's cache, where FindLibrary sees it. Providers that lie beside the library come along.
+// The library is checked, which loads it, before it takes its place; what was installed of the same version is replaced as a
+// whole.
+func Install(o InstallOptions) (*Library, error) {
 	cache := cacheFolder()
 	if cache == "" {
 		return nil, &MissingError{What: "install ONNX Runtime: there is no cache folder", Fix: "set HOME or XDG_CACHE_HOME"}
 	}
-	return installInto(cache, from, log)
+	return installInto(cache, o)
 }
 
 // found is a file with the name of a library or provider. dir says which files lay together; it never becomes a path.
 type found struct{ path, dir, name string }
 
-func installInto(cache, from string, log func(string)) (_ *Library, err error) {
-	if from == "" {
-		path, tried := moduleLibrary(true, log)
+func installInto(cache string, o InstallOptions) (*Library, error) {
+	if o.From == "" && o.CUDA {
+		return nil, &MissingError{What: "install the provider for CUDA: no place is known to fetch it from", Fix: fixProvider}
+	}
+	if o.From == "" {
+		path, tried := moduleLibrary(true, o.Log)
 		if path == "" {
 			return nil, &MissingError{What: "install ONNX Runtime: nothing could be fetched", Tried: []Place{tried},
 				Fix: "graft runtime install --from FILE"}
 		}
-		from = path
+		o.From = path
+	}
+	refuse := func(err error, fix string) error {
+		return &MissingError{What: fmt.Sprintf("install ONNX Runtime from %s: %v", o.From, err), Fix: fix}
 	}
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return nil, fmt.Errorf("install ONNX Runtime: %w", err)
 	}
-	work, err := os.MkdirTemp(cache, ".install-")
+	removeUnfinished(cache)
+	work, err := os.MkdirTemp(cache, unfinished)
 	if err != nil {
 		return nil, fmt.Errorf("install ONNX Runtime: %w", err)
 	}
 	defer os.RemoveAll(work)
-	files, err := collect(from, work)
+	files, err := collect(o.From, work)
 	if err != nil {
-		return nil, fmt.Errorf("install ONNX Runtime from %s: %w", from, err)
+		return nil, fmt.Errorf("install ONNX Runtime from %s: %w", o.From, err)
 	}
-	library, err := chooseLibrary(files)
-	if err != nil {
-		return nil, &MissingError{What: fmt.Sprintf("install ONNX Runtime from %s: %v", from, err), Fix: "name a build for this machine"}
+	var chosen []found
+	if o.CUDA {
+		if chosen, err = chooseCUDA(files); err != nil {
+			return nil, refuse(err, fixPair)
+		}
+	} else if chosen, err = chooseLibrary(files); err != nil {
+		return nil, refuse(err, "name a build for this machine")
 	}
 	stage := filepath.Join(work, "stage")
-	if err := stageFiles(stage, library, files); err != nil {
-		return nil, fmt.Errorf("install ONNX Runtime from %s: %w", from, err)
+	if err := stageFiles(stage, chosen, work); err != nil {
+		return nil, fmt.Errorf("install ONNX Runtime from %s: %w", o.From, err)
 	}
 	version, err := probeFile(filepath.Join(stage, libraryName()))
 	if err != nil {
-		return nil, &MissingError{What: fmt.Sprintf("install ONNX Runtime from %s: %v", from, err),
-			Fix: fmt.Sprintf("name ONNX Runtime 1.%d or newer for this machine", apiVersion)}
+		return nil, refuse(err, fmt.Sprintf("name ONNX Runtime 1.%d or newer for this machine", apiVersion))
+	}
+	if o.CUDA {
+		if err := checkCUDA(stage, version); err != nil {
+			return nil, refuse(err, fixPair)
+		}
 	}
 	target := filepath.Join(cache, folderName(version, stage))
 	if err := replaceFolder(stage, target, filepath.Join(work, "old")); err != nil {
 		return nil, fmt.Errorf("install ONNX Runtime: %w", err)
 	}
 	return &Library{filepath.Join(target, libraryName()), version, "cache"}, nil
+}
+
+// unfinished begins the names of folders in the cache that an installation works in.
+const unfinished = ".install-"
+
+// removeUnfinished removes what installations that were killed have left behind, a day after.
+func removeUnfinished(cache string) {
+	entries, err := os.ReadDir(cache)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && e.IsDir() && strings.HasPrefix(e.Name(), unfinished) && time.Since(info.ModTime()) > 24*time.Hour {
+			_ = os.RemoveAll(filepath.Join(cache, e.Name()))
+		}
+	}
 }
 
 // collect finds libraries and providers in from; those in an archive are written into work.
@@ -118,8 +158,17 @@ func searchFolder(root string) (files []found, err error) {
 	return files, err
 }
 
-// chooseLibrary picks the library for this machine: the newest by name, then the first by folder.
-func chooseLibrary(files []found) (found, error) {
+// chooseLibrary picks the library for this machine, the newest by name, then the first by folder, and the providers beside it.
+func chooseLibrary(files []found) ([]found, error) {
+	libraries, err := librariesOf(files)
+	if err != nil {
+		return nil, err
+	}
+	return append(libraries[:1:1], providersIn(files, libraries[0].dir)...), nil
+}
+
+// librariesOf are the libraries for this machine, the newest by name first.
+func librariesOf(files []found) ([]found, error) {
 	var fit []found
 	reasons := map[string]bool{}
 	for _, f := range files {
@@ -134,14 +183,10 @@ func chooseLibrary(files []found) (found, error) {
 	}
 	if len(fit) == 0 {
 		if len(reasons) == 0 {
-			return found{}, fmt.Errorf("there is no %s in it", libraryName())
+			return nil, fmt.Errorf("there is no %s in it", libraryName())
 		}
-		list := make([]string, 0, len(reasons))
-		for r := range reasons {
-			list = append(list, r)
-		}
-		slices.Sort(list)
-		return found{}, errors.New(strings.Join(list[:min(3, len(list))], "; "))
+		list := slices.Sorted(maps.Keys(reasons))
+		return nil, errors.New(strings.Join(list[:min(3, len(list))], "; "))
 	}
 	slices.SortStableFunc(fit, func(a, b found) int {
 		if c := compareVersions(b.name, a.name); c != 0 {
@@ -149,25 +194,44 @@ func chooseLibrary(files []found) (found, error) {
 		}
 		return strings.Compare(a.dir, b.dir)
 	})
-	return fit[0], nil
+	return fit, nil
 }
 
-// stageFiles copies the library, under its plain name, and the providers that lay beside it into a new folder.
-func stageFiles(stage string, library found, files []found) error {
+// providersIn are the providers for this machine in a folder.
+func providersIn(files []found, dir string) []found {
+	return slices.DeleteFunc(slices.Clone(files), func(f found) bool {
+		return f.dir != dir || !isProviderLibraryName(f.name) || checkFormat(f.path) != nil
+	})
+}
+
+// stageFiles puts the library, under its plain name, and the providers behind it into a new folder. Files in work are moved,
+// others are copied.
+func stageFiles(stage string, chosen []found, work string) error {
 	if err := os.Mkdir(stage, 0o755); err != nil {
 		return err
 	}
-	if err := copyFile(library.path, filepath.Join(stage, libraryName())); err != nil {
-		return err
-	}
-	for _, f := range files {
-		if f.dir == library.dir && isProviderLibraryName(f.name) && checkFormat(f.path) == nil {
-			if err := copyFile(f.path, filepath.Join(stage, f.name)); err != nil {
-				return err
-			}
+	for i, f := range chosen {
+		name := f.name
+		if i == 0 {
+			name = libraryName()
+		}
+		to, put := filepath.Join(stage, name), copyFile
+		if filepath.Dir(f.path) == work {
+			put = moveFile
+		}
+		if err := put(f.path, to); err != nil {
+			return err
 		}
 	}
 	return syncFolder(stage)
+}
+
+// moveFile renames a file to a name that is not taken.
+func moveFile(from, to string) error {
+	if _, err := os.Lstat(to); err == nil {
+		return fmt.Errorf("it has two files %s", filepath.Base(to))
+	}
+	return os.Rename(from, to)
 }
 
 func copyFile(from, to string) error {
@@ -182,6 +246,9 @@ func copyFile(from, to string) error {
 // writeFile writes a new file of at most limit bytes and syncs it.
 func writeFile(path string, r io.Reader, limit int64) error {
 	w, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("it has two files %s", filepath.Base(path))
+	}
 	if err != nil {
 		return err
 	}

@@ -162,7 +162,7 @@ func TestInstall(t *testing.T) {
 			outside := t.TempDir()
 			cache := filepath.Join(outside, "a", "cache")
 			for range 2 { // the second replaces the first
-				l, err := installInto(cache, c.from, nil)
+				l, err := installInto(cache, InstallOptions{From: c.from})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -226,7 +226,7 @@ func TestInstallRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cache := t.TempDir()
-			_, err := installInto(cache, c.from, nil)
+			_, err := installInto(cache, InstallOptions{From: c.from})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}

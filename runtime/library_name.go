@@ -51,13 +51,16 @@ func providerLibrary(dir, provider string) string {
 	if provider == CPU {
 		return ""
 	}
-	short := strings.ToLower(strings.TrimSuffix(provider, "ExecutionProvider"))
-	base := strings.Replace(libraryName(), "onnxruntime", "onnxruntime_providers_"+short, 1)
-	path := filepath.Join(dir, base)
+	path := providerPath(dir, provider)
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return ""
 	}
 	return path
+}
+
+// providerPath is where in dir a provider's file would be.
+func providerPath(dir, provider string) string {
+	return filepath.Join(dir, strings.Replace(libraryName(), "onnxruntime", "onnxruntime_providers_"+shortName(provider), 1))
 }
 
 // byPlainThenNewest orders library names.

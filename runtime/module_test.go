@@ -93,7 +93,7 @@ func TestInstallModule(t *testing.T) {
 		t.Skipf("%+v", tried)
 	}
 	cache := t.TempDir()
-	l, err := installInto(cache, "", nil)
+	l, err := installInto(cache, InstallOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

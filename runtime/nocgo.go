@@ -19,6 +19,9 @@ func errNoCgo() error {
 // probe cannot load a library in this build.
 func probe(string) (string, error) { return "", nil }
 
+// probeProviders cannot load a library in this build.
+func probeProviders(string) ([]string, error) { return nil, errNoCgo() }
+
 // Supported says why this build cannot run models.
 func Supported() error { return errNoCgo() }
 
@@ -43,6 +46,9 @@ func (s *Session) Outputs() []Port { return nil }
 
 // Provider is empty.
 func (s *Session) Provider() string { return "" }
+
+// Placement is empty.
+func (s *Session) Placement() Placement { return Placement{} }
 
 // Close does nothing.
 func (s *Session) Close() error { return nil }

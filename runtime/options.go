@@ -6,13 +6,25 @@ import "graft/onnx"
 type Options struct {
 	Library      string            // ONNX Runtime's shared library; empty: looked up, see FindLibrary
 	Provider     string            // "cpu" (default), "cuda", ...: short or full name
-	DeviceID     int               // for providers of devices
+	Device       DeviceOptions     // of the provider
+	Strict       bool              // refuse a model of which the provider leaves operators to the CPU
 	Threads      int               // threads within an operator; 0: all
 	Optimization OptLevel          // graph optimizations before the first run
 	Config       map[string]string // ONNX Runtime's session configuration entries
 	CustomOps    []string          // libraries of custom operators, trusted as the program itself
 	Verbose      bool              // let ONNX Runtime write warnings to stderr
 	Log          func(string)      // told before something slow happens, such as fetching the library; may be nil
+	Placed       func(Placement)   // told of each session that is opened, where its nodes run; may be nil
+}
+
+// DeviceOptions are a provider's, under the names that ONNX Runtime gives them. An option that the provider does not have
+// is an ErrOption.
+type DeviceOptions struct {
+	ID          int               // device_id
+	MemoryLimit int64             // gpu_mem_limit in bytes; 0: none
+	TF32        bool              // use_tf32: products of float32 with 10 bits of mantissa
+	ConvSearch  string            // cudnn_conv_algo_search: "exhaustive", "heuristic", "default"; empty: ONNX Runtime's choice
+	Other       map[string]string // any other, as key and value; they come before those above
 }
 
 // OptLevel is how far ONNX Runtime rewrites a graph when it opens it.

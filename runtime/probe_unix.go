@@ -31,3 +31,15 @@ func openLibrary(path string) (getAPIBase handle, unload func(), err error) {
 	}
 	return getAPIBase, func() { C.dlclose(lib) }, nil
 }
+
+// loadable tries to load a library by name, as the loader would for a library that needs it.
+func loadable(name string) error {
+	c := cString(name)
+	defer freeC(c)
+	lib := C.dlopen((*C.char)(c), C.RTLD_LAZY|C.RTLD_LOCAL)
+	if lib == nil {
+		return errors.New(oneLine(C.GoString(C.dlerror())))
+	}
+	C.dlclose(lib)
+	return nil
+}

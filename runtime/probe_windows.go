@@ -21,3 +21,12 @@ func openLibrary(path string) (getAPIBase handle, unload func(), err error) {
 	}
 	return *(*handle)(unsafe.Pointer(&address)), func() { syscall.FreeLibrary(lib) }, nil
 }
+
+// loadable tries to load a library by name, as the loader would for a library that needs it.
+func loadable(name string) error {
+	lib, err := syscall.LoadLibrary(name)
+	if err == nil {
+		err = syscall.FreeLibrary(lib)
+	}
+	return err
+}

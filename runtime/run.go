@@ -77,6 +77,7 @@ func (s *Session) call(ctx context.Context, reuse *ort.RunOptions, inputNames, i
 	if err := ctx.Err(); err != nil {
 		return stopped(ctx)
 	}
+	defer s.guardFirstRun()()
 	if ctx.Done() == nil {
 		return runError(s.env.run(s.ptr, nil, inputNames, inputs, outputNames, outputs))
 	}
@@ -106,11 +107,23 @@ func (s *Session) call(ctx context.Context, reuse *ort.RunOptions, inputNames, i
 	return runError(err)
 }
 
+// guardFirstRun guards the signals of the first run on a device: what it needs may be loaded as late as that.
+func (s *Session) guardFirstRun() (restore func()) {
+	restore = func() {}
+	if s.placement.Provider != CPU {
+		s.first.Do(func() { restore = guardSignals() })
+	}
+	return restore
+}
+
 func stopped(ctx context.Context) error { return fmt.Errorf("run stopped: %w", context.Cause(ctx)) }
 
 func runError(err error) error {
 	if err == nil {
 		return nil
+	}
+	if full := memoryError(err); full != nil {
+		return full
 	}
 	return fmt.Errorf("%w: run: %s", ErrRuntime, oneLine(err.Error()))
 }

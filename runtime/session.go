@@ -4,6 +4,7 @@ package runtime
 
 import (
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"sync"
@@ -14,7 +15,8 @@ import (
 // Session is a model ready to run. It is safe for concurrent use.
 type Session struct {
 	env         *environment
-	provider    string
+	placement   Placement
+	log         placementLog
 	inputs      []Port
 	outputs     []Port
 	overridable []Port           // initializers that may be fed
@@ -22,18 +24,23 @@ type Session struct {
 	outputPort  map[string]*Port
 	cNames      map[string]handle // every port's name as a C string
 
+	first   sync.Once    // guards the signals of the first run
 	mu      sync.RWMutex // held for reading while the session runs
 	binding *ort.DynamicAdvancedSession
 	ptr     handle // the OrtSession inside binding; nil when closed
 }
 
 // Open loads ONNX Runtime if this process has not yet, and makes a session of a serialized model. Errors: *MissingError for
-// a library or provider that is not there, ErrModel for a model that ONNX Runtime does not accept. The model must be one that
-// was read and checked first, with no external data left in it.
-func Open(model []byte, o Options) (*Session, error) {
+// a library, provider or device that is not there, ErrOption for an option that the provider does not have, ErrModel for a
+// model that ONNX Runtime does not accept, *MemoryError for one that does not fit into memory. The model must be one that was
+// read and checked first, with no external data left in it. Nothing falls back to another provider as a whole; single
+// operators may, see Placement.
+func Open(model []byte, o Options) (_ *Session, err error) {
 	if len(model) == 0 {
 		return nil, fmt.Errorf("%w: it is empty", ErrModel)
 	}
+	restore := guardSignals()
+	defer restore()
 	env, err := load(o)
 	if err != nil {
 		return nil, err
@@ -42,26 +49,57 @@ func Open(model []byte, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	options, err := sessionOptions(o, provider)
+	options, err := env.sessionOptions(o, provider)
 	if err != nil {
 		return nil, err
 	}
 	defer options.Destroy()
-	binding, err := ort.NewDynamicAdvancedSessionWithONNXData(model, nil, nil, options)
-	if err != nil {
-		return nil, openError(err, provider)
+	s := &Session{env: env}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if provider != CPU {
+		if s.log, err = env.listen(options, o.Verbose); err != nil {
+			return nil, fmt.Errorf("%w: set session options: %w", ErrRuntime, err)
+		}
 	}
-	s := &Session{env: env, provider: provider, binding: binding, ptr: pointerIn(binding, "s", "ortSession")}
-	if s.ptr == nil {
-		err = fmt.Errorf("%w: the binding gives no session", ErrRuntime)
-	} else {
-		err = s.describe()
+	if s.binding, err = ort.NewDynamicAdvancedSessionWithONNXData(model, nil, nil, options); err != nil {
+		return nil, thisMachine.openError(err, provider, filepath.Dir(env.library.Path))
 	}
-	if err != nil {
-		s.Close()
+	if s.ptr = pointerIn(s.binding, "s", "ortSession"); s.ptr == nil {
+		return nil, fmt.Errorf("%w: the binding gives no session", ErrRuntime)
+	}
+	if err := s.place(provider); err != nil {
 		return nil, err
 	}
+	if o.Strict {
+		if err := s.placement.strictError(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.describe(); err != nil {
+		return nil, err
+	}
+	if o.Placed != nil {
+		o.Placed(s.Placement())
+	}
 	return s, nil
+}
+
+// place finds out where the session's nodes run.
+func (s *Session) place(provider string) error {
+	s.placement = Placement{Provider: provider}
+	if provider == CPU {
+		return nil
+	}
+	nodes, err := s.env.assignments(s.ptr)
+	if err != nil {
+		return fmt.Errorf("%w: list where nodes run: %w", ErrRuntime, err)
+	}
+	s.placement = placementOf(provider, nodes, s.log.end())
+	return nil
 }
 
 // describe fills in the ports.
@@ -102,17 +140,25 @@ func (s *Session) Inputs() []Port { return slices.Clone(s.inputs) }
 func (s *Session) Outputs() []Port { return slices.Clone(s.outputs) }
 
 // Provider is the full name of the provider that the session was opened with.
-func (s *Session) Provider() string { return s.provider }
+func (s *Session) Provider() string { return s.placement.Provider }
+
+// Placement says where the session's nodes run.
+func (s *Session) Placement() Placement {
+	p := s.placement
+	p.Fallback = slices.Clone(p.Fallback)
+	return p
+}
 
 // Close frees the session. It waits for runs under way. A closed session gives errors.
 func (s *Session) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.binding == nil {
-		return nil
+	var err error
+	if s.binding != nil {
+		err = s.binding.Destroy()
 	}
-	err := s.binding.Destroy()
-	s.binding, s.ptr = nil, nil
+	s.log.free()
+	s.binding, s.ptr, s.log = nil, nil, placementLog{}
 	for _, p := range s.cNames {
 		freeC(p)
 	}

@@ -5,9 +5,10 @@ package runtime
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
@@ -21,8 +22,35 @@ func (e *environment) provider(o Options) (string, error) {
 	return "", &MissingError{
 		What: fmt.Sprintf("open session: %s is not in ONNX Runtime %s at %s, which has %s",
 			oneLine(name), e.library.Version, e.library.Path, strings.Join(e.providers, ", ")),
-		Fix: "name a library that has it with --ort-lib FILE, or use --provider cpu",
+		Fix: howToGet(name),
 	}
+}
+
+// thisMachine is where sessions run.
+var thisMachine = machine{loadable, func() (*cudaDriver, error) { return readDriver("libcuda.so.1") }}
+
+// checkProvider finds what ONNX Runtime would crash on, or say less well: a provider's library of another version, and a
+// device that there is not.
+func (e *environment) checkProvider(provider string, options map[string]string) error {
+	dir := filepath.Dir(e.library.Path)
+	if path := providerLibrary(dir, provider); path != "" && hasOwnLibrary[provider] && e.library.Source != "cache" {
+		check, _ := e.versions.LoadOrStore(path, sync.OnceValue(func() error { return checkProviderVersion(path, provider, e.library.Version) }))
+		if err := check.(func() error)(); err != nil {
+			return &MissingError{What: fmt.Sprintf("open session: %v", err), Fix: howToGet(provider)}
+		}
+	}
+	if provider != CUDA && provider != "TensorrtExecutionProvider" {
+		return nil
+	}
+	id, err := deviceID(options)
+	if err != nil {
+		return err
+	}
+	driver, err := thisMachine.driver()
+	if err == nil && len(driver.devices) > 0 && id >= len(driver.devices) {
+		return noDevice(provider, id, driver)
+	}
+	return nil // of a machine without devices, the provider's start tells more
 }
 
 // A thread that waits for work spins this long and then sleeps. Without a bound (the default of ONNX Runtime) a training
@@ -38,7 +66,14 @@ const (
 // its peak is 402 MiB for 558 (BERT-Mini, batch 8), 73 for 128 (a CNN, batch 64), 65 for 99 (hourglass), 15 for 22 (MLP).
 
 // sessionOptions turns o into the binding's options. provider is a full name.
-func sessionOptions(o Options, provider string) (_ *ort.SessionOptions, err error) {
+func (e *environment) sessionOptions(o Options, provider string) (_ *ort.SessionOptions, err error) {
+	ofProvider, err := o.Device.providerOptions(provider)
+	if err != nil {
+		return nil, fmt.Errorf("open session: %w", err)
+	}
+	if err := e.checkProvider(provider, ofProvider); err != nil {
+		return nil, err
+	}
 	options, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", ErrRuntime, oneLine(err.Error()))
@@ -68,6 +103,9 @@ func sessionOptions(o Options, provider string) (_ *ort.SessionOptions, err erro
 		func() error { return options.SetMemPattern(false) },
 	}
 	config := map[string]string{spinDuration: spinMicroseconds}
+	if provider != CPU {
+		config[recordAssignments] = "1"
+	}
 	maps.Copy(config, o.Config)
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		steps = append(steps, func() error { return options.AddSessionConfigEntry(key, config[key]) })
@@ -82,28 +120,24 @@ func sessionOptions(o Options, provider string) (_ *ort.SessionOptions, err erro
 			return nil, &MissingError{What: fmt.Sprintf("load custom operators from %s: %s", oneLine(path), oneLine(err.Error()))}
 		}
 	}
-	if err := appendProvider(options, provider, o.DeviceID); err != nil {
-		return nil, &MissingError{
-			What: fmt.Sprintf("open session: %s does not start: %s", provider, oneLine(err.Error())),
-			Fix:  "install what it needs, or use --provider cpu",
-		}
+	if err := appendProvider(options, provider, ofProvider); err != nil {
+		return nil, thisMachine.startError(err, provider, filepath.Dir(e.library.Path), ofProvider)
 	}
 	return options, nil
 }
 
 // appendProvider adds a provider by full name.
-func appendProvider(options *ort.SessionOptions, provider string, device int) error {
-	id := map[string]string{"device_id": strconv.Itoa(device)}
+func appendProvider(options *ort.SessionOptions, provider string, with map[string]string) error {
 	switch provider {
 	case CPU:
 		return nil
-	case "CUDAExecutionProvider":
+	case CUDA:
 		cuda, err := ort.NewCUDAProviderOptions()
 		if err != nil {
 			return err
 		}
 		defer cuda.Destroy()
-		if err := cuda.Update(id); err != nil {
+		if err := cuda.Update(with); err != nil {
 			return err
 		}
 		return options.AppendExecutionProviderCUDA(cuda)
@@ -113,29 +147,16 @@ func appendProvider(options *ort.SessionOptions, provider string, device int) er
 			return err
 		}
 		defer tensorrt.Destroy()
-		if err := tensorrt.Update(id); err != nil {
+		if err := tensorrt.Update(with); err != nil {
 			return err
 		}
 		return options.AppendExecutionProviderTensorRT(tensorrt)
-	case "CoreMLExecutionProvider":
-		return options.AppendExecutionProviderCoreMLV2(nil)
 	case "DmlExecutionProvider":
-		if err := options.SetMemPattern(false); err != nil { // DirectML asks for it
+		device, err := deviceID(with)
+		if err != nil {
 			return err
 		}
 		return options.AppendExecutionProviderDirectML(device)
-	case "OpenVINOExecutionProvider":
-		return options.AppendExecutionProviderOpenVINO(nil)
 	}
-	return options.AppendExecutionProvider(strings.TrimSuffix(provider, "ExecutionProvider"), nil)
-}
-
-// openError tells a device that does not work from a model that is refused.
-func openError(err error, provider string) error {
-	msg := oneLine(strings.TrimPrefix(err.Error(), "Error creating C session: "))
-	if provider != CPU && (strings.Contains(msg, "CUDA failure") || strings.Contains(msg, "CUDA error") ||
-		strings.Contains(msg, "Failed to create "+provider)) {
-		return &MissingError{What: fmt.Sprintf("open session: %s does not start: %s", provider, msg), Fix: "use --provider cpu"}
-	}
-	return fmt.Errorf("%w: %s", ErrModel, msg)
+	return options.AppendExecutionProvider(provider, with)
 }

@@ -39,6 +39,25 @@ func (f *form) out(v *onnx.Value, name string) {
 	}
 }
 
+// copied is a copy of f, and of values of it.
+func (f *form) copied(values []*onnx.Value) (*form, []*onnx.Value) {
+	m := *f.m
+	g, of := f.g.Clone()
+	m.Graph = g
+	all := func(list []*onnx.Value) []*onnx.Value {
+		out := make([]*onnx.Value, len(list))
+		for i, v := range list {
+			out[i] = of[v]
+		}
+		return out
+	}
+	c := &form{m: &m, g: g, b: op.NewBuilder(g), params: all(f.params), loss: of[f.loss], step: of[f.step], outs: map[*onnx.Value]bool{}}
+	for v := range f.outs {
+		c.outs[of[v]] = true
+	}
+	return c, all(values)
+}
+
 // form starts a graph. The training form has the loss of the logits as its output's place and norms by the batch; the other
 // is the file's with the loss.
 func (p *plan) form(train bool) (*form, error) {
@@ -89,6 +108,11 @@ func (p *plan) form(train bool) (*form, error) {
 		}
 	} else {
 		f.loss = p.Loss.Build(f.b, logits, target)
+	}
+	if p.teacher != nil && train {
+		if f.loss, err = f.taught(p, f.loss, logits, target); err != nil {
+			return nil, fmt.Errorf("teacher: %w", err)
+		}
 	}
 	f.g.SetOutputs()
 	f.out(f.loss, OutputLoss)
@@ -195,9 +219,7 @@ func (f *form) finish() (*onnx.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	low = max(low, 17)
-	f.m.SetOpset("", low)
-	f.m.IRVersion = irVersion(low)
+	f.m.Declare(max(low, 17))
 	f.g.AssignNames()
 	var wrong []string
 	for _, finding := range onnx.Check(f.m) {
@@ -209,21 +231,4 @@ func (f *form) finish() (*onnx.Model, error) {
 		return nil, fmt.Errorf("the model made is not valid: %s", strings.Join(wrong, "; "))
 	}
 	return f.m, nil
-}
-
-// irVersion is the version of the file format that came with an opset of 17 or more.
-func irVersion(opset int64) int64 {
-	switch {
-	case opset < 19:
-		return 8
-	case opset < 21:
-		return 9
-	case opset < 23:
-		return 10
-	case opset < 24:
-		return 11
-	case opset < 25:
-		return 12
-	}
-	return 13
 }

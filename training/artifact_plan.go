@@ -25,6 +25,7 @@ type plan struct {
 	target      string // empty: the loss compares with nothing
 	targetType  onnx.TensorType
 	lossModel   *lossModel // of a loss that is a model
+	teacher     *teacher   // nil: none
 	notes       []string
 	masks       []DropoutMask   // of the training forms
 	names       map[string]bool // of inputs and outputs that the forms add
@@ -47,6 +48,11 @@ func newPlan(m *onnx.Model, c ArtifactConfig) (*plan, error) {
 	p.base.Graph.AssignNames()
 	if err := p.chooseOutput(); err != nil {
 		return nil, err
+	}
+	if p.Teacher != nil {
+		if err := p.readTeacher(); err != nil {
+			return nil, fmt.Errorf("teacher: %w", err)
+		}
 	}
 	if err := p.chooseParameters(); err != nil {
 		return nil, err
@@ -142,15 +148,22 @@ func (p *plan) chooseParameters() error {
 			return &UnknownNameError{What: "parameter", Name: r.String(), Pattern: true, Known: names}
 		}
 	}
+	groups, resting := groupScales(g), []string(nil)
 	for _, v := range Parameters(g) {
 		switch {
 		case isBuffer[v]:
 			continue
+		case groups[v] && p.Train == nil: // who names them gets them
+			p.frozen = append(p.frozen, v)
+			resting = append(resting, v.Name)
 		case matches(p.Train, v.Name, true) && !matches(p.Freeze, v.Name, false):
 			p.params = append(p.params, v)
 		default:
 			p.frozen = append(p.frozen, v)
 		}
+	}
+	if resting != nil {
+		p.notes = append(p.notes, fmt.Sprintf("%s stay as they are: the ones and zeros of a GroupNorm, whose own scale and bias stand behind them; --train trains them", limits.Names(resting, 4)))
 	}
 	switch {
 	case len(p.params) > 0:

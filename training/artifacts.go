@@ -51,6 +51,11 @@ type ArtifactConfig struct {
 	DropoutSeed uint64
 	// StraightThrough trains through pairs of QuantizeLinear and DequantizeLinear as if they did not round.
 	StraightThrough bool
+	// Teacher is imitated beside the labels; nil: none.
+	Teacher *Teacher
+	// Provider is where the artifacts will be trained, by short or full name; empty: the CPU. It chooses between forms of
+	// gradients that give the same on every provider.
+	Provider string
 	// Begin goes on with a training that has been under way elsewhere; nil: from the beginning.
 	Begin *Beginning
 }
@@ -91,10 +96,25 @@ func newArtifacts(m *onnx.Model, c ArtifactConfig) (*Artifacts, error) {
 		return nil, err
 	}
 	a := &Artifacts{}
-	for _, fill := range []func(*plan) error{a.makeTraining, a.makeEval, a.makeOptimizer, a.makeFused} {
-		if err := fill(p); err != nil {
-			return nil, err
-		}
+	f, err := p.form(true)
+	if err != nil {
+		return nil, fmt.Errorf("training model: %w", err)
+	}
+	grads, err := f.gradients(p)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.makeTraining(f.copied(grads)); err != nil {
+		return nil, err
+	}
+	if err := a.makeEval(p); err != nil {
+		return nil, err
+	}
+	if err := a.makeOptimizer(p); err != nil {
+		return nil, err
+	}
+	if err := a.makeFused(p, f, grads); err != nil {
+		return nil, err
 	}
 	if err := a.begin(p); err != nil {
 		return nil, err
@@ -177,15 +197,7 @@ func (a *Artifacts) Start() *Snapshot {
 	return s
 }
 
-func (a *Artifacts) makeTraining(p *plan) error {
-	f, err := p.form(true)
-	if err != nil {
-		return fmt.Errorf("training model: %w", err)
-	}
-	grads, err := f.gradients(p)
-	if err != nil {
-		return err
-	}
+func (a *Artifacts) makeTraining(f *form, grads []*onnx.Value) error {
 	buffers := make([]*onnx.Value, len(f.params))
 	for i, v := range f.params {
 		buffers[i] = f.g.AddInput(v.Name+accumulated, v.Type)
@@ -195,6 +207,7 @@ func (a *Artifacts) makeTraining(p *plan) error {
 		sum := f.b.Where(reset, grads[i], f.b.Add(buffers[i], grads[i])) // chosen, so that nothing of an old sum is left
 		f.out(sum, v.Name+accumulatedOut)
 	}
+	var err error
 	a.Training, err = f.finish()
 	return err
 }
@@ -220,24 +233,21 @@ func (a *Artifacts) makeOptimizer(p *plan) error {
 		u.grads = append(u.grads, g.AddInput(v.Name+gradient, v.Type))
 	}
 	u.slots()
-	u.add()
+	if err := u.add(); err != nil {
+		return err
+	}
 	var err error
 	a.Optimizer, err = f.finish()
 	return err
 }
 
-func (a *Artifacts) makeFused(p *plan) error {
-	f, err := p.form(true)
-	if err != nil {
-		return fmt.Errorf("fused model: %w", err)
-	}
-	u := &update{plan: p, form: f, params: f.params, fused: true}
-	if u.grads, err = f.gradients(p); err != nil {
-		return err
-	}
+func (a *Artifacts) makeFused(p *plan, f *form, grads []*onnx.Value) error {
+	u := &update{plan: p, form: f, params: f.params, grads: grads, fused: true}
 	u.scalars()
 	u.slots()
-	u.add()
+	if err := u.add(); err != nil {
+		return err
+	}
 	m, err := f.finish()
 	if err != nil {
 		return err
@@ -251,7 +261,11 @@ func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}
-	return autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute}.Gradients(f.g, f.loss, f.params)
+	grads, err := autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute, Device: deviceOf(p.Provider)}.Gradients(f.g, f.loss, f.params)
+	if err != nil {
+		return nil, err
+	}
+	return grads, f.writeNorms()
 }
 
 // MaskGradient makes a named step multiply its gradient with the mask of the snapshot, packed, zeros and ones.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"graft/onnx"
+	"graft/runtime"
 )
 
 const contractFormat = 1
@@ -37,16 +38,25 @@ type Contract struct {
 	Accumulate int64   `json:"accumulate"`
 	EMA        float64 `json:"ema,omitempty"` // weight of the old average in the slot ema
 	// Dropout has the masks of the training and the fused model, which then both have the input step: it counts batches from 1.
-	Dropout         *DropoutContract         `json:"dropout,omitempty"`
-	StraightThrough bool                     `json:"straight_through,omitempty"` // gradients pass what quantizes as if it did not round
-	Models          map[string]ContractModel `json:"models"`
-	Notes           []string                 `json:"notes"`
+	Dropout         *DropoutContract `json:"dropout,omitempty"`
+	Teacher         *TeacherContract `json:"teacher,omitempty"`          // inside the training and the fused model
+	StraightThrough bool             `json:"straight_through,omitempty"` // gradients pass what quantizes as if it did not round
+	// Provider is the full name of the execution provider that forms of gradients were chosen for; absent: the CPU's.
+	Provider string                   `json:"provider,omitempty"`
+	Models   map[string]ContractModel `json:"models"`
+	Notes    []string                 `json:"notes"`
 }
 
 // DropoutContract says how a training form's masks are made.
 type DropoutContract struct {
 	Seed  uint64        `json:"seed"`
 	Masks []DropoutMask `json:"masks"`
+}
+
+// TeacherContract says how much of the loss is the teacher's.
+type TeacherContract struct {
+	Weight      float64 `json:"weight"`
+	Temperature float64 `json:"temperature"`
 }
 
 // fusedSlots lists the slots of the fused model.
@@ -129,7 +139,13 @@ func (a *Artifacts) describe(p *plan) error {
 	if p.masks != nil {
 		c.Dropout = &DropoutContract{Seed: p.DropoutSeed, Masks: p.masks}
 	}
+	if p.teacher != nil {
+		c.Teacher = &TeacherContract{Weight: p.teacher.Weight, Temperature: p.teacher.Temperature}
+	}
 	c.StraightThrough = p.StraightThrough
+	if name := runtime.ProviderName(p.Provider); name != runtime.CPU {
+		c.Provider = name
+	}
 	for _, v := range p.frozen {
 		c.Frozen = append(c.Frozen, v.Name)
 	}
@@ -141,7 +157,7 @@ func (a *Artifacts) describe(p *plan) error {
 		if err != nil {
 			return err
 		}
-		c.Models[m.key] = ContractModel{File: m.file, SHA256: hash, Opset: m.model.Opset(""), Nodes: len(m.model.Graph.Nodes()),
+		c.Models[m.key] = ContractModel{File: m.file, SHA256: hash, Opset: m.model.Opset(""), Nodes: m.model.Graph.NumNodes(),
 			Inputs: ports(m.model.Graph.Inputs()), Outputs: ports(m.model.Graph.Outputs())}
 	}
 	a.Fused.fingerprint = c.Models["fused"].SHA256

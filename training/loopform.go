@@ -21,7 +21,7 @@ type loopForm struct {
 	*Step
 	model   *onnx.Model
 	buckets []bucket        // nil: parameters and slots go by the step's own inputs
-	inPlace map[string]bool // inputs of buckets that are written over
+	inPlace map[string]bool // inputs that are written over
 }
 
 // writesOver are operators whose kernels read each element before they write the one at its place. (Where makes two passes.)
@@ -30,7 +30,13 @@ var writesOver = []string{"Add", "Sub", "Mul", "Div"}
 // loopForm derives the form from the step, which stays as it is.
 func (s *Step) loopForm(provider string) (*loopForm, error) {
 	f := &loopForm{Step: s, model: s.Model, inPlace: map[string]bool{}}
-	if !s.Named || runtime.ProviderName(provider) != runtime.CPU {
+	switch {
+	case runtime.ProviderName(provider) != runtime.CPU:
+		return f, nil
+	case !s.Named:
+		for _, name := range append([]string{InputTrained}, s.Slots...) {
+			f.inPlace[name] = updatedInPlace(s.Model.Graph, name)
+		}
 		return f, nil
 	}
 	f.buckets = s.Packing.buckets()
@@ -75,12 +81,20 @@ func (f *loopForm) pack(g *onnx.Graph) error {
 	}
 	b := op.NewBuilder(g)
 	states := f.replaceStates(b)
-	rows := f.scanned(b, blocked[0].Vectors, joined, states)
-	ok := f.finite(b, f.square(b, gradient))
+	readers, gradients := gradient.Uses(), f.spread(b, gradient)
+	ok := f.finite(b, f.square(b, gradients, readers))
+	vectors := make([][]*onnx.Value, len(blocked[0].Vectors))
+	for i, v := range blocked[0].Vectors {
+		if at := slices.Index(joined, v); at >= 0 {
+			vectors[i] = states[at]
+		} else if vectors[i] = gradients; v != gradient {
+			vectors[i] = f.spread(b, v)
+		}
+	}
 	if err := b.Err(); err != nil {
 		return err
 	}
-	update := f.guarded(g, ok, blocked, rows, states)
+	update := f.guarded(g, ok, blocked, vectors, states)
 	f.rewire(b, update, ok)
 	if err := b.Err(); err != nil {
 		return err
@@ -91,7 +105,7 @@ func (f *loopForm) pack(g *onnx.Graph) error {
 	return nil
 }
 
-// replaceStates makes an input of each bucket's states, by bucket and then by state, and has what read a parameter or slot
+// replaceStates makes an input of each bucket's states, by state and then by bucket, and has what read a parameter or slot
 // read its part.
 func (f *loopForm) replaceStates(b *op.Builder) [][]*onnx.Value {
 	g := b.Graph()
@@ -99,9 +113,9 @@ func (f *loopForm) replaceStates(b *op.Builder) [][]*onnx.Value {
 	for _, v := range g.Inputs() {
 		inputs[v.Name] = v
 	}
-	states := make([][]*onnx.Value, len(f.buckets))
-	for i, k := range f.buckets {
-		for _, suffix := range f.states() {
+	states := make([][]*onnx.Value, len(f.states()))
+	for i, suffix := range f.states() {
+		for _, k := range f.buckets {
 			old := make([]*onnx.Value, len(k.members))
 			for j, m := range k.members {
 				if old[j] = inputs[f.Packing.names[m]+suffix]; old[j] == nil {
@@ -154,34 +168,11 @@ func (f *loopForm) spread(b *op.Builder, v *onnx.Value) []*onnx.Value {
 	return out
 }
 
-// scanned is what the update of each bucket runs over, in the order of the vectors.
-func (f *loopForm) scanned(b *op.Builder, vectors, joined []*onnx.Value, states [][]*onnx.Value) [][]*onnx.Value {
-	out := make([][]*onnx.Value, len(f.buckets))
-	for _, v := range vectors {
-		at := slices.Index(joined, v)
-		var parts []*onnx.Value
-		if at < 0 {
-			if parts = f.spread(b, v); b.Err() != nil {
-				return nil
-			}
-		}
-		for i := range out {
-			if at >= 0 {
-				out[i] = append(out[i], states[i][at])
-			} else {
-				out[i] = append(out[i], parts[i])
-			}
-		}
-	}
-	return out
-}
-
-// square is the sum of the gradient's squares, float[1], taken bucket by bucket. It also serves what clips the gradient, so
-// that nothing reads it packed.
-func (f *loopForm) square(b *op.Builder, gradient *onnx.Value) *onnx.Value {
-	readers := gradient.Uses()
+// square is the sum of the gradient's squares, float[1], taken bucket by bucket. It also serves what clips the gradient, one
+// of those that read it packed.
+func (f *loopForm) square(b *op.Builder, gradients []*onnx.Value, readers []onnx.Use) *onnx.Value {
 	var squares []*onnx.Value
-	for _, part := range f.spread(b, gradient) {
+	for _, part := range gradients {
 		squares = append(squares, b.Reshape(b.ReduceSumSquare(part, true), -1))
 	}
 	sum := b.Sum(squares...)
@@ -209,15 +200,20 @@ func (f *loopForm) finite(b *op.Builder, square *onnx.Value) *onnx.Value {
 }
 
 // guarded is the update where ok holds: the states' next values, or the states as they were, by bucket and then by state.
-func (f *loopForm) guarded(g *onnx.Graph, ok *onnx.Value, blocked []*rewrite.Blocked, rows, states [][]*onnx.Value) *onnx.Node {
+// Vectors and states come the other way round.
+func (f *loopForm) guarded(g *onnx.Graph, ok *onnx.Value, blocked []*rewrite.Blocked, vectors, states [][]*onnx.Value) *onnx.Node {
 	then, otherwise := onnx.NewGraph("update"), onnx.NewGraph("leave")
 	var types []onnx.TensorType
-	for i, of := range states {
-		scan := then.Add("Scan", rows[i], len(of), onnx.Attr{Name: "body", Value: blocked[i].Body}, onnx.Int("num_scan_inputs", int64(len(rows[i]))))
+	for i, k := range f.buckets {
+		rows := make([]*onnx.Value, len(vectors))
+		for j, v := range vectors {
+			rows[j] = v[i]
+		}
+		scan := then.Add("Scan", rows, len(states), onnx.Attr{Name: "body", Value: blocked[i].Body}, onnx.Int("num_scan_inputs", int64(len(rows))))
 		then.SetOutputs(append(then.Outputs(), scan.Outputs()...)...)
-		for _, v := range of {
-			otherwise.AddOutput(otherwise.Add("Identity", []*onnx.Value{v}, 1).Output(0), "")
-			types = append(types, v.Type)
+		for _, of := range states {
+			otherwise.AddOutput(otherwise.Add("Identity", []*onnx.Value{of[i]}, 1).Output(0), "")
+			types = append(types, onnx.TypeOf(onnx.Float, k.rows, k.block))
 		}
 	}
 	update := g.Add("If", []*onnx.Value{ok}, len(types), onnx.Attr{Name: "then_branch", Value: then}, onnx.Attr{Name: "else_branch", Value: otherwise})
@@ -273,7 +269,7 @@ func (f *loopForm) findInPlace(g *onnx.Graph, update *onnx.Node, blocked []*rewr
 	for i, k := range f.buckets {
 		body := blocked[i].Body
 		for j, suffix := range f.states() {
-			safe := readBefore(states[i][j], before)
+			safe := readBefore(states[j][i], before)
 			if at := slices.Index(blocked[i].Vectors, joined[j]); at >= 0 && safe {
 				last := body.Outputs()[j].Producer()
 				safe = slices.Contains(writesOver, last.Op) && readBefore(body.Inputs()[at], ancestors(body, last))
@@ -281,6 +277,17 @@ func (f *loopForm) findInPlace(g *onnx.Graph, update *onnx.Node, blocked []*rewr
 			f.inPlace[k.name+suffix] = safe
 		}
 	}
+}
+
+// updatedInPlace reports whether the next value of an input may be written over it: an operator that works element by element
+// makes it, when all that reads the input is done.
+func updatedInPlace(g *onnx.Graph, input string) bool {
+	before, after := g.Lookup(input), g.Lookup(input+next)
+	if before == nil || after == nil || after.Producer() == nil || !slices.Contains(writesOver, after.Producer().Op) {
+		return false
+	}
+	return !slices.ContainsFunc(after.Producer().Inputs(), func(v *onnx.Value) bool { return v == before && !v.Type.Shape.Equal(after.Type.Shape) }) &&
+		readBefore(before, ancestors(g, after.Producer()))
 }
 
 // ancestors are a node and all that it depends on, with what is inside of them.

@@ -15,6 +15,11 @@ type resident map[string]*onnx.Tensor
 func (f *loopForm) links(from *Snapshot) (map[string]*onnx.Tensor, []runtime.Link, resident, error) {
 	if f.buckets == nil {
 		initial, links, err := f.Step.links(from)
+		for i, l := range links {
+			if f.inPlace[l.Input] {
+				links[i].InPlace, initial[l.Input] = true, initial[l.Input].Clone()
+			}
+		}
 		return initial, links, nil, err
 	}
 	at := resident{"": from.Trained.Clone()}

@@ -122,3 +122,33 @@ func TestUpdatedInPlace(t *testing.T) {
 		t.Errorf("in place are %v, want %s", got, want)
 	}
 }
+
+// In the optimizer model a large tensor is updated by itself and the small ones together, under one norm.
+func TestOptimizerOfLargeTensors(t *testing.T) {
+	const clip, rate = 0.5, 0.25
+	a := products(t, "sgd", clip)
+	feeds := map[string]*onnx.Tensor{training.InputRate: onnx.FromSlice([]float32{rate}), training.InputStep: onnx.FromSlice([]int64{1})}
+	squares := 0.0
+	start := a.Fused.Packing.Unpack(a.Start().Trained)
+	for i, p := range start {
+		g := onnx.NewTensor(onnx.Float, p.Dims...)
+		for j := range g.Float32s() {
+			x := float64((i+j)%5-2) / 8
+			g.Float32s()[j] = float32(x)
+			squares += x * x
+		}
+		feeds[p.Name], feeds[p.Name+"_grad"] = p, g
+	}
+	out := run1(t, open(t, a.Optimizer), only(a.Optimizer, feeds))
+	for _, p := range start {
+		for j, got := range out[p.Name+".next"].Float32s() {
+			want := float64(p.Float32s()[j]) - rate*float64(feeds[p.Name+"_grad"].Float32s()[j])*clip/math.Sqrt(squares)
+			if math.Abs(float64(got)-want) > 1e-6 {
+				t.Fatalf("%s[%d] is %g, want %g", p.Name, j, got, want)
+			}
+		}
+	}
+	if n := len(a.Optimizer.Graph.Nodes()); n > 80 {
+		t.Errorf("%d nodes", n)
+	}
+}

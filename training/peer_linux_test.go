@@ -1,6 +1,7 @@
 package training_test
 
 import (
+	"cmp"
 	"math"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"graft/graphs"
 	"graft/onnx"
+	"graft/onnx/limits/limitstest"
 	"graft/runtime"
 	"graft/runtime/runtimetest"
 	"graft/training"
@@ -32,37 +34,145 @@ func BenchmarkPeers(b *testing.B) {
 	}
 }
 
-// TestPeersOnProvider trains each of these models for 20 steps on the CPU and on $GRAFT_TEST_PROVIDER, and holds the losses
-// to each other.
-func TestPeersOnProvider(t *testing.T) {
-	if runtime.ProviderName(runtimetest.Provider()) == runtime.CPU {
-		t.Skip("GRAFT_TEST_PROVIDER names no other provider than the CPU")
+// another gives the options of the provider that a test holds to the CPU, and whose forms of gradients it takes:
+// $GRAFT_TEST_PROVIDER, else CUDA where the machine has it. With GRAFT_PEER_FORMS=cuda the CPU can be held to itself, by the forms
+// of gradients that are for CUDA.
+func another(t *testing.T) (options runtime.Options, forms string) {
+	forms = os.Getenv("GRAFT_PEER_FORMS")
+	if runtime.ProviderName(runtimetest.Provider()) == runtime.CPU && forms == "" {
+		options = runtimetest.CUDA(t)
+	} else {
+		options = runtimetest.Options(t)
 	}
-	for _, file := range peerModels(t) {
+	options.Verbose = testing.Verbose() // says how many copies between devices there are
+	if forms == "" {
+		forms = options.Provider
+	}
+	return options, forms
+}
+
+// TestPeersOnProvider trains each of these models for 20 or $GRAFT_PEER_STEPS steps on the CPU and on another provider, and
+// holds the losses to each other: within 1e-3 of them, or thrice as far as the CPU is from itself with another number of threads,
+// where the training is such that the order of sums alone moves it farther.
+func TestPeersOnProvider(t *testing.T) {
+	files := peerModels(t)
+	options, forms := another(t)
+	steps := int64(20)
+	if n, err := strconv.ParseInt(os.Getenv("GRAFT_PEER_STEPS"), 10, 64); err == nil && n > 0 {
+		steps = n
+	}
+	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".onnx"), func(t *testing.T) {
-			losses := map[string][]float64{}
-			options := runtimetest.Options(t)
-			options.Verbose = testing.Verbose() // says how many copies between devices there are
-			for _, options.Provider = range []string{"", runtimetest.Provider()} {
-				loop, start := peerLoop(t, file, options)
+			train := func(o runtime.Options, forms string) (losses []float64) {
+				loop, start := peerLoop(t, file, o, forms)
 				loop.Each = func(p training.Progress) error {
-					losses[options.Provider] = append(losses[options.Provider], p.Loss)
+					losses = append(losses, p.Loss)
 					return nil
 				}
-				if _, err := loop.Run(t.Context(), start, 20, 0, nil); err != nil {
+				if _, err := loop.Run(t.Context(), start, steps, 0, nil); err != nil {
 					t.Fatal(err)
 				}
+				return losses
 			}
-			want, got, worst := losses[""], losses[runtimetest.Provider()], 0.0
-			for i, w := range want {
-				worst = max(worst, math.Abs(got[i]-w)/math.Max(math.Abs(w), 1e-3))
+			cpu := options
+			cpu.Provider = ""
+			want, got := train(cpu, ""), train(options, forms)
+			worst := farthest(want, got)
+			t.Logf("loss %.6g to %.6g on the CPU, %.6g to %.6g on %s in %d steps, at most %.2g of it apart", want[0], want[steps-1], got[0], got[steps-1],
+				runtime.ProviderName(options.Provider), steps, worst)
+			if worst < 1e-3 {
+				return
 			}
-			t.Logf("loss %.6g to %.6g on the CPU, %.6g to %.6g on %s, at most %.2g of it apart", want[0], want[19], got[0], got[19], runtimetest.Provider(), worst)
-			if !(worst < 1e-2) {
-				t.Errorf("losses differ: %v on the CPU, %v on %s", want, got, runtimetest.Provider())
+			cpu.Threads = 1
+			if options.Threads == 1 {
+				cpu.Threads = 2
+			}
+			own := farthest(want, train(cpu, ""))
+			t.Logf("the CPU with another number of threads is %.2g apart", own)
+			if !(worst < 3*own) {
+				t.Errorf("losses differ: %v on the CPU, %v on %s", want, got, runtime.ProviderName(options.Provider))
 			}
 		})
 	}
+}
+
+// farthest is the largest difference between losses, as part of them.
+func farthest(want, got []float64) (worst float64) {
+	for i, w := range want {
+		d := math.Abs(got[i]-w) / math.Max(math.Abs(w), 1e-3)
+		if math.IsNaN(d) {
+			return math.Inf(1)
+		}
+		worst = max(worst, d)
+	}
+	return worst
+}
+
+// TestPeerOutputsOnProvider holds what these models give, with the statistics of the file and of the batch, and the gradients
+// of their parameters to the CPU's.
+func TestPeerOutputsOnProvider(t *testing.T) {
+	files := peerModels(t)
+	options, forms := another(t)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".onnx"), func(t *testing.T) {
+			run := func(o runtime.Options, forms string) map[string]*onnx.Tensor {
+				a, feeds := peerArtifacts(t, file, forms)
+				all := map[string]*onnx.Tensor{}
+				for kind, m := range map[string]*onnx.Model{"eval": a.Eval, "training": a.Training} {
+					s, err := runtime.Open(encoded(t, m), o)
+					if err != nil {
+						t.Fatal(err)
+					}
+					fed := feedsOf(a, feeds)
+					for name := range fed {
+						if !slices.ContainsFunc(s.Inputs(), func(p runtime.Port) bool { return p.Name == name }) {
+							delete(fed, name)
+						}
+					}
+					out, err := s.Run(t.Context(), fed)
+					if err != nil {
+						t.Fatal(err)
+					}
+					s.Close()
+					for name, v := range out {
+						if v.DType == onnx.Float {
+							all[kind+" "+name] = v
+						}
+					}
+				}
+				return all
+			}
+			cpu := options
+			cpu.Provider = ""
+			want, got := run(cpu, ""), run(options, forms)
+			outputs, apart, largest := 0.0, 0.0, 0.0 // of gradients the largest of all counts: some are zero but for rounding
+			for name, w := range want {
+				d, own := 0.0, 1e-6
+				for i, v := range w.Float32s() {
+					own = max(own, math.Abs(float64(v)))
+					d = max(d, math.Abs(float64(got[name].Float32s()[i]-v)))
+				}
+				if strings.Contains(name, "_grad.") {
+					apart, largest = max(apart, d), max(largest, own)
+				} else {
+					outputs = max(outputs, d/own)
+				}
+			}
+			t.Logf("outputs at most %.2g of the largest apart, gradients %.2g, on %s", outputs, apart/largest, runtime.ProviderName(options.Provider))
+			if !(outputs < 1e-4 && apart < 1e-4*largest) {
+				t.Errorf("outputs differ by %.3g of the largest, gradients by %.3g", outputs, apart/largest)
+			}
+		})
+	}
+}
+
+func encoded(t testing.TB, m *onnx.Model) []byte {
+	t.Helper()
+	data, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // peerModels are the files in $GRAFT_PEER_MODELS.
@@ -74,8 +184,8 @@ func peerModels(t testing.TB) []string {
 	return files
 }
 
-// peerLoop trains a model on its batch.
-func peerLoop(b testing.TB, file string, options runtime.Options) (*training.Loop, *training.Snapshot) {
+// peerArtifacts makes a model's artifacts, with forms of gradients for a provider, and reads its batch.
+func peerArtifacts(b testing.TB, file, forms string) (*training.Artifacts, map[string]*onnx.Tensor) {
 	m, err := onnx.Load(file, onnx.LoadOptions{})
 	if err != nil {
 		b.Fatal(err)
@@ -91,7 +201,7 @@ func peerLoop(b testing.TB, file string, options runtime.Options) (*training.Loo
 			objective = "cross-entropy"
 		}
 	}
-	config := training.ArtifactConfig{Optimizer: optim.Adam(optim.AdamConfig{})}
+	config := training.ArtifactConfig{Optimizer: optim.Adam(optim.AdamConfig{}), Provider: forms}
 	if config.Loss, err = loss.Lookup(objective); err != nil {
 		b.Fatal(err)
 	}
@@ -99,6 +209,12 @@ func peerLoop(b testing.TB, file string, options runtime.Options) (*training.Loo
 	if err != nil {
 		b.Fatal(err)
 	}
+	return a, feeds
+}
+
+// peerLoop trains a model on its batch.
+func peerLoop(b testing.TB, file string, options runtime.Options, forms string) (*training.Loop, *training.Snapshot) {
+	a, feeds := peerArtifacts(b, file, forms)
 	if path := os.Getenv("GRAFT_PEER_PROFILE"); path != "" {
 		m, err := training.LoopModel(a.Fused)
 		if err != nil {
@@ -149,8 +265,8 @@ func peerStep(b *testing.B, file string) {
 		b.Fatal(err)
 	}
 	debug.FreeOSMemory()
-	before := resident(b, "VmRSS:")
-	loop, start := peerLoop(b, file, options)
+	before := limitstest.Resident(b, "VmRSS:")
+	loop, start := peerLoop(b, file, options, cmp.Or(os.Getenv("GRAFT_PEER_FORMS"), options.Provider))
 	var times []float64 // of the steps behind the fifth, in ms
 	var last time.Time
 	loop.Each = func(p training.Progress) error {
@@ -170,9 +286,55 @@ func peerStep(b *testing.B, file string) {
 	if _, err := loop.Run(b.Context(), start, int64(b.N)+5, 0, nil); err != nil {
 		b.Fatal(err)
 	}
-	peak := resident(b, "VmHWM:")
+	peak := limitstest.Resident(b, "VmHWM:")
 	b.ReportMetric(float64(peak-before)/1024, "peak-MiB")
 	b.ReportMetric(float64(peak)/1024, "process-MiB")
 	slices.Sort(times)
 	b.ReportMetric(times[len(times)/2], "ms/step")
+}
+
+// BenchmarkPeersForward is a run of each of these models, with the statistics of the file and the parameters inside: the batch
+// goes in from the computer's memory, the outputs come back there. ms/run is the median.
+func BenchmarkPeersForward(b *testing.B) {
+	for _, file := range peerModels(b) {
+		b.Run(strings.TrimSuffix(filepath.Base(file), ".onnx"), func(b *testing.B) {
+			a, feeds := peerArtifacts(b, file, "")
+			dir := b.TempDir()
+			if err := a.Write(dir); err != nil {
+				b.Fatal(err)
+			}
+			m, err := training.TrainedModel{}.Read(dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			options := runtimetest.Options(b)
+			options.Threads = 2
+			if n, err := strconv.Atoi(os.Getenv("GRAFT_PEER_THREADS")); err == nil {
+				options.Threads = n
+			}
+			s, err := runtime.Open(encoded(b, m), options)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			delete(feeds, training.InputLabels)
+			delete(feeds, training.InputTarget)
+			run := func() time.Duration {
+				start := time.Now()
+				if _, err := s.Run(b.Context(), feeds); err != nil {
+					b.Fatal(err)
+				}
+				return time.Since(start)
+			}
+			for range 5 {
+				run()
+			}
+			times := make([]float64, 0, b.N)
+			for b.Loop() {
+				times = append(times, run().Seconds()*1000)
+			}
+			slices.Sort(times)
+			b.ReportMetric(times[len(times)/2], "ms/run")
+		})
+	}
 }

@@ -2,8 +2,6 @@ package training_test
 
 import (
 	"fmt"
-	"os"
-	"runtime/debug"
 	"testing"
 
 	"graft/onnx"
@@ -77,15 +75,11 @@ func BenchmarkRecompute(b *testing.B) {
 						}
 						return nil
 					}}
-				debug.FreeOSMemory()
-				if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
-					b.Log("the peak cannot be reset: ", err)
-				}
-				before := resident(b, "VmRSS:")
-				if _, err := loop.Run(b.Context(), step.NewSnapshot(start, nil), int64(b.N)+3, 0, nil); err != nil {
-					b.Fatal(err)
-				}
-				b.ReportMetric(float64(resident(b, "VmHWM:")-before)/1024, "peak-MiB")
+				reportPeak(b, func() {
+					if _, err := loop.Run(b.Context(), step.NewSnapshot(start, nil), int64(b.N)+3, 0, nil); err != nil {
+						b.Fatal(err)
+					}
+				})
 				b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N), "ms/step")
 			})
 		}

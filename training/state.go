@@ -49,6 +49,18 @@ func (s *Snapshot) ApplyMask(mask *onnx.Tensor) error {
 	return nil
 }
 
+// Averaged is s with the moving average of the parameters in their place, by which a network is judged that keeps one. Without
+// one, and before the first step, it is s.
+func (s *Snapshot) Averaged() *Snapshot {
+	average := s.Slots[slotEMA]
+	if average == nil {
+		return s
+	}
+	judged := *s
+	judged.Trained = average
+	return &judged
+}
+
 // Finite reports whether no parameter is NaN or infinite.
 func (s *Snapshot) Finite() bool {
 	for _, v := range s.Trained.Float32s() {

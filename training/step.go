@@ -42,13 +42,16 @@ type StepConfig struct {
 	// Recompute above one cuts the network into so many segments whose inner values are computed anew for the gradient: less
 	// memory, more time (autodiff.Options).
 	Recompute int
+	// Provider is where the step will run, by short or full name; empty: the CPU. It chooses between forms of gradients; a
+	// checkpoint of one provider is one of every other.
+	Provider string
 	// MaskGradient multiplies the gradient with an input, so that what is masked stays as it is, slots included.
 	MaskGradient bool
 }
 
 // trainingRules write parts of a network in forms that cost less to train.
-var trainingRules = []rewrite.Rule{rewrite.PoolIntoConv, rewrite.NormBeforeUpsample, rewrite.UpsampleIntoConv, rewrite.BiasBeforeNorm,
-	rewrite.PoolWithIndices}
+var trainingRules = []rewrite.Rule{rewrite.PoolIntoConv, rewrite.NormBeforeUpsample, rewrite.BatchNormBeforeUpsample, rewrite.UpsampleIntoConv,
+	rewrite.BiasBeforeNorm, rewrite.BiasBeforeBatchNorm, rewrite.PoolWithIndices}
 
 // Step is a training step as one graph: forward, backward and update. Its inputs are the network's own, the target, the
 // packed trained vector and slots, learning rate and step count; its outputs the loss, the network's outputs, and every
@@ -72,6 +75,16 @@ func NewStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	s, err := newStep(m.Clone(), c)
 	if err != nil {
 		return nil, fmt.Errorf("build training step: %w", err)
+	}
+	if deviceOf(c.Provider) != autodiff.CPU {
+		c.Provider = ""
+		same, err := NewStep(m, c)
+		if err != nil {
+			return nil, err
+		}
+		if s.fingerprint, err = same.Fingerprint(); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -120,7 +133,7 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	gradients, err := autodiff.Options{Segments: c.Recompute}.Gradients(g, objective, []*onnx.Value{trained})
+	gradients, err := autodiff.Options{Segments: c.Recompute, Device: deviceOf(c.Provider)}.Gradients(g, objective, []*onnx.Value{trained})
 	if err != nil {
 		return nil, err
 	}

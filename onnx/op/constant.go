@@ -1,7 +1,7 @@
 package op
 
 import (
-	"fmt"
+	"encoding/binary"
 
 	"graft/onnx"
 )
@@ -11,19 +11,30 @@ func (b *Builder) Const(t *onnx.Tensor) *onnx.Value {
 	if b.failed.err != nil {
 		return nil
 	}
-	key := ""
+	var key []byte
 	if len(t.Data) <= 256 && t.Strings == nil {
-		key = fmt.Sprint(t.DType, t.Dims, t.Data)
-		if v := b.consts[key]; v != nil && v.Producer() != nil && v.Producer().Graph() == b.graph {
+		key = constKey(t)
+		if v := b.consts[string(key)]; v != nil && v.Producer() != nil && v.Producer().Graph() == b.graph {
 			return v
 		}
 	}
 	v := b.graph.Add("Constant", nil, 1, onnx.TensorAttr("value", t)).Output(0)
 	v.Type = t.Type()
-	if key != "" {
-		b.consts[key] = v
+	if key != nil {
+		b.consts[string(key)] = v
 	}
 	return v
+}
+
+// constKey says what t holds: two tensors have the same when their element types, dimensions and elements are.
+func constKey(t *onnx.Tensor) []byte {
+	key := make([]byte, 0, 64)
+	key = binary.AppendVarint(key, int64(t.DType))
+	key = binary.AppendVarint(key, int64(len(t.Dims)))
+	for _, d := range t.Dims {
+		key = binary.AppendVarint(key, d)
+	}
+	return append(key, t.Data...)
 }
 
 // Ints is a constant int64 vector, as shape operands want it.

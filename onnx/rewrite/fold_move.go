@@ -226,6 +226,18 @@ func part(n *onnx.Node, in []*onnx.Tensor, out result) *onnx.Tensor {
 	return view(x, out.dims, first*strides[axis], strides)
 }
 
+// aroundAxis is how many elements the axes in front of one have, and how many bytes one place along it has.
+func aroundAxis(dims []int64, axis int64, d onnx.DataType) (outer, inner int64) {
+	outer, inner = 1, int64(d.Bits()/8)
+	for _, n := range dims[:axis] {
+		outer *= n
+	}
+	for _, n := range dims[axis+1:] {
+		inner *= n
+	}
+	return outer, inner
+}
+
 func joined(n *onnx.Node, in []*onnx.Tensor, out result) *onnx.Tensor {
 	axis := onnx.AttrOr(n, "axis", int64(0))
 	if axis < 0 {
@@ -234,15 +246,7 @@ func joined(n *onnx.Node, in []*onnx.Tensor, out result) *onnx.Tensor {
 	if axis < 0 || axis >= int64(len(out.dims)) || !wide(out.dtype) {
 		return nil
 	}
-	outer, inner := int64(1), int64(out.dtype.Bits()/8)
-	for k, d := range out.dims {
-		switch {
-		case int64(k) < axis:
-			outer *= d
-		case int64(k) > axis:
-			inner *= d
-		}
-	}
+	outer, inner := aroundAxis(out.dims, axis, out.dtype)
 	y := onnx.NewTensor(out.dtype, out.dims...)
 	row, at := out.dims[axis]*inner, int64(0)
 	for _, x := range in {
@@ -277,15 +281,7 @@ func gathered(n *onnx.Node, in []*onnx.Tensor, out result) *onnx.Tensor {
 	if !ok || axis < 0 || axis >= int64(len(x.Dims)) || !wide(x.DType) {
 		return nil
 	}
-	outer, inner := int64(1), int64(x.DType.Bits()/8)
-	for k, d := range x.Dims {
-		switch {
-		case int64(k) < axis:
-			outer *= d
-		case int64(k) > axis:
-			inner *= d
-		}
-	}
+	outer, inner := aroundAxis(x.Dims, axis, x.DType)
 	y := onnx.NewTensor(x.DType, out.dims...)
 	size := x.Dims[axis]
 	if int64(len(y.Data)) != outer*int64(len(indices))*inner {

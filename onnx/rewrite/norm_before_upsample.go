@@ -9,17 +9,22 @@ import (
 // equally often changes neither mean nor variance, and the normalization then reads a quarter of the pixels.
 var NormBeforeUpsample = Rule{Name: "NormBeforeUpsample", Op: "InstanceNormalization", Build: normBeforeUpsample}
 
+// BatchNormBeforeUpsample does the same with BatchNormalization in training mode.
+var BatchNormBeforeUpsample = Rule{Name: "BatchNormBeforeUpsample", Op: "BatchNormalization", Build: normBeforeUpsample}
+
 func normBeforeUpsample(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	up := n.Input(0).Producer()
-	if up == nil || !alone(b.Graph(), n.Input(0)) {
+	if up == nil || !ofBatch(n) || !alone(b.Graph(), n.Input(0)) {
 		return nil
 	}
 	if times := repeats(up); len(times) < 3 || times[0] != 1 || times[1] != 1 {
 		return nil
 	}
-	norm := b.InstanceNormalization(up.Input(0), n.Input(1), n.Input(2), onnx.AttrOr(n, "epsilon", float32(1e-5)))
-	inputs := append([]*onnx.Value{norm}, up.Inputs()[1:]...)
-	return b.Node("Resize", inputs, 1, up.Attrs...)
+	out := normOf(b, n, up.Input(0))
+	if b.Err() == nil {
+		out[0] = b.Node("Resize", append([]*onnx.Value{out[0]}, up.Inputs()[1:]...), 1, up.Attrs...)[0]
+	}
+	return out
 }
 
 // repeats is how often a Resize repeats the elements of its input along each axis; nil for any other node, and for one

@@ -222,6 +222,33 @@ func TestNormBeforeUpsample(t *testing.T) {
 	})
 }
 
+// batchNorm is BatchNormalization in the given mode, with what it makes of the statistics behind its output.
+func batchNorm(b *op.Builder, x *onnx.Value, channels, mode int64) *onnx.Value {
+	outs := 1 + 2*int(mode)
+	n := b.Node("BatchNormalization", []*onnx.Value{x, in(b, "scale", channels), in(b, "bias", channels), in(b, "mean", channels), b.Abs(in(b, "variance", channels))},
+		outs, onnx.Float32("epsilon", 0.1), onnx.Float32("momentum", 0.75), onnx.Int("training_mode", mode))
+	parts := []*onnx.Value{b.Reshape(n[0], -1)}
+	return b.Concat(0, append(parts, n[1:]...)...)
+}
+
+func TestBatchNormBeforeUpsample(t *testing.T) {
+	up := func(mode int64) func(b *op.Builder) *onnx.Value {
+		return func(b *op.Builder) *onnx.Value {
+			return batchNorm(b, b.UpsampleNearest(in(b, "x", 2, 3, 5, 4), 2), 3, mode)
+		}
+	}
+	runOdd(t, rewrite.BatchNormBeforeUpsample, []odd{{"of the batch", true, up(1)}, {"of before", false, up(0)}})
+}
+
+func TestBiasBeforeBatchNorm(t *testing.T) {
+	conv := func(mode int64) func(b *op.Builder) *onnx.Value {
+		return func(b *op.Builder) *onnx.Value {
+			return batchNorm(b, b.Conv(in(b, "x", 2, 3, 8, 10), in(b, "w", 4, 3, 3, 3), in(b, "c", 4), op.ConvAttrs{}), 4, mode)
+		}
+	}
+	runOdd(t, rewrite.BiasBeforeBatchNorm, []odd{{"of the batch", true, conv(1)}, {"of before", false, conv(0)}})
+}
+
 func TestBiasBeforeNorm(t *testing.T) {
 	x, w := []int64{2, 3, 8, 10}, []int64{4, 3, 3, 3}
 	conv := func(b *op.Builder, a op.ConvAttrs) *onnx.Value {

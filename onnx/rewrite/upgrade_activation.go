@@ -65,17 +65,7 @@ func floatMask(b *op.Builder, n *onnx.Node) []*onnx.Value {
 }
 
 // dropoutRatio: the ratio is an input since 12.
-func dropoutRatio(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	if !own(b, n, "ratio") {
-		return nil
-	}
-	if a, ok := n.Attr("ratio"); ok && n.Input(1) == nil {
-		v, _ := a.Value.(float32)
-		n.SetInput(1, b.Const(onnx.Scalar(v)))
-	}
-	removeAttr(n, "ratio")
-	return nil
-}
+var dropoutRatio = toInput("ratio", 1, "number", func(v float32) *onnx.Tensor { return onnx.Scalar(v) })
 
 // matrixSoftmax: before 13 x was a matrix to Softmax, LogSoftmax and Hardmax, whose rows are all axes from axis (1 unless
 // given) on. That is the same as along axis where what follows it has size 1; else

@@ -20,17 +20,7 @@ var resizeSteps = slices.Concat(
 )
 
 // upsampleScales: the scales are an input since 9.
-func upsampleScales(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	if !own(b, n, "scales") {
-		return nil
-	}
-	if a, ok := n.Attr("scales"); ok && n.Input(1) == nil {
-		v, _ := a.Value.([]float32)
-		n.SetInput(1, b.Const(onnx.FromSlice(v)))
-	}
-	removeAttr(n, "scales")
-	return nil
-}
+var upsampleScales = toInput("scales", 1, "list of numbers", func(v []float32) *onnx.Tensor { return onnx.FromSlice(v) })
 
 // upsampleResize: Upsample is, since 10, the Resize whose scales are at least 1.
 func upsampleResize(b *op.Builder, n *onnx.Node) []*onnx.Value {

@@ -101,17 +101,22 @@ func own(b *op.Builder, n *onnx.Node, names ...string) bool {
 
 // intsToInput makes a constant input of a list of integers that was an attribute.
 func intsToInput(attr string, input int) func(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	return toInput(attr, input, "list of integers", func(v []int64) *onnx.Tensor { return onnx.FromSlice(v) })
+}
+
+// toInput makes a constant input of an attribute of one kind.
+func toInput[T float32 | []int64 | []float32](attr string, input int, kind string, tensor func(T) *onnx.Tensor) func(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	return func(b *op.Builder, n *onnx.Node) []*onnx.Value {
 		if !own(b, n, attr) {
 			return nil
 		}
-		if list, ok := n.Attr(attr); ok && n.Input(input) == nil {
-			v, ok := list.Value.([]int64)
+		if a, ok := n.Attr(attr); ok && n.Input(input) == nil {
+			v, ok := a.Value.(T)
 			if !ok {
-				b.Fail("attribute %q is no list of integers", attr)
+				b.Fail("attribute %q is no %s", attr, kind)
 				return nil
 			}
-			n.SetInput(input, b.Ints(v...))
+			n.SetInput(input, b.Const(tensor(v)))
 		}
 		removeAttr(n, attr)
 		return nil

@@ -9,14 +9,18 @@
 //	}
 //
 // Without a library the test is skipped, or fails when ORT_REQUIRED=1. GRAFT_TEST_PROVIDER=cuda runs sessions on another
-// provider than the CPU; GRAFT_ORT_LIB then names a library that has it.
+// provider than the CPU; GRAFT_ORT_LIB then names a library that has it. What needs a GPU asks for CUDA's options, which skip
+// where there is none, or fail when GRAFT_GPU_REQUIRED=1.
 package runtimetest
 
 import (
+	"context"
+	"errors"
 	"os"
 	"sync"
 	"testing"
 
+	"graft/onnx"
 	"graft/runtime"
 )
 
@@ -31,6 +35,44 @@ var find = sync.OnceValues(func() (*runtime.Library, error) {
 func Options(t testing.TB) runtime.Options {
 	t.Helper()
 	return runtime.Options{Library: Library(t), Provider: Provider()}
+}
+
+// CUDA are the options of a session on the machine's first GPU. Without one the test is skipped, saying what is missing.
+func CUDA(t testing.TB) runtime.Options {
+	t.Helper()
+	o := runtime.Options{Library: Library(t), Provider: "cuda"}
+	if err := onCUDA(o); err != nil {
+		if os.Getenv("GRAFT_GPU_REQUIRED") == "1" {
+			t.Fatalf("GRAFT_GPU_REQUIRED=1, and: %v", err)
+		}
+		t.Skipf("no GPU: %v", err)
+	}
+	return o
+}
+
+var (
+	tried  sync.Once
+	reason error
+)
+
+// onCUDA tries the provider once with a model of one node.
+func onCUDA(o runtime.Options) error {
+	tried.Do(func() {
+		g := onnx.NewGraph("one")
+		g.AddOutput(g.Add("Relu", []*onnx.Value{g.AddInput("x", onnx.TypeOf(onnx.Float, 1))}, 1).Output(0), "y")
+		data, err := (&onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}).Encode()
+		if err != nil {
+			reason = err
+			return
+		}
+		s, err := runtime.Open(data, o)
+		if err == nil {
+			_, err = s.Run(context.Background(), map[string]*onnx.Tensor{"x": onnx.NewTensor(onnx.Float, 1)})
+			err = errors.Join(err, s.Close())
+		}
+		reason = err
+	})
+	return reason
 }
 
 // Provider is the provider that tests run on, empty for the CPU.

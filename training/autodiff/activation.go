@@ -12,7 +12,7 @@ var activation = []row{
 	{op: "Sigmoid", grad: of(gradSigmoid)},
 	{op: "Tanh", grad: of(gradTanh)},
 	{op: "Softplus", grad: of(gradSoftplus)},
-	softmaxForms[0].of("Softmax"),
+	softmaxForms.of("Softmax"),
 	{op: "LogSoftmax", grad: of(gradLogSoftmax)},
 	{op: "Hardmax", zero: true},
 	{op: "Elu", grad: of(gradElu)},

@@ -14,7 +14,7 @@ const maxExpansions = 8
 // expand puts expressions in the place of the nodes between xs and ys whose row is one, and gives what ys and xs have
 // become. A replaced node stays in the graph until nothing refers to it: sweep and RemoveUnused take it out. failed says which
 // nodes have no expression, and why.
-func expand(b *op.Builder, ys, xs []*onnx.Value) (newYs, newXs []*onnx.Value, failed []error, err error) {
+func (o Options) expand(b *op.Builder, ys, xs []*onnx.Value) (newYs, newXs []*onnx.Value, failed []error, err error) {
 	ys, xs = slices.Clone(ys), slices.Clone(xs)
 	g := b.Graph()
 	tried := map[*onnx.Node]bool{}
@@ -22,7 +22,7 @@ func expand(b *op.Builder, ys, xs []*onnx.Value) (newYs, newXs []*onnx.Value, fa
 		t := newTrace(g, ys, xs)
 		found := false
 		for _, n := range t.order {
-			write := rules[n.Op].expand
+			write := o.row(n).expand
 			if write == nil || tried[n] || !n.Is(n.Op) || !t.visits(n) {
 				continue
 			}

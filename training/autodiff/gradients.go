@@ -20,6 +20,8 @@ type Options struct {
 	// Segments above one cut the way to y into so many parts: values inside all but the last are computed anew from what
 	// enters the part when its gradient is made, which takes the memory of one part, and the time of a second forward pass.
 	Segments int
+	// Device is where the gradients will run: it chooses between forms of them.
+	Device Device
 }
 
 // Gradients adds the gradient of y with respect to each of xs to g and gives the gradients, one for each x and of its type.
@@ -105,7 +107,7 @@ func (o Options) differentiate(b *op.Builder, names *naming, ys, dys, xs []*onnx
 			names.agree(dys[i], y)
 		}
 	}
-	ys, xs, failed, err := expand(b, ys, xs)
+	ys, xs, failed, err := o.expand(b, ys, xs)
 	if err != nil {
 		return nil, err
 	}
@@ -212,8 +214,9 @@ func (w *walker) step(n *onnx.Node) {
 	for i, v := range operands {
 		b.wants[i] = v != nil && w.active[v]
 	}
-	if !known(n) {
-		if name := operator(n); !w.reported[name] && (rules[n.Op].expand == nil || !n.Is(n.Op)) {
+	r := w.row(n)
+	if !n.Is(n.Op) || r.grad == nil {
+		if name := operator(n); !w.reported[name] && (r.expand == nil || !n.Is(n.Op)) {
 			w.reported[name] = true
 			w.failed = append(w.failed, w.missing(n))
 		}
@@ -225,7 +228,7 @@ func (w *walker) step(n *onnx.Node) {
 		w.skip(operands)
 		return
 	}
-	grads := rules[n.Op].grad(b, n, dy)
+	grads := r.grad(b, n, dy)
 	grads = grads[:min(len(grads), len(b.wants))]
 	for i, d := range grads {
 		if d == nil || !b.wants[i] {

@@ -51,7 +51,7 @@ func (b *Builder) weightByBlocks(x, dy *onnx.Value, l layer) *onnx.Value {
 	small := layer{single: l.single, c: s * s * l.c, o: l.o, window: window{kernel: []int64{kh, kw}, strides: one, dilations: one,
 		begins: none, ends: none, rests: none, in: []int64{l.out[0] + kh - 1, l.out[1] + kw - 1}, out: l.out, group: 1}}
 	form := (*Builder).weightByRows
-	if small.single && paysTiles(small) {
+	if b.options.Device == CPU && small.single && paysTiles(small) {
 		form = (*Builder).weightByTiles
 	}
 	parts := b.Reshape(form(b, x, dy, small), l.o, s, s, l.c, kh, kw)

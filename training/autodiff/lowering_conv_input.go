@@ -45,12 +45,15 @@ import (
 // geometries between 7x7 and 112x112, 8 and 256 channels.
 const directFrom = 400
 
+// On CUDA a transposed convolution has the same padding on both sides of an axis, or it runs on the CPU: more is made than
+// is wanted, and cut.
+
 // convInput is the cotangent of a convolution's input x.
 func (b *Builder) convInput(x, dy, w *onnx.Value, win window) *onnx.Value {
 	if b.Err() != nil {
 		return nil
 	}
-	if win.flips() && b.flipPays(w, win) {
+	if b.options.Device == CPU && win.flips() && b.flipPays(w, win) {
 		return b.convFlipped(dy, w, win)
 	}
 	return b.convTransposed(x, dy, w, win)
@@ -110,7 +113,14 @@ func (b *Builder) convTransposed(x, dy, w *onnx.Value, win window) *onnx.Value {
 			a.Pads[spatial+i], behind[i] = max(0, win.ends[i]-rest), max(0, rest-win.ends[i])
 		}
 	}
+	var cut []op.SliceSpec
+	if b.options.Device == CUDA {
+		cut = evenPads(a.Pads)
+	}
 	d := b.ConvTranspose(dy, w, nil, a)
+	if cut != nil {
+		d = b.Slice(d, cut...)
+	}
 	switch {
 	case unknown: // how many elements lie behind the last window, or in the padding, shows when the model runs
 		grow := b.Sub(b.Shape(x), b.Shape(d))
@@ -120,6 +130,25 @@ func (b *Builder) convTransposed(x, dy, w *onnx.Value, win window) *onnx.Value {
 		return d
 	}
 	return b.Pad(d, "constant", slices.Concat(none, front, none, behind)...)
+}
+
+// evenPads makes the padding of a transposed convolution the same on both sides of each axis, and says what is to be cut then.
+func evenPads(pads []int64) (cut []op.SliceSpec) {
+	k := len(pads) / 2
+	for i := range k {
+		front, behind := pads[i], pads[k+i]
+		even := min(front, behind)
+		if front == behind {
+			continue
+		}
+		pads[i], pads[k+i] = even, even
+		s := op.SliceSpec{Axis: int64(i + 2), Start: front - even, End: math.MaxInt64}
+		if behind > even {
+			s.End = even - behind
+		}
+		cut = append(cut, s)
+	}
+	return cut
 }
 
 // flipped is w [M,C/group,...] with the channels of each group exchanged and its taps in reverse order: [C,M/group,...].

@@ -1,6 +1,8 @@
 package autodiff
 
 import (
+	"slices"
+
 	"graft/onnx"
 	"graft/onnx/op"
 )
@@ -16,8 +18,8 @@ type layer struct {
 // made explicit; the result holds [O,C/group,...] in that order, in any shape.
 type weightLowering struct {
 	name string
-	fits func(l layer) bool // it can be written
-	pays func(l layer) bool // it is the fastest, among those further down
+	fits func(l layer) bool          // it can be written
+	pays [devices]func(l layer) bool // it is the fastest on the device, among those further down; nil: never
 	emit func(b *Builder, x, dy *onnx.Value, l layer) *onnx.Value
 }
 
@@ -80,17 +82,45 @@ type weightLowering struct {
 // dY times what each tap sees takes 1.5 times as long as products from 28x28 on; going through the batch image by image in a
 // Scan takes 0.75 to 1.4 times as long as taps; gathering all taps of a large image takes three times as long as rows.
 var weightLowerings = []weightLowering{
-	{"product", fitsProduct, always, (*Builder).weightByProduct},
-	{"columns", fitsColumns, func(l layer) bool { return l.c <= 4 || !l.single && l.c*l.places() <= 2048 }, (*Builder).weightByColumns},
-	{"matrix", fitsColumns, paysMatrix, (*Builder).weightByMatrix},
-	{"blocks", func(l layer) bool { return fitsBlocks(l.window) }, func(l layer) bool { return l.single }, (*Builder).weightByBlocks},
-	{"tiles", fitsTiles, paysTiles, (*Builder).weightByTiles},
-	{"rows", fitsRows, paysRows, (*Builder).weightByRows},
-	{"taps", fitsTaps, always, (*Builder).weightByTaps},
-	{"exchanged", fitsExchanged, always, (*Builder).weightByExchange},
+	//                      CPU           CUDA
+	{"product", fitsProduct, choice{always, always}, (*Builder).weightByProduct},
+	{"columns", fitsColumns, choice{paysColumns, nil}, (*Builder).weightByColumns},
+	{"matrix", fitsColumns, choice{paysMatrix, paysMatrixOnCUDA}, (*Builder).weightByMatrix},
+	{"blocks", func(l layer) bool { return fitsBlocks(l.window) }, choice{paysBlocks, paysBlocks}, (*Builder).weightByBlocks},
+	{"tiles", fitsTiles, choice{paysTiles, nil}, (*Builder).weightByTiles},
+	{"rows", fitsRows, choice{paysRows, paysRowsOnCUDA}, (*Builder).weightByRows},
+	{"taps", fitsTaps, choice{always, paysTapsOnCUDA}, (*Builder).weightByTaps},
+	{"exchanged", fitsExchanged, choice{always, always}, (*Builder).weightByExchange},
 }
 
+// choice is a predicate for each device.
+type choice = [devices]func(l layer) bool
+
 func always(layer) bool { return true }
+
+// paysTapsOnCUDA: groups have no other form, and of unknown sizes the exchanged form may be ten times slower.
+func paysTapsOnCUDA(l layer) bool { return l.group > 1 || !l.sized() }
+
+func paysColumns(l layer) bool { return l.c <= 4 || !l.single && l.c*l.places() <= 2048 }
+
+func paysBlocks(l layer) bool { return l.single }
+
+// exchangedTo is the side up to which exchanging batch and channels is the fastest on CUDA.
+const exchangedTo = 32
+
+func exchangesOnCUDA(l layer) bool {
+	return fitsExchanged(l) && l.sized() && all(l.strides, 1) && slices.Max(l.out) <= exchangedTo
+}
+
+// paysRowsOnCUDA: with few channels and a small kernel the copies of dY cost more than those of X.
+func paysRowsOnCUDA(l layer) bool {
+	return !exchangesOnCUDA(l) && (l.c > 4 || l.taps() > 9)
+}
+
+// paysMatrixOnCUDA: what rows do not fit, or are slower for.
+func paysMatrixOnCUDA(l layer) bool {
+	return !exchangesOnCUDA(l) && !(l.single && fitsBlocks(l.window)) && !(fitsRows(l) && paysRowsOnCUDA(l))
+}
 
 // convWeight is the cotangent of the weight w [O,C/group,...] of the convolution from x [N,C,...] to dy [N,O,...].
 func (b *Builder) convWeight(x, dy, w *onnx.Value, win window) *onnx.Value {
@@ -101,7 +131,7 @@ func (b *Builder) convWeight(x, dy, w *onnx.Value, win window) *onnx.Value {
 	batch := x.Type.Shape[0]
 	l := layer{window: win, single: batch.Known() && batch.Size == 1, c: dims[1] * win.group, o: dims[0]}
 	for _, form := range weightLowerings {
-		if form.fits(l) && form.pays(l) {
+		if pays := form.pays[b.options.Device]; pays != nil && form.fits(l) && pays(l) {
 			return b.Reshape(form.emit(b, b.padded(x, win), dy, l), dims...)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // it; places may count from the end and repeat. Along the axis the result has the given size, else d's.
 func (b *Builder) scatterAlong(at, d, size *onnx.Value, axis int) *onnx.Value {
 	for _, l := range gatherLowerings {
-		if b.Err() == nil && l.fits(at, d, axis) {
+		if pays := l.pays[b.options.Device]; b.Err() == nil && pays != nil && pays(at, d, axis) {
 			return l.emit(b, at, d, size, axis)
 		}
 	}
@@ -21,7 +21,7 @@ func (b *Builder) scatterAlong(at, d, size *onnx.Value, axis int) *onnx.Value {
 // gatherLowering is one way to write it.
 type gatherLowering struct {
 	name string
-	fits func(at, d *onnx.Value, axis int) bool
+	pays [devices]func(at, d *onnx.Value, axis int) bool // it can be written, and is the fastest on the device, among those further down; nil: never
 	emit func(b *Builder, at, d, size *onnx.Value, axis int) *onnx.Value
 }
 
@@ -58,11 +58,23 @@ type gatherLowering struct {
 // from there; slices of a transposed tensor take half as long again as rows. Neither is kept. pad is for places that are
 // consecutive constants, such as the first token of a sequence.
 var gatherLowerings = []gatherLowering{
-	{"pad", func(at, _ *onnx.Value, _ int) bool { _, ok := consecutive(at); return ok }, (*Builder).scatterByPad},
-	{"elements", func(_, d *onnx.Value, axis int) bool { return axis == len(d.Type.Shape)-1 }, (*Builder).scatterElements},
-	{"slices", func(_, _ *onnx.Value, axis int) bool { return axis == 0 }, (*Builder).scatterSlices},
-	{"rows", func(_, _ *onnx.Value, _ int) bool { return true }, (*Builder).scatterRows},
+	//            CPU        CUDA
+	{"pad", places{inARow, inARow}, (*Builder).scatterByPad},
+	{"elements", places{alongLast, anywhere}, (*Builder).scatterElements},
+	{"slices", places{alongFirst, nil}, (*Builder).scatterSlices},
+	{"rows", places{anywhere, nil}, (*Builder).scatterRows},
 }
+
+// places is a predicate for each device.
+type places = [devices]func(at, d *onnx.Value, axis int) bool
+
+func inARow(at, _ *onnx.Value, _ int) bool { _, ok := consecutive(at); return ok }
+
+func alongLast(_, d *onnx.Value, axis int) bool { return axis == len(d.Type.Shape)-1 }
+
+func alongFirst(_, _ *onnx.Value, axis int) bool { return axis == 0 }
+
+func anywhere(_, _ *onnx.Value, _ int) bool { return true }
 
 // consecutive gives the first of places that are known, rise by one and do not cross the end.
 func consecutive(at *onnx.Value) (first int64, ok bool) {

@@ -11,11 +11,24 @@ type pointwiseForm struct {
 	name   string
 	grad   Grad
 	expand Expand
+	fits   func(n *onnx.Node) bool // it can be taken; nil: always
 }
 
-func (f pointwiseForm) of(op string) row { return row{op: op, grad: f.grad, expand: f.expand} }
+// pointwiseForms lists them, the first for the CPU. cuda is the place of CUDA's.
+type pointwiseForms struct {
+	forms []pointwiseForm
+	cuda  int
+}
 
-// The forms, the one that is used first. Milliseconds of the way on and back together, on ONNX Runtime 1.28, one thread and
+func (p pointwiseForms) of(op string) row {
+	r := row{op: op, grad: p.forms[0].grad, expand: p.forms[0].expand}
+	if p.cuda > 0 {
+		r.cuda = &p.forms[p.cuda]
+	}
+	return r
+}
+
+// The forms. Milliseconds of the way on and back together, on ONNX Runtime 1.28, one thread and
 // two, the least of many runs beside other work (BenchmarkPointwiseForms measures them anew):
 //
 //	operator              shape      form        1      2
@@ -40,10 +53,17 @@ func (f pointwiseForm) of(op string) row { return row{op: op, grad: f.grad, expa
 // neither is kept. For InstanceNormalization and BatchNormalization kernel and rule together take as long as the expression,
 // 4.4 and 4.3 ms for 32 channels at 128x128, 3.7 ms both for a batch of 64 with 32 channels at 14x14: those keep their kernels.
 var (
-	layerForms   = []pointwiseForm{{"expression", nil, rewrite.LayerNormalization}, {"rule", gradLayerNormalization, nil}}
-	rmsForms     = []pointwiseForm{{"expression", nil, rewrite.RMSNormalization}, {"rule", gradRMSNormalization, nil}}
-	softmaxForms = []pointwiseForm{{"centred", of(gradSoftmaxCentred), nil}, {"weighted", of(gradSoftmaxWeighted), nil}}
+	layerForms = pointwiseForms{[]pointwiseForm{{"expression", nil, rewrite.LayerNormalization, nil}, {"rule", gradLayerNormalization, nil, alikeScaleAndBias}}, 1}
+	rmsForms   = pointwiseForms{[]pointwiseForm{{"expression", nil, rewrite.RMSNormalization, nil}, {"rule", gradRMSNormalization, nil, nil}}, 1}
+
+	softmaxForms = pointwiseForms{[]pointwiseForm{{"centred", of(gradSoftmaxCentred), nil, nil}, {"weighted", of(gradSoftmaxWeighted), nil, nil}}, 0}
 )
+
+// alikeScaleAndBias reports whether n's scale and bias have the same shape, or there is no bias.
+func alikeScaleAndBias(n *onnx.Node) bool {
+	bias := n.Input(2)
+	return bias == nil || n.Input(1) != nil && bias.Type.Shape.String() == n.Input(1).Type.Shape.String()
+}
 
 // y = exp x / sum exp x along an axis: dx = y (dy - sum dy y).
 func gradSoftmaxCentred(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {

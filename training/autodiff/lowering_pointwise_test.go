@@ -74,12 +74,12 @@ func (c pointwiseCase) onward(t testing.TB, f pointwiseForm, threads int) (*runt
 func TestPointwiseForms(t *testing.T) {
 	axis := func(a int64) []onnx.Attr { return []onnx.Attr{onnx.Int("axis", a)} }
 	for _, c := range []pointwiseCase{
-		{"LayerNormalization", layerForms, [][]int64{{3, 2, 5}, {5}, {5}}, nil},
-		{"LayerNormalization", layerForms, [][]int64{{3, 2, 5}, {2, 5}, {5}}, axis(1)},
-		{"LayerNormalization", layerForms, [][]int64{{3, 5}, {1}}, axis(0)},
-		{"RMSNormalization", rmsForms, [][]int64{{3, 2, 5}, {5}}, nil},
-		{"RMSNormalization", rmsForms, [][]int64{{3, 2, 5}, {2, 5}}, axis(-2)},
-		{"Softmax", softmaxForms, [][]int64{{3, 2, 5}}, axis(1)},
+		{"LayerNormalization", layerForms.forms, [][]int64{{3, 2, 5}, {5}, {5}}, nil},
+		{"LayerNormalization", layerForms.forms, [][]int64{{3, 2, 5}, {2, 5}, {5}}, axis(1)},
+		{"LayerNormalization", layerForms.forms, [][]int64{{3, 5}, {1}}, axis(0)},
+		{"RMSNormalization", rmsForms.forms, [][]int64{{3, 2, 5}, {5}}, nil},
+		{"RMSNormalization", rmsForms.forms, [][]int64{{3, 2, 5}, {2, 5}}, axis(-2)},
+		{"Softmax", softmaxForms.forms, [][]int64{{3, 2, 5}}, axis(1)},
 	} {
 		var want map[string]*onnx.Tensor
 		for _, f := range c.forms {
@@ -106,12 +106,12 @@ func TestPointwiseForms(t *testing.T) {
 // which other programs on the machine move less.
 func BenchmarkPointwiseForms(b *testing.B) {
 	for _, c := range []pointwiseCase{
-		{"LayerNormalization", layerForms, [][]int64{{512, 256}, {256}, {256}}, nil},
-		{"LayerNormalization", layerForms, [][]int64{{512, 768}, {768}, {768}}, nil},
-		{"RMSNormalization", rmsForms, [][]int64{{512, 256}, {256}}, nil},
-		{"RMSNormalization", rmsForms, [][]int64{{512, 768}, {768}}, nil},
-		{"Softmax", softmaxForms, [][]int64{{32, 64, 64}}, nil},
-		{"Softmax", softmaxForms, [][]int64{{96, 128, 128}}, nil},
+		{"LayerNormalization", layerForms.forms, [][]int64{{512, 256}, {256}, {256}}, nil},
+		{"LayerNormalization", layerForms.forms, [][]int64{{512, 768}, {768}, {768}}, nil},
+		{"RMSNormalization", rmsForms.forms, [][]int64{{512, 256}, {256}}, nil},
+		{"RMSNormalization", rmsForms.forms, [][]int64{{512, 768}, {768}}, nil},
+		{"Softmax", softmaxForms.forms, [][]int64{{32, 64, 64}}, nil},
+		{"Softmax", softmaxForms.forms, [][]int64{{96, 128, 128}}, nil},
 	} {
 		for _, threads := range []int{1, 2} {
 			for _, f := range c.forms {

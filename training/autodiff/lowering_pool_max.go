@@ -26,6 +26,8 @@ import (
 //	8      64        3x3     2       56x56              154
 //	8      64        3x3     1       28x28              62
 //
+// CUDA has no kernel of MaxUnpool, so that it runs on the CPU, with copies there and back.
+//
 // The comparison gives dY to every element that equals the maximum, and would have to count them: constant regions of a
 // picture have many. The indices name the first, as PyTorch does. A mask for each tap takes two to ten times as long as
 // ScatterElements.
@@ -43,7 +45,7 @@ func gradMaxPool(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.Value {
 	}
 	reduction := "add"
 	if win.apart() {
-		if x.Type.DType == onnx.Float && win.inside(op.PoolAttrsOf(n).CeilMode) {
+		if b.options.Device == CPU && x.Type.DType == onnx.Float && win.inside(op.PoolAttrsOf(n).CeilMode) {
 			var dims *onnx.Value
 			if !win.tiles() {
 				dims = b.shapeOf(x)

@@ -2,6 +2,7 @@ package autodiff
 
 import (
 	"math"
+	"slices"
 
 	"graft/onnx"
 	"graft/onnx/op"
@@ -56,7 +57,8 @@ func (b *Builder) sumWindows(dy *onnx.Value, win window, countPadding, mean bool
 		}
 		return b.Resize(dy, nearest, scales...)
 	}
-	if win.pools(countPadding || !mean) && (!win.sized() || win.in[len(win.in)-1] >= poolFrom) {
+	small := b.options.Device == CPU && win.sized() && win.in[len(win.in)-1] < poolFrom
+	if win.pools(countPadding || !mean) && !small {
 		d := b.poolBack(dy, win)
 		if mean { // both divide by the count
 			return d
@@ -68,6 +70,9 @@ func (b *Builder) sumWindows(dy *onnx.Value, win window, countPadding, mean bool
 			b.Fail("the rule wants the spatial sizes of the pool's input, axis %d is not known: fix that dimension", i+2)
 			return nil
 		}
+	}
+	if channels := dy.Type.Shape[1]; b.options.Device == CUDA && channels.Known() && slices.Min(win.rests) >= 0 {
+		return b.sumTransposed(dy, win, channels.Size, countPadding, mean)
 	}
 	for i := range win.kernel {
 		dy = b.alongAxis(dy, i+2, b.castLike(b.Const(win.matrix(i, countPadding, mean)), dy))
@@ -85,6 +90,29 @@ func (b *Builder) poolBack(dy *onnx.Value, win window) *onnx.Value {
 	return b.AveragePool(dy, a)
 }
 
+// sumTransposed is the transposed convolution of dy, each element divided by its window's count for a mean, by kernels of ones,
+// one a channel. The spatial sizes are known.
+func (b *Builder) sumTransposed(dy *onnx.Value, win window, channels int64, countPadding, mean bool) *onnx.Value {
+	ones := onnx.NewTensor(onnx.Float, append([]int64{channels, 1}, win.kernel...)...)
+	for i := range ones.Float32s() {
+		ones.Float32s()[i] = 1
+	}
+	if mean {
+		for i := range win.kernel {
+			along := slices.Repeat([]int64{1}, len(win.kernel)-i)
+			along[0] = win.out[i]
+			per := onnx.NewTensor(onnx.Float, along...)
+			for o, count := range win.counts(i, countPadding) {
+				per.Float32s()[o] = float32(1 / math.Max(1, float64(count)))
+			}
+			dy = b.Mul(dy, b.castLike(b.Const(per), dy))
+		}
+	}
+	x := b.ConstantOfShape(b.join(b.extent(dy, 0, 2), b.Ints(win.in...)), onnx.NewTensor(onnx.Float, 1))
+	win.group = channels
+	return b.convTransposed(x, dy, b.castLike(b.Const(ones), dy), win)
+}
+
 // pools reports whether the adjoint is a pool of stride 1 over dy, every window having the same count.
 func (w window) pools(countPadding bool) bool {
 	for i, k := range w.kernel {
@@ -98,22 +126,30 @@ func (w window) pools(countPadding bool) bool {
 	return true
 }
 
+// counts is how many elements each window has along an axis: those of the padding when asked to, those beyond it never.
+func (w window) counts(axis int, countPadding bool) []int {
+	lo, hi := int64(0), w.in[axis]
+	if countPadding {
+		lo, hi = -w.begins[axis], w.in[axis]+w.ends[axis]
+	}
+	counts := make([]int, w.out[axis])
+	for o := range counts {
+		for k := range w.kernel[axis] {
+			if e := int64(o)*w.strides[axis] - w.begins[axis] + k*w.dilations[axis]; e >= lo && e < hi {
+				counts[o]++
+			}
+		}
+	}
+	return counts
+}
+
 // matrix is the sum over windows along one axis, [out, in]: 1, or for a mean 1/count, where a window sees an element.
 func (w window) matrix(axis int, countPadding, mean bool) *onnx.Tensor {
 	in, out := w.in[axis], w.out[axis]
 	t := onnx.NewTensor(onnx.Float, out, in)
-	for o := range out {
+	for o, count := range w.counts(axis, countPadding) {
+		o := int64(o)
 		start := o*w.strides[axis] - w.begins[axis]
-		lo, hi := int64(0), in
-		if countPadding {
-			lo, hi = -w.begins[axis], in+w.ends[axis]
-		}
-		count := 0
-		for k := range w.kernel[axis] {
-			if e := start + k*w.dilations[axis]; e >= lo && e < hi {
-				count++
-			}
-		}
 		for k := range w.kernel[axis] {
 			if e := start + k*w.dilations[axis]; e >= 0 && e < in {
 				t.Float32s()[o*in+e] = 1

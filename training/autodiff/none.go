@@ -1,7 +1,4 @@
 package autodiff
 
-// Reasons of operators without a rule.
-const (
-	later   = "no gradient rule yet"
-	integer = "works on integers: not differentiable"
-)
+// integer is why operators have no rule that know integers alone.
+const integer = "works on integers: not differentiable"

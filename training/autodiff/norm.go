@@ -2,14 +2,15 @@ package autodiff
 
 import (
 	"graft/onnx"
+	"graft/onnx/op"
 	"graft/onnx/rewrite"
 )
 
 var norm = []row{
 	{op: "InstanceNormalization", grad: gradInstanceNormalization},
 	{op: "BatchNormalization", grad: gradBatchNormalization},
-	layerForms[0].of("LayerNormalization"),
-	rmsForms[0].of("RMSNormalization"),
+	layerForms.of("LayerNormalization"),
+	rmsForms.of("RMSNormalization"),
 	{op: "LpNormalization", grad: of(gradLpNormalization)},
 	{op: "LRN", grad: of(gradLRN)},
 	{op: "GroupNormalization", expand: rewrite.GroupNormalization},
@@ -42,11 +43,40 @@ func (b *Builder) sumSamples(v *onnx.Value) *onnx.Value {
 	return b.sumChannels(v)
 }
 
+// Moments are the statistics that BatchNormalization in training mode takes of x [N,C,...], for each channel: [1,C,1,...] but
+// for Centred.
+type Moments struct {
+	Mean, Variance *onnx.Value // the variance is the biased one
+	Centred        *onnx.Value // x - mean
+	Scale          *onnx.Value // 1/sqrt(variance + epsilon)
+}
+
+// ChannelMoments adds the statistics of x, as the gradient of BatchNormalization has them.
+func ChannelMoments(b *op.Builder, x *onnx.Value, epsilon float64) Moments {
+	if b.Err() != nil || len(x.Type.Shape) < 2 {
+		b.Fail("input is %v, want [N C ...]", x.Type)
+		return Moments{}
+	}
+	s := (&Builder{Builder: b}).moments(x, channelAxes(x), epsilon)
+	return Moments{Mean: s.mean, Variance: b.Mul(s.squares, s.per), Centred: s.centred, Scale: s.r}
+}
+
+// channelAxes are all axes of x [N,C,...] but that of the channels, and that of the samples where there is one.
+func channelAxes(x *onnx.Value) []int64 {
+	axes := spatialAxes(len(x.Type.Shape))
+	if n := x.Type.Shape[0]; len(axes) > 0 && n.Known() && n.Size == 1 {
+		return axes
+	}
+	return append([]int64{0}, axes...)
+}
+
 // moments are what the statistics of x over axes leave for the way back.
 type moments struct {
 	axes    []int64
 	m, per  *onnx.Value // M, how many elements a mean is of, and 1/M
+	mean    *onnx.Value
 	centred *onnx.Value // x - mean
+	squares *onnx.Value // M variance
 	v       *onnx.Value // M (variance + epsilon)
 	r       *onnx.Value // 1/sqrt(variance + epsilon)
 }
@@ -54,8 +84,10 @@ type moments struct {
 func (b *Builder) moments(x *onnx.Value, axes []int64, epsilon float64) moments {
 	s := moments{axes: axes, m: b.count(x, axes)}
 	s.per = b.Reciprocal(s.m)
-	s.centred = b.Sub(x, b.Mul(b.ReduceSum(x, true, axes...), s.per))
-	s.v = b.Add(b.ReduceSum(b.Mul(s.centred, s.centred), true, axes...), b.Mul(s.m, b.Scalar(x, epsilon)))
+	s.mean = b.Mul(b.ReduceSum(x, true, axes...), s.per)
+	s.centred = b.Sub(x, s.mean)
+	s.squares = b.ReduceSum(b.Mul(s.centred, s.centred), true, axes...)
+	s.v = b.Add(s.squares, b.Mul(s.m, b.Scalar(x, epsilon)))
 	s.r = b.Sqrt(b.Div(s.m, s.v))
 	return s
 }

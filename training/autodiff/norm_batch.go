@@ -51,7 +51,7 @@ func gradBatchNormalization(b *Builder, n *onnx.Node, dy []*onnx.Value) []*onnx.
 // dx += (1-t)/M dmean' + 2 (1-t)/M (x-m) dvariance', dmean = t dmean', dvariance = t dvariance'.
 func (b *Builder) batchStatistics(n *onnx.Node, rank int, dy []*onnx.Value) []*onnx.Value {
 	x := n.Input(0)
-	s := b.moments(x, append([]int64{0}, spatialAxes(rank)...), attribute(n, "epsilon", 1e-5))
+	s := b.moments(x, channelAxes(x), attribute(n, "epsilon", 1e-5))
 	out := b.normalizedChannels(n, s, dy[0])
 	if len(dy) > 3 {
 		b.Fail("statistics that a node keeps for the way back have no gradient")

@@ -34,18 +34,7 @@ func (b *Builder) poolWindow(n *onnx.Node) (window, bool) {
 		return window{}, false
 	}
 	win.pad(a.AutoPad, a.Pads, nil, false)
-	for i := range k {
-		switch {
-		case win.begins[i] == unsized:
-			b.Fail("the padding depends on axis %d of %s, which is %v: fix that dimension", i+2, label(x), x.Type.Shape)
-			return window{}, false
-		case win.in[i] != unsized && win.out[i] != unsized:
-			win.rests[i] = win.in[i] + win.begins[i] + win.ends[i] - (win.out[i]-1)*win.strides[i] - win.span(i)
-		case win.strides[i] == 1:
-			win.rests[i] = 0
-		}
-	}
-	return win, true
+	return win, b.rests(win, x, nil)
 }
 
 // y = the mean of x over each window: dx = the sum over the windows that see it of dy / their count.

@@ -55,6 +55,7 @@ type row struct {
 	expand Expand
 	zero   bool
 	none   string
+	cuda   *pointwiseForm // takes the place of grad or expand on CUDA, where it fits
 }
 
 // Expand writes a node as an expression of other operators: one value for each output, nil for outputs that it does not

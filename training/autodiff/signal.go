@@ -23,12 +23,9 @@ func gradDFT(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	inverse, onesided := onnx.AttrOr(n, "inverse", int64(0)) != 0, onnx.AttrOr(n, "onesided", int64(0)) != 0
 	axis := int64(-2)
 	if n.Input(2) != nil {
-		v, ok := op.ConstantInts(n.Input(2))
-		if !ok || len(v) != 1 {
-			b.Fail("the axis is not constant")
+		if axis, ok = b.constantInt(n.Input(2), "the axis"); !ok {
 			return nil
 		}
-		axis = v[0]
 	}
 	if axis < 0 {
 		axis += int64(rank)
@@ -42,12 +39,9 @@ func gradDFT(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 	if onesided && !inverse { // what was asked for, since bins do not tell odd from even
 		points = in.Size
 		if n.Input(1) != nil {
-			v, ok := op.ConstantInts(n.Input(1))
-			if !ok || len(v) != 1 {
-				b.Fail("dft_length is not constant")
+			if points, ok = b.constantInt(n.Input(1), "dft_length"); !ok {
 				return nil
 			}
-			points = v[0]
 		}
 	}
 	var dx *onnx.Value
@@ -69,6 +63,16 @@ func gradDFT(b *Builder, n *onnx.Node, dy *onnx.Value) *onnx.Value {
 		dx = b.Slice(dx, op.SliceSpec{Axis: int64(rank - 1), Start: 0, End: 1})
 	}
 	return dx
+}
+
+// constantInt reads an operand that is one number, which must be known before the run.
+func (b *Builder) constantInt(v *onnx.Value, what string) (int64, bool) {
+	list, ok := op.ConstantInts(v)
+	if !ok || len(list) != 1 {
+		b.Fail("%s is not constant", what)
+		return 0, false
+	}
+	return list[0], true
 }
 
 // y_t = 1/N sum_k c_k Re(x_k exp(2 pi i k t / N)) over the N/2+1 bins of half a spectrum, c_k = 1 for those that are their own

@@ -92,9 +92,6 @@ func (t *trace) operands(n *onnx.Node) []*onnx.Value {
 	return list
 }
 
-// known reports whether there is a rule for n.
-func known(n *onnx.Node) bool { return n.Is(n.Op) && rules[n.Op].grad != nil }
-
 // absent says which input n cannot be without and is; nil when it has them all.
 func absent(n *onnx.Node) error {
 	if s := op.Lookup(n.Op); s != nil && n.Is(n.Op) {

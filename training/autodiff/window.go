@@ -53,20 +53,29 @@ func (b *Builder) windowOf(n *onnx.Node, x, w, y *onnx.Value) (window, bool) {
 		padding = "SAME_LOWER" // what ONNX Runtime pads for NOTSET too: the odd element goes to the front
 	}
 	win.pad(padding, a.Pads, a.OutputPadding, transposed && len(a.OutputShape) == 0)
-	for i := range spatial {
+	if !transposed {
+		a.OutputPadding = nil
+	}
+	return win, b.rests(win, x, a.OutputPadding)
+}
+
+// rests finds what lies behind the last window over x, as far as sizes tell it. Of a transposed convolution it is the output
+// padding where they do not. It fails where they do not tell the padding in front.
+func (b *Builder) rests(w window, x *onnx.Value, outputPadding []int64) bool {
+	for i := range w.kernel {
 		switch {
-		case win.begins[i] == unsized:
+		case w.begins[i] == unsized:
 			b.Fail("the padding depends on axis %d of %s, which is %v: fix that dimension", i+2, label(x), x.Type.Shape)
-			return window{}, false
-		case win.in[i] != unsized && win.out[i] != unsized:
-			win.rests[i] = win.in[i] + win.begins[i] + win.ends[i] - (win.out[i]-1)*win.strides[i] - win.span(i)
-		case transposed:
-			win.rests[i] = a.OutputPadding[i]
-		case win.strides[i] == 1:
-			win.rests[i] = 0
+			return false
+		case w.in[i] != unsized && w.out[i] != unsized:
+			w.rests[i] = w.in[i] + w.begins[i] + w.ends[i] - (w.out[i]-1)*w.strides[i] - w.span(i)
+		case outputPadding != nil:
+			w.rests[i] = outputPadding[i]
+		case w.strides[i] == 1:
+			w.rests[i] = 0
 		}
 	}
-	return win, true
+	return true
 }
 
 // pad resolves automatic padding. Where x is what a transposed convolution makes, its size follows from y's.

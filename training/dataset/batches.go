@@ -20,6 +20,8 @@ type Batches struct {
 	partial bool // the last batch of an epoch may be smaller
 	ordered bool
 	seed    uint64
+	moved   string // rows whose pictures are augmented; "": none
+	augment Augmentation
 
 	epoch  int64 // that order is of; -1: none
 	order  []uint32
@@ -107,9 +109,28 @@ func (b *Batches) at(step int64, memory buffer) (map[string]*onnx.Tensor, error)
 		if err := rows.Gather(t.Data, picked); err != nil {
 			return nil, fmt.Errorf("read the samples of step %d: %w", step, err)
 		}
+		if name == b.moved {
+			b.augment.apply(t, noise.NewKey(b.seed, "augment", uint64(step)))
+		}
 		out[name] = t
 	}
 	return out, nil
+}
+
+// Augment has the pictures of the named rows, float [C,H,W] each, moved by numbers that follow from the seed and the step.
+func (b *Batches) Augment(name string, a Augmentation) error {
+	if a.IsZero() {
+		return nil
+	}
+	rows := b.rows[name]
+	if rows == nil {
+		return fmt.Errorf("augment %s: it has no samples", limits.Name(name))
+	}
+	if dtype, dims := rows.Sample(); dtype != onnx.Float || len(dims) != 3 {
+		return fmt.Errorf("augment %s: samples are %v %v, pictures are float [channels height width]", limits.Name(name), dtype, dims)
+	}
+	b.moved, b.augment = name, a
+	return nil
 }
 
 // room is a tensor for count samples. Batches of full size reuse their memory.

@@ -70,7 +70,11 @@ func ReadTable(path string, c ReadConfig) (*Table, error) {
 		return nil, limits.InFile(path, limits.Refuse("", "the folder holds neither IDX files nor folders of pictures").
 			WithHint("one folder for each class, in it its pictures"))
 	}
-	return nil, limits.InFile(path, limits.Refuse("", "is no .npy, .npz or safetensors file, IDX, CSV or file of tokens"))
+	refusal := limits.Refuse("", "is no .npy, .npz or safetensors file, IDX, CSV or file of tokens")
+	if f.ending() == ".txt" {
+		refusal = refusal.WithHint("text wants to be token numbers, as the model's tokenizer makes them: a .bin or .jsonl file")
+	}
+	return nil, limits.InFile(path, refusal)
 }
 
 // source is a file or folder that is being looked at.

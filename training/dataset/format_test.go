@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -17,6 +18,7 @@ import (
 	"testing"
 
 	"graft/onnx"
+	"graft/onnx/limits"
 )
 
 // put writes a file below a folder of the test.
@@ -418,4 +420,14 @@ func FuzzTable(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Text is no data yet: the refusal says what it wants to be.
+func TestTextIsNoTokens(t *testing.T) {
+	path := put(t, t.TempDir(), "corpus.txt", []byte("Call me Ishmael.\n"))
+	_, err := ReadTable(path, ReadConfig{})
+	in, ok := errors.AsType[*limits.InputError](err)
+	if !ok || !strings.Contains(in.Hint, "token numbers") {
+		t.Errorf("error %v, %+v", err, in)
+	}
 }

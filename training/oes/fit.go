@@ -28,7 +28,7 @@ type Fit struct {
 // Fit is stage B: Adam on the mean squared error to the noisy image, from the network's initialization times the mask. The
 // gradient is masked too, so that what is off stays at zero, bit for bit.
 func (p *Problem) Fit(ctx context.Context, c FitConfig, run Run) (*Fit, error) {
-	step, err := training.NewStep(p.Network, training.StepConfig{Loss: loss.MSE, Optimizer: optim.Adam(optim.AdamConfig{}), MaskGradient: c.Mask != nil, Constants: p.constants()})
+	step, err := training.NewStep(p.Network, training.StepConfig{Loss: loss.MSE, Optimizer: optim.Adam(optim.AdamConfig{}), MaskGradient: c.Mask != nil, Constants: p.constants(), Provider: run.Session.Provider})
 	if err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}

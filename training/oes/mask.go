@@ -90,6 +90,7 @@ func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 		},
 		PenaltyGradient: bernoulli.PenaltyGradient,
 		Constants:       p.constants(),
+		Provider:        run.Session.Provider,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
