@@ -152,7 +152,7 @@ OPERATORS = {
     "Softmax": lambda a, x: x.reshape(*x.shape[:a.get("axis", 1)], -1).softmax(-1).reshape(x.shape),
     "Concat": lambda a, *x: torch.cat(x, a["axis"]), "Transpose": lambda a, x: x.permute(a["perm"]), "Slice": slices,
     "Reshape": reshape, "Flatten": lambda a, x: x.flatten(a.get("axis", 1)), "Squeeze": squeeze, "Unsqueeze": unsqueeze, "Pad": pad,
-    "Shape": lambda a, x: torch.tensor(x.shape), "Gather": gather, "Cast": lambda a, x: x.to(KINDS.get(a["to"], FLOAT)),
+    "Shape": lambda a, x: torch.tensor(x.shape), "Size": lambda a, x: torch.tensor(x.numel()), "Not": lambda a, x: ~x, "Gather": gather, "Cast": lambda a, x: x.to(KINDS.get(a["to"], FLOAT)),
     "ReduceMean": lambda a, x, *_: x.mean(dim=a["axes"], keepdim=bool(a.get("keepdims", 1))),
     "ConstantOfShape": lambda a, n: torch.full(ints(n), a["value"].item(), dtype=a["value"].dtype),
     "Constant": lambda a: a["value"],
