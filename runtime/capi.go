@@ -18,6 +18,8 @@ type capi struct {
 	table     C.Table
 	memory    unsafe.Pointer // OrtMemoryInfo of ordinary memory
 	allocator unsafe.Pointer
+
+	elementsOfHeader bool // element types are read by the header's numbers, see toElement
 }
 
 // handle is a pointer to an object of ONNX Runtime.
@@ -63,7 +65,10 @@ func (c *capi) init() (err error) {
 	if c.memory, err = c.result(C.memory_info(c.table)); err != nil {
 		return fmt.Errorf("describe ordinary memory: %w", err)
 	}
-	c.allocator, err = c.result(C.default_allocator(c.table))
+	if c.allocator, err = c.result(C.default_allocator(c.table)); err != nil {
+		return err
+	}
+	c.elementsOfHeader, err = c.readsHeader()
 	return err
 }
 

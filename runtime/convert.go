@@ -34,7 +34,7 @@ func (c *capi) wrap(t *onnx.Tensor, pin *goruntime.Pinner) (handle, error) {
 	if len(t.Dims) > 0 {
 		dims = (*C.int64_t)(&t.Dims[0])
 	}
-	rank, element := C.size_t(len(t.Dims)), C.int(toElement(t.DType))
+	rank, element := C.size_t(len(t.Dims)), C.int(c.toElement(t.DType))
 	if t.DType == onnx.String {
 		v, err := c.result(C.tensor_new(c.table, c.allocator, dims, rank, element))
 		if err != nil {

@@ -48,6 +48,15 @@ func another(t *testing.T) (options runtime.Options, forms string) {
 	if forms == "" {
 		forms = options.Provider
 	}
+	options.Placed = func(p runtime.Placement) {
+		switch left := runtime.FallbackText(p.Fallback); {
+		case left == "":
+		case p.Provider == runtime.CUDA: // whose artifacts have no such operator, by the table of its kernels
+			t.Errorf("%s leaves operators to the CPU: %s", p.Provider, left)
+		default:
+			t.Logf("%s leaves operators to the CPU: %s", p.Provider, left)
+		}
+	}
 	return options, forms
 }
 
