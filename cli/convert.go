@@ -15,6 +15,12 @@ var convertVerb = verb{
 	groups: readsModel | runsModel | writes,
 	flags: slices.Concat([]cli.Flag{
 		integer("opset", "N", 7, 26, 0, "opset of the standard's operators to bring the model into (default: as it is)").under("Form"),
+		choice("precision", "", "floating-point type of values and weights", "fp32", "fp16", "bf16", "mixed").under("Precision"),
+		toggle("keep-io", "leave inputs and outputs in their types, with Casts behind and before them").under("Precision"),
+		number("tolerance", "X", between(0, 1), 5e-3, "largest max|a-b| / max|a| that an output may have to pay for --precision").under("Precision"),
+		repeated("inputs", "FILE", "inputs by name to decide and check by: .npz, .safetensors or .npy; repeatable (default: made up from --seed)").under("Runs"),
+		dimFlag().under("Runs"),
+		toggle("no-verify", "convert without running the model").under("Runs"),
 	}, formatFlags),
 	run: runConvert,
 }
@@ -26,6 +32,7 @@ type convertedFile struct {
 	Format string `json:"format"`
 	Bytes  int64  `json:"bytes"`
 	Opset  int64  `json:"opset,omitempty"`
+	*narrowedModel
 }
 
 func runConvert(c *call) error {
@@ -46,7 +53,9 @@ func runConvert(c *call) error {
 	}
 	doc := convertedFile{File: out, Format: to.name}
 	if w.model != nil {
-		doc.Opset = w.model.Opset("")
+		if err := c.convertModel(w, &doc); err != nil {
+			return err
+		}
 	}
 	if doc.Bytes, err = to.write(c, w, out); err != nil {
 		return err
@@ -58,5 +67,17 @@ func runConvert(c *call) error {
 		would = "would write "
 	}
 	c.Print("%s%s: %s, %s", would, out, to.name, size(doc.Bytes))
+	return nil
+}
+
+// convertModel applies the flags that change a network, in the order in which they build upon each other.
+func (c *call) convertModel(w *content, doc *convertedFile) (err error) {
+	path := c.Arg(0)
+	if c.Text("precision") != "" {
+		if w.model, doc.narrowedModel, err = c.convertPrecision(path, w.model); err != nil {
+			return err
+		}
+	}
+	doc.Opset = w.model.Opset("")
 	return nil
 }
