@@ -103,7 +103,11 @@ func (c *call) readSources(paths []string) (*content, error) {
 	}
 	w := list[0]
 	if w.model == nil {
-		return w, c.surgeryWantsModel(paths[0])
+		err := c.wantsModel(paths[0])
+		if err != nil {
+			w.release()
+		}
+		return w, err
 	}
 	if err := c.joinModels(paths, list); err != nil {
 		return nil, err

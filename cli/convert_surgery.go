@@ -25,9 +25,9 @@ var surgeryFlags = []cli.Flag{
 	repeated("rename-output", "OLD=NEW", "call an output otherwise; repeatable").under(sectionSurgery),
 }
 
-// surgeryWantsModel refuses flags that need a network where there is none.
-func (c *call) surgeryWantsModel(path string) error {
-	for _, f := range formatFlags {
+// wantsModel refuses flags of graft convert that need a network where there is none.
+func (c *call) wantsModel(path string) error {
+	for _, f := range c.verb.flags {
 		if name := f.Names()[0]; c.IsSet(name) {
 			return misuse("--%s wants a network, %s holds weights alone", name, quote(path))
 		}
