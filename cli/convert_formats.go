@@ -41,6 +41,7 @@ type format struct {
 var formats = []format{
 	{name: "ONNX", extensions: []string{".onnx"}, read: (*call).readONNX, write: (*call).writeONNX},
 	{name: "safetensors", extensions: []string{".safetensors"}, read: readSafetensors, write: (*call).writeSafetensors},
+	{name: "safetensors in several files", extensions: []string{".json"}, read: readSafetensorsIndex},
 	{name: "NumPy archive", extensions: []string{".npz"}, read: readNpz, write: (*call).writeNpz},
 	{name: "PyTorch", extensions: []string{".pt", ".pth", ".bin"}, read: readPyTorch},
 	{name: "GGUF", extensions: []string{".gguf"}, read: readGGUF},

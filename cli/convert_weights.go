@@ -66,6 +66,19 @@ func readSafetensors(_ *call, path string) (*content, error) {
 	return w, nil
 }
 
+// readSafetensorsIndex reads model.safetensors.index.json and what lies beside it.
+func readSafetensorsIndex(_ *call, path string) (*content, error) {
+	x, err := safetensors.OpenIndex(path)
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	w := &content{close: func() { _ = x.Close() }}
+	for _, e := range x.Entries() {
+		w.weights = append(w.weights, weight{e.Name, e.DType, e.Dims, func() (*onnx.Tensor, error) { return x.Tensor(e.Name) }})
+	}
+	return w, nil
+}
+
 func readNpz(_ *call, path string) (*content, error) {
 	tensors, err := dataset.ReadTensors(path)
 	if err != nil {

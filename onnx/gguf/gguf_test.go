@@ -96,7 +96,6 @@ func TestHalf(t *testing.T) {
 }
 
 func FuzzOpen(f *testing.F) {
-	f.Add(golden(f))
 	for _, b := range seeds() {
 		f.Add(b)
 	}

@@ -78,11 +78,19 @@ func table(data int, lines ...line) []byte {
 
 // seeds are files that are read.
 func seeds() [][]byte {
-	return [][]byte{
+	vocabulary := head(3, 0, 2).text("tokenizer.ggml.tokens").u32(kindArray).u32(kindString).u64(2).text("a").text("b")
+	vocabulary.text("tokenizer.ggml.scores").u32(kindArray).u32(kindF32).u64(2).u64(0)
+	aligned := head(3, 0, 1).text("general.alignment").u32(kindU32).u32(64)
+	list := [][]byte{vocabulary.Bytes(), aligned.Bytes(),
 		head(2, 0, 0).Bytes(), table(64, line{"a", []uint64{4}, 0, 0}, line{"b", []uint64{2, 4}, 0, 32}),
 		meta("k", kindArray, func(b *builder) { b.u32(kindString).u64(1).text("x") }),
-		table(144, line{"q", []uint64{256}, 12, 0}), table(84, line{"q", []uint64{256}, 10, 0}),
 	}
+	for kind, f := range formats {
+		if kind.DType() != onnx.Undefined {
+			list = append(list, table(int(f.bytes), line{f.name, []uint64{uint64(f.block)}, uint32(kind), 0}))
+		}
+	}
+	return list
 }
 
 // refused asserts that b is refused with exit code 3 and one clean line that holds want, at little cost.
