@@ -19,7 +19,7 @@ var convertVerb = verb{
 		integer("opset", "N", rewrite.OldestOpset, rewrite.NewestOpset, 0, "opset of the standard's operators to bring the model into (default: as it is)").under("Form"),
 		choice("precision", "", "floating-point type of values and weights", "fp32", "fp16", "bf16", "mixed").under("Precision"),
 		toggle("keep-io", "leave inputs and outputs in their types, with Casts behind and before them").under("Precision"),
-		number("tolerance", "X", between(0, 1), 5e-3, "largest max|a-b| / max|a| that an output may have to pay for --precision").under("Precision"),
+		number("tolerance", "X", between(0, 1), 0, "largest max|a-b| / max|a| that --precision may cost an output; 0: 0.005, for bf16 0.03").under("Precision"),
 		repeated("inputs", "FILE", "inputs by name to decide and check by: .npz, .safetensors or .npy; repeatable (default: made up from --seed)").under("Runs"),
 		dimFlag().under("Runs"),
 		toggle("no-verify", "convert without running the model").under("Runs"),
@@ -76,11 +76,18 @@ func runConvert(c *call) error {
 
 func (c *call) printConversion(doc convertedFile) {
 	if len(doc.Changes) > 0 {
+		shown := doc.Changes
+		if !c.Common.Verbose {
+			shown = shown[:min(len(shown), 40)]
+		}
 		t := table{Head: []string{"node", "operator", "change"}}
-		for _, ch := range doc.Changes {
+		for _, ch := range shown {
 			t.Add(ch.Node, ch.Op, ch.What)
 		}
 		c.Table(t)
+		if rest := len(doc.Changes) - len(shown); rest > 0 {
+			c.Print("and %d more: --verbose and --json list all", rest)
+		}
 	}
 	if doc.Opset > 0 {
 		c.Print("opset %d, %s changed", doc.Opset, counted(len(doc.Changes), "node"))
