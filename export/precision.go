@@ -34,6 +34,14 @@ type Narrowed struct {
 	Rounds int     // runs that it took
 }
 
+// OriginalError is that the model to convert does not run itself.
+type OriginalError struct{ Err error }
+
+func (e *OriginalError) Error() string { return "run the original: " + e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *OriginalError) Unwrap() error { return e.Err }
+
 // headroom is how much larger than what the runs show a value may become on other inputs.
 const headroom = 2
 
@@ -51,7 +59,7 @@ func (w Narrowing) Apply(ctx context.Context, m *onnx.Model) (*Narrowed, error) 
 		return &Narrowed{Model: model, Report: report, MaxRel: math.NaN()}, err
 	}
 	if err := s.observe(ctx); err != nil {
-		return nil, err
+		return nil, &OriginalError{err}
 	}
 	for round := 1; ; round++ {
 		model, report, err := s.convert()
@@ -68,11 +76,11 @@ func (w Narrowing) Apply(ctx context.Context, m *onnx.Model) (*Narrowed, error) 
 		if err != nil {
 			return nil, err
 		}
-		if worst <= w.Tolerance || !(report.Nodes > 0) {
-			if worst > w.Tolerance {
-				return nil, fmt.Errorf("convert: an output differs by %.3g of its largest value with every node in float32", worst)
-			}
+		if worst <= w.Tolerance {
 			return &Narrowed{model, report, worst, round}, nil
+		}
+		if report.Nodes == 0 && s.ends {
+			return nil, fmt.Errorf("convert: an output differs by %.3g of its largest value with every node in float32", worst)
 		}
 		found, err := s.blame(ctx, runnable, round)
 		if err != nil {
@@ -90,6 +98,7 @@ type narrowing struct {
 	plan    precision.Plan
 	wanted  []map[string]*onnx.Tensor // the original's outputs, by feed
 	exposed []string                  // floating-point values inside
+	ends    bool                      // inputs and outputs stay, too
 }
 
 func (s *narrowing) keepDelicate(g *onnx.Graph) {
@@ -135,7 +144,7 @@ func (s *narrowing) observe(ctx context.Context) error {
 		err = s.inside(ctx, s.base, func(_ int, got map[string]*onnx.Tensor) { measure(largest, got) })
 	}
 	if err != nil {
-		return fmt.Errorf("run the original: %w", err)
+		return err
 	}
 	for _, feeds := range s.Feeds {
 		measure(largest, feeds)
@@ -317,6 +326,7 @@ func (s *narrowing) blame(ctx context.Context, m *onnx.Model, round int) (int, e
 		for _, v := range slices.Concat(s.base.Graph.Inputs(), s.base.Graph.Outputs()) {
 			s.plan.Wide[v.Name] = true
 		}
+		s.ends = true
 	}
 	return take, nil
 }
