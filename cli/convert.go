@@ -23,6 +23,7 @@ var convertVerb = verb{
 		number("tolerance", "X", between(0, 1), 0, "largest max|a-b| / max|a| that --precision may cost an output; 0: 0.005, for bf16 0.03").under("Precision"),
 		choice("quantize", "", "integers in the place of weights, or of products", "int8-dynamic", "int8-static", "int4").under("Quantization"),
 		toggle("per-tensor", "one scale for a whole weight, not one for each output channel").under("Quantization"),
+		toggle("full-range", "int8 weights of 8 bits, not 7: exact where processors add in 32 bits (VNNI, Arm)").under("Quantization"),
 		choice("calibration", string(export.MinMax), "how the ranges of int8-static follow from runs", string(export.MinMax), string(export.Percentile), string(export.Entropy)).under("Quantization"),
 		number("percentile", "P", between(50, 100), 99.99, "percentage of a value's elements that --calibration percentile keeps in range").under("Quantization"),
 		integer("block", "N", 16, 1024, 32, "elements that share a scale in int4").under("Quantization"),

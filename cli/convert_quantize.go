@@ -47,6 +47,9 @@ func (c *call) convertQuantize(path string, w *content, doc *convertedFile) erro
 	}
 	m.Graph.AssignNames()
 	original := m.Clone()
+	if err := quantize.Prepare(m); err != nil {
+		return refused(path, err)
+	}
 	done := &quantizedModel{Quantize: kind}
 	static := kind == "int8-static"
 	if static && c.Bool("no-verify") {
@@ -59,6 +62,7 @@ func (c *call) convertQuantize(path string, w *content, doc *convertedFile) erro
 			return err
 		}
 	}
+	form := quantize.Weights{PerTensor: c.Bool("per-tensor"), FullRange: c.Bool("full-range")}
 	switch kind {
 	case "int8-static":
 		cal := export.Calibrator{Method: export.Calibration(c.Text("calibration")), Percentile: c.Float("percentile"), Feeds: feeds, Options: c.runtimeOptions()}
@@ -67,9 +71,9 @@ func (c *call) convertQuantize(path string, w *content, doc *convertedFile) erro
 			return c.convertError(path, err)
 		}
 		done.Calibration, done.Samples = string(cal.Method), len(feeds)
-		done.Report = quantize.Static(m, ranges, !c.Bool("per-tensor"))
+		done.Report = quantize.Static(m, ranges, form)
 	case "int8-dynamic":
-		done.Report, err = quantize.Dynamic(m, !c.Bool("per-tensor"))
+		done.Report, err = quantize.Dynamic(m, form)
 	default:
 		done.Report, err = quantize.Blocks(m, c.Int("block"), c.Text("int4-form") == "matmulnbits")
 	}

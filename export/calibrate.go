@@ -166,6 +166,12 @@ func (s *spread) percentile(percent float64) quantize.Range {
 // what was seen, the elements beyond it at its ends, and the same in 256 levels.
 func (s *spread) entropy() quantize.Range {
 	const levels, stride = 256, 16
+	if zero := int(-s.low / max(s.high-s.low, math.SmallestNonzeroFloat64) * bins); zero >= 0 && zero < bins { // what is 0 stays so whatever the range
+		s.counts[zero] = (s.counts[max(0, zero-1)] + s.counts[min(bins-1, zero+1)]) / 2
+		if zero == 0 {
+			s.counts[0] = s.counts[1]
+		}
+	}
 	from, to := 0, bins
 	best, chosen := math.Inf(1), quantize.Range{Low: s.low, High: s.high}
 	for to-from >= levels {

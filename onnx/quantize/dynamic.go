@@ -11,9 +11,9 @@ func roundEven(v float64) float64 { return math.RoundToEven(v) }
 // Dynamic makes integer products of MatMul and Gemm by constant weights: what they read is quantized to uint8 as the model runs,
 // by its range then, the weight is int8 with a scale for each output channel. Convolutions read int8 weights through
 // DequantizeLinear and compute in float32.
-func Dynamic(m *onnx.Model, perChannel bool) (*Report, error) {
+func Dynamic(m *onnx.Model, form Weights) (*Report, error) {
 	g, report := m.Graph, &Report{Kept: []string{}}
-	s := &static{graph: g, names: namesOf(g), weights: map[weightKey]*stored{}}
+	s := &static{graph: g, names: namesOf(g), form: form, weights: map[weightKey]*stored{}}
 	quantized := map[*onnx.Value][]*onnx.Value{}
 	for _, n := range g.Nodes() {
 		p, ok := productOf(n)
@@ -21,7 +21,7 @@ func Dynamic(m *onnx.Model, perChannel bool) (*Report, error) {
 			continue
 		}
 		axis := p.channel
-		if !perChannel {
+		if form.PerTensor {
 			axis = -1
 		}
 		if n.Is("Conv") || !p.plain {
@@ -36,7 +36,7 @@ func Dynamic(m *onnx.Model, perChannel bool) (*Report, error) {
 		if axis >= 0 {
 			axis = 1
 		}
-		q, scales := symmetric(t, axis)
+		q, scales := symmetric(t, axis, form.most())
 		scale := onnx.FromSlice(scales)
 		if axis < 0 {
 			scale = onnx.Scalar(scales[0])

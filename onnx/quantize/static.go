@@ -41,11 +41,11 @@ func result(p product) *onnx.Value {
 }
 
 // Static puts QuantizeLinear and DequantizeLinear around what products by weights read and give, by the ranges of these
-// values, and stores the weights as int8, with a scale for each output channel when perChannel is set, and biases as int32.
+// values, and stores the weights as int8, and biases as int32.
 // Runtimes that know the pattern compute in integers. Outputs of the graph stay as they are computed.
-func Static(m *onnx.Model, ranges map[string]Range, perChannel bool) *Report {
+func Static(m *onnx.Model, ranges map[string]Range, form Weights) *Report {
 	g, report := m.Graph, &Report{Kept: []string{}}
-	s := &static{graph: g, names: namesOf(g), ranges: ranges, stored: map[*onnx.Value]*stored{}, weights: map[weightKey]*stored{}}
+	s := &static{graph: g, names: namesOf(g), form: form, ranges: ranges, stored: map[*onnx.Value]*stored{}, weights: map[weightKey]*stored{}}
 	for _, n := range g.Nodes() {
 		p, ok := productOf(n)
 		if !ok {
@@ -58,7 +58,7 @@ func Static(m *onnx.Model, ranges map[string]Range, perChannel bool) *Report {
 			continue
 		}
 		axis := p.channel
-		if !perChannel {
+		if form.PerTensor {
 			axis = -1
 		}
 		w := s.weight(p, axis)
@@ -89,6 +89,7 @@ type weightKey struct {
 type static struct {
 	graph   *onnx.Graph
 	names   map[string]bool
+	form    Weights
 	ranges  map[string]Range
 	stored  map[*onnx.Value]*stored // activations, by what they were and by what stands in their place
 	weights map[weightKey]*stored
@@ -167,7 +168,7 @@ func (s *static) weight(p product, axis int) *stored {
 	if done := s.weights[key]; done != nil {
 		return done
 	}
-	q, scales := symmetric(p.tensor, axis)
+	q, scales := symmetric(p.tensor, axis, s.form.most())
 	done := &stored{s.dequantized(p.weight.Name, q, scales, axis), scales}
 	s.weights[key] = done
 	return done

@@ -56,8 +56,8 @@ func channelOf(dims []int64, axis int) func(i int) int {
 	return func(i int) int { return i / stride % size }
 }
 
-// symmetric gives a weight's elements as int8 in [-127, 127] with a scale for each channel along an axis; -1: one for all.
-func symmetric(t *onnx.Tensor, axis int) (q *onnx.Tensor, scales []float32) {
+// symmetric gives a weight's elements as int8 in [-most, most] with a scale for each channel along an axis; -1: one for all.
+func symmetric(t *onnx.Tensor, axis int, most float32) (q *onnx.Tensor, scales []float32) {
 	values := t.Float32s()
 	channel, count := func(int) int { return 0 }, 1
 	if axis >= 0 {
@@ -68,16 +68,31 @@ func symmetric(t *onnx.Tensor, axis int) (q *onnx.Tensor, scales []float32) {
 		scales[channel(i)] = max(scales[channel(i)], float32(math.Abs(float64(v))))
 	}
 	for i, s := range scales {
-		if scales[i] = s / 127; scales[i] == 0 {
+		if scales[i] = s / most; scales[i] == 0 {
 			scales[i] = 1
 		}
 	}
 	q = onnx.NewTensor(onnx.Int8, t.Dims...)
 	out := onnx.View[int8](q)
 	for i, v := range values {
-		out[i] = int8(min(127, max(-127, math.RoundToEven(float64(v/scales[channel(i)])))))
+		out[i] = int8(min(most, max(-most, float32(math.RoundToEven(float64(v/scales[channel(i)]))))))
 	}
 	return q, scales
+}
+
+// Weights says how int8 weights are made.
+type Weights struct {
+	PerTensor bool // one scale for a whole weight, not one for each output channel
+	// FullRange uses 8 bits, from -127 to 127. Without it weights lie in [-64, 64]: x86 processors without VNNI add two products
+	// of a uint8 and an int8 up in 16 bits, which 255*127*2 overflows.
+	FullRange bool
+}
+
+func (w Weights) most() float32 {
+	if w.FullRange {
+		return 127
+	}
+	return 64
 }
 
 // Range is what a value ranges over.
