@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"graft/export"
+	"graft/onnx/op"
 	"graft/onnx/rewrite"
 )
 
@@ -18,6 +20,8 @@ var convertVerb = verb{
 	groups: readsModel | runsModel | writes,
 	flags: slices.Concat([]cli.Flag{
 		integer("opset", "N", rewrite.OldestOpset, rewrite.NewestOpset, 0, "opset of the standard's operators to bring the model into (default: as it is)").under("Form"),
+		repeated("fix", "NAME=N", "give a free dimension of the inputs a size: by its name, or as INPUT:AXIS; repeatable").under("Form"),
+		toggle("free-batch", "make the first dimension of every input free, called batch").under("Form"),
 		choice("precision", "", "floating-point type of values and weights", "fp32", "fp16", "bf16", "mixed").under("Precision"),
 		toggle("keep-io", "leave inputs and outputs in their types, with Casts behind and before them").under("Precision"),
 		number("tolerance", "X", between(0, 1), 0, "largest max|a-b| / max|a| that --precision may cost an output; 0: 0.005, for bf16 0.03").under("Precision"),
@@ -131,6 +135,9 @@ func (c *call) convertModel(w *content, doc *convertedFile) (err error) {
 	if err := c.convertOpset(path, w, doc); err != nil {
 		return err
 	}
+	if err := c.convertDims(path, w); err != nil {
+		return err
+	}
 	if c.Text("precision") != "" {
 		if w.model, doc.Narrowed, err = c.convertPrecision(path, w.model); err != nil {
 			return err
@@ -165,3 +172,29 @@ func (c *call) convertOpset(path string, w *content, doc *convertedFile) error {
 }
 
 const bfloatOpset = 22
+
+// convertDims applies --free-batch and --fix.
+func (c *call) convertDims(path string, w *content) error {
+	fix, err := c.sizes("fix")
+	if err != nil {
+		return err
+	}
+	if len(fix) == 0 && !c.Bool("free-batch") {
+		return nil
+	}
+	m := w.model.Clone()
+	op.InferModel(m)
+	m.Graph.AssignNames()
+	if c.Bool("free-batch") {
+		if err := rewrite.FreeBatch(m, "batch"); err != nil {
+			return refused(path, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(fix)) {
+		if err := rewrite.FixDim(m, name, fix[name]); err != nil {
+			return refused(path, err)
+		}
+	}
+	w.model = m
+	return nil
+}
