@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/export"
 	"graft/onnx"
 	"graft/runtime"
 )
@@ -131,7 +132,7 @@ func (c *call) runSession(session *runtime.Session, s side, feeds map[string]*on
 	for _, name := range feedNames(s.model.Graph) {
 		own[name] = feeds[name]
 	}
-	results, err := session.Run(c.Context(), own, outputs...)
+	results, err := session.Run(c.Context(), export.CastFeeds(s.model.Graph, own), outputs...)
 	if err != nil {
 		return nil, runtimeError(err, s.path)
 	}

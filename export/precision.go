@@ -350,3 +350,13 @@ func CastFeeds(g *onnx.Graph, feeds map[string]*onnx.Tensor) map[string]*onnx.Te
 func narrowable(d onnx.DataType) bool {
 	return d == onnx.Float || d == onnx.Float16 || d == onnx.BFloat16
 }
+
+// LargestDifference runs two models on the same inputs, each in the types that it takes, and gives the largest
+// max|a-b| / max|a| of a floating-point output.
+func LargestDifference(ctx context.Context, original, converted *onnx.Model, feeds []map[string]*onnx.Tensor, o runtime.Options) (float64, error) {
+	s := &narrowing{Narrowing: Narrowing{Feeds: feeds, Options: o}}
+	if err := s.each(ctx, original, nil, func(_ int, got map[string]*onnx.Tensor) { s.wanted = append(s.wanted, got) }); err != nil {
+		return 0, &OriginalError{err}
+	}
+	return s.outputs(ctx, converted)
+}
