@@ -41,6 +41,7 @@ var layers = []struct {
 	// L0
 	{set("onnx/rewrite/..."), set("onnx", "onnx/op/...", leaves)},
 	{set("onnx/inspect"), set("onnx", "onnx/op/...", leaves)},
+	{set("onnx/diff"), set("onnx", "onnx/op/...", leaves)},
 	{set("onnx/op/..."), set("onnx", leaves)},
 	{set("onnx/internal/..."), set(leaves)},
 	{set("onnx/noise"), set("onnx", "onnx/op", leaves)},
@@ -52,7 +53,7 @@ var layers = []struct {
 
 const (
 	leaves  = "onnx/atomicfile onnx/limits onnx/safetensors onnx/strictzip"
-	l0      = "onnx onnx/inspect onnx/noise onnx/op/... onnx/rewrite/... " + leaves
+	l0      = "onnx onnx/diff onnx/inspect onnx/noise onnx/op/... onnx/rewrite/... " + leaves
 	l1      = "graphs/... masking/... runtime runtime/kernels"
 	parts   = "training/autodiff/... training/loss/... training/optim/... training/ort/... training/setting/... training/dataset/... training/metric/... training/study/... training/chart/..."
 	systems = "training/oes/... training/pacbayes/... training/momentum/... training/bilevel/... training/prosocial/..."

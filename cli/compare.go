@@ -50,13 +50,9 @@ type side struct {
 }
 
 func runCompare(c *call) error {
-	sides := [2]side{{path: c.Arg(0)}, {path: c.Arg(1)}}
-	for i := range sides {
-		m, err := c.loadModel(sides[i].path)
-		if err != nil {
-			return err
-		}
-		sides[i].model = m
+	sides, err := c.loadSides()
+	if err != nil {
+		return err
 	}
 	feeds, err := c.commonFeeds(sides)
 	if err != nil {
@@ -108,12 +104,36 @@ func (c *call) commonFeeds(sides [2]side) (map[string]*onnx.Tensor, error) {
 			return nil, err
 		}
 	}
-	for _, s := range sides {
+	for i, s := range sides {
+		if i == 1 && feedByPlace(sides, feeds) {
+			c.Say("inputs have other names and are fed in order")
+		}
 		if err := c.complete(s.model, s.path, feeds); err != nil {
 			return nil, err
 		}
 	}
 	return feeds, nil
+}
+
+// feedByPlace gives the inputs of b of whose name a has none what those of a take of whose name b has none, in order, where
+// there are as many of the same types. It reports whether it did.
+func feedByPlace(sides [2]side, feeds map[string]*onnx.Tensor) (did bool) {
+	var own [2][]string
+	for i, s := range sides {
+		others := feedNames(sides[1-i].model.Graph)
+		own[i] = slices.DeleteFunc(feedNames(s.model.Graph), func(name string) bool { return slices.Contains(others, name) })
+	}
+	if len(own[0]) != len(own[1]) {
+		return false
+	}
+	for i, name := range own[1] {
+		from, to := sides[0].model.Graph.Lookup(own[0][i]), sides[1].model.Graph.Lookup(name)
+		if feeds[name] == nil && feeds[own[0][i]] != nil && (from.Type.DType == to.Type.DType || from.Type.DType.IsFloat() && to.Type.DType.IsFloat()) &&
+			len(from.Type.Shape) == len(to.Type.Shape) {
+			feeds[name], did = feeds[own[0][i]], true
+		}
+	}
+	return did
 }
 
 // runSide opens a model, runs it on those of the feeds that it takes, and closes it.
@@ -127,15 +147,31 @@ func (c *call) runSide(s side, feeds map[string]*onnx.Tensor) (map[string]*onnx.
 }
 
 func (c *call) runSession(session *runtime.Session, s side, feeds map[string]*onnx.Tensor, outputs ...string) (map[string]*onnx.Tensor, error) {
-	own := map[string]*onnx.Tensor{}
-	for _, name := range feedNames(s.model.Graph) {
-		own[name] = feeds[name]
+	own, err := ownFeeds(s, feeds)
+	if err != nil {
+		return nil, err
 	}
 	results, err := session.Run(c.Context(), own, outputs...)
 	if err != nil {
 		return nil, runtimeError(err, s.path)
 	}
 	return results, nil
+}
+
+// ownFeeds are those of the feeds that a model takes, floats in its own precision.
+func ownFeeds(s side, feeds map[string]*onnx.Tensor) (map[string]*onnx.Tensor, error) {
+	own := map[string]*onnx.Tensor{}
+	for _, name := range feedNames(s.model.Graph) {
+		t, want := feeds[name], s.model.Graph.Lookup(name).Type.DType
+		if t != nil && t.DType != want && t.DType.IsFloat() && want.IsFloat() {
+			var err error
+			if t, err = runtime.Floats(t, want); err != nil {
+				return nil, runtimeError(err, s.path)
+			}
+		}
+		own[name] = t
+	}
+	return own, nil
 }
 
 // pairByPlace gives b's results the names of a's outputs when there are as many and none has a name in common; else nil.
@@ -225,26 +261,28 @@ func commonValues(a, b *onnx.Graph) []string {
 }
 
 func (c *call) printComparison(doc compared) {
-	show := func(what string, list []runtime.Difference) {
-		t := table{Head: []string{what, "max |a-b|", "relative", "cosine", "equal", ""}}
-		for _, d := range list {
-			verdict := "yes"
-			if !d.Equal {
-				verdict = "no"
-			}
-			t.Add(d.Name, float64(d.MaxAbs), float64(d.MaxRel), float64(d.Cosine), verdict, d.Reason)
-		}
-		c.Table(t)
-	}
 	if len(doc.Layers) > 0 {
-		show("value", doc.Layers)
+		c.differences("value", doc.Layers)
 		c.Print("")
 	}
-	show("output", doc.Outputs)
+	c.differences("output", doc.Outputs)
 	if doc.FirstDeparture != "" {
 		c.Print("first departure: %s", doc.FirstDeparture)
 	}
 	if doc.Equal {
 		c.Print("equal within atol %g, rtol %g%s", doc.ATol, doc.RTol, doc.on())
 	}
+}
+
+// differences prints a row for each tensor.
+func (c *call) differences(what string, list []runtime.Difference) {
+	t := table{Head: []string{what, "max |a-b|", "relative", "cosine", "equal", ""}}
+	for _, d := range list {
+		verdict := "yes"
+		if !d.Equal {
+			verdict = "no"
+		}
+		t.Add(d.Name, float64(d.MaxAbs), float64(d.MaxRel), float64(d.Cosine), verdict, d.Reason)
+	}
+	c.Table(t)
 }
