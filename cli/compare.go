@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -41,6 +42,7 @@ type compared struct {
 	MaxAbs         runtime.Real         `json:"max_abs"`
 	Layers         []runtime.Difference `json:"layers,omitempty"`
 	FirstDeparture string               `json:"first_departure,omitempty"`
+	DepartureNode  *layerNode           `json:"departure_node,omitempty"` // A's node that makes it
 }
 
 // side is one of the two models.
@@ -80,6 +82,7 @@ func runCompare(c *call) error {
 		} else if i := slices.IndexFunc(doc.Outputs, func(d runtime.Difference) bool { return !d.Equal }); i >= 0 {
 			doc.FirstDeparture = doc.Outputs[i].Name
 		}
+		doc.DepartureNode = layerNodeOf(sides[0].model.Graph, doc.FirstDeparture)
 	}
 	doc.executed = c.executed()
 	c.JSON(doc)
@@ -200,78 +203,40 @@ func inOrder(list []runtime.Difference, g *onnx.Graph) []runtime.Difference {
 	return list
 }
 
-// layersAtOnce is how many values inside the models are held in memory at a time.
-const layersAtOnce = 32
-
-// compareLayers compares the tensors inside that have one name in both models, in a's order, up to and with the group of
-// layersAtOnce in which the first departs.
-func (c *call) compareLayers(sides [2]side, feeds map[string]*onnx.Tensor, tol runtime.Tolerance) ([]runtime.Difference, error) {
-	names := commonValues(sides[0].model.Graph, sides[1].model.Graph)
-	var sessions [2]*runtime.Session
-	for i, s := range sides {
-		exposed := s.model.Clone()
-		for _, name := range names {
-			exposed.Graph.AddOutput(exposed.Graph.Lookup(name), "")
-		}
-		session, err := c.openSession(exposed, s.path)
-		if err != nil {
-			return nil, err
-		}
-		defer session.Close()
-		sessions[i] = session
-	}
-	var all []runtime.Difference
-	for group := range slices.Chunk(names, layersAtOnce) {
-		var results [2]map[string]*onnx.Tensor
-		for i, s := range sides {
-			var err error
-			if results[i], err = c.runSession(sessions[i], s, feeds, group...); err != nil {
-				return nil, err
-			}
-		}
-		got := runtime.Compare(results[0], results[1], tol)
-		slices.SortStableFunc(got.Outputs, func(a, b runtime.Difference) int {
-			return slices.Index(group, a.Name) - slices.Index(group, b.Name)
-		})
-		all = append(all, got.Outputs...)
-		if !got.Equal {
-			break
-		}
-	}
-	return all, nil
-}
-
-// commonValues are the names of the tensors that nodes of both graphs make and that are no output of either.
-func commonValues(a, b *onnx.Graph) []string {
-	var names []string
-	for _, n := range a.Nodes() {
-		if n.Is("Constant") {
-			continue
-		}
-		for _, v := range n.Outputs() {
-			if v == nil || v.Name == "" || !v.IsTensor() || a.IsOutput(v) {
-				continue
-			}
-			if w := b.Lookup(v.Name); w != nil && w.Producer() != nil && w.IsTensor() && !b.IsOutput(w) {
-				names = append(names, v.Name)
-			}
-		}
-	}
-	return names
-}
-
 func (c *call) printComparison(doc compared) {
 	if len(doc.Layers) > 0 {
-		c.differences("value", doc.Layers)
+		c.printLayers(doc)
 		c.Print("")
 	}
 	c.differences("output", doc.Outputs)
 	if doc.FirstDeparture != "" {
 		c.Print("first departure: %s", doc.FirstDeparture)
+		if n := doc.DepartureNode; n != nil {
+			c.Print("  made by %s %s from %s", n.Op, n.Name, strings.Join(n.Inputs, ", "))
+		}
 	}
 	if doc.Equal {
 		c.Print("equal within atol %g, rtol %g%s", doc.ATol, doc.RTol, doc.on())
 	}
+}
+
+// printLayers shows the values around the first that departs, all under --verbose.
+func (c *call) printLayers(doc compared) {
+	const before, behind, most = 5, 5, 40
+	list := doc.Layers
+	first := slices.IndexFunc(list, func(d runtime.Difference) bool { return !d.Equal })
+	switch {
+	case c.Common.Verbose || len(list) <= most && first < 0:
+	case first < 0:
+		c.Print("%d values inside are equal", len(list))
+		return
+	default:
+		list = list[max(0, first-before):min(len(list), first+behind+1)]
+		if first > before {
+			c.Print("%d values before these are equal", first-before)
+		}
+	}
+	c.differences("value", list)
 }
 
 // differences prints a row for each tensor.
