@@ -9,6 +9,8 @@ var verbs = []verb{
 	checkVerb,
 	runVerb,
 	compareVerb,
+	diffVerb,
+	benchVerb,
 	artifactsVerb,
 	trainVerb,
 	pruneVerb,
