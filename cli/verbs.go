@@ -13,6 +13,7 @@ var verbs = []verb{
 	trainVerb,
 	pruneVerb,
 	exportVerb,
+	pipelineVerb,
 	runtimeVerb,
 	completionVerb,
 	versionVerb,
