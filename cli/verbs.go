@@ -9,6 +9,7 @@ var verbs = []verb{
 	checkVerb,
 	runVerb,
 	compareVerb,
+	verifyVerb,
 	artifactsVerb,
 	trainVerb,
 	pruneVerb,
@@ -17,4 +18,5 @@ var verbs = []verb{
 	runtimeVerb,
 	completionVerb,
 	versionVerb,
+	onnxGoVerb,
 }
