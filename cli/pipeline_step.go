@@ -43,7 +43,7 @@ func (c *call) runStep(ctx context.Context, r *pipeline.Run) pipeline.Result {
 	defer goruntime.UnlockOSThread()
 	stdout, stderr := &capped{limit: longestDocument}, &capped{limit: longestMessages}
 	cmd := exec.CommandContext(ctx, exe)
-	cmd.Args = append([]string{"graft"}, words...)
+	cmd.Args = append([]string{c.app.program}, words...)
 	cmd.Dir = filepath.Dir(c.Arg(0))
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.SysProcAttr = childAttr()

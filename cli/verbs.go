@@ -17,6 +17,7 @@ var verbs = []verb{
 	pipelineVerb,
 	runtimeVerb,
 	completionVerb,
+	manVerb,
 	versionVerb,
 	onnxGoVerb,
 }

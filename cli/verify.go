@@ -11,6 +11,7 @@ import (
 
 	"graft/cli/peer"
 	"graft/onnx"
+	"graft/onnx/op"
 	"graft/runtime"
 )
 
@@ -178,7 +179,9 @@ func (c *call) verifyIn(name string, s side, feeds map[string]*onnx.Tensor) (ver
 		return in, c.Context().Err()
 	}
 	if name == "onnx-go" {
-		in.Opset9 = peer.Opset9Differences(s.model)
+		inferred := s.model.Clone()
+		op.InferModel(inferred)
+		in.Opset9 = peer.Opset9Differences(inferred)
 	}
 	in.grade(err)
 	return in, nil

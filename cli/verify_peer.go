@@ -178,7 +178,7 @@ func (c *call) runJob(job *peer.Job, p peerCommand) (map[string]*onnx.Tensor, st
 	stderr := &capped{limit: longestMessages}
 	cmd.Stdout, cmd.Stderr = io.Discard, stderr
 	if p.own {
-		cmd.Args[0] = "graft"
+		cmd.Args[0] = c.app.program
 		cmd.Env = append(os.Environ(), isolatedEnv+"="+strconv.Itoa(os.Getpid()))
 	}
 	err := cmd.Run()

@@ -36,7 +36,7 @@ var onnxGoTypes = []onnx.DataType{onnx.Float, onnx.Double, onnx.Int64, onnx.Int3
 
 // LackingInOnnxGo says what keeps onnx-go from running a model, "" when nothing is known to: everything at once.
 func LackingInOnnxGo(m *onnx.Model) string {
-	var operators, outputs []string
+	var operators, outputs, twice []string
 	for _, n := range m.Graph.Nodes() {
 		name := n.Op
 		if n.Domain != "" {
@@ -44,6 +44,12 @@ func LackingInOnnxGo(m *onnx.Model) string {
 		}
 		if (n.Domain != "" || !onnxGoOperators[n.Op]) && !slices.Contains(operators, name) {
 			operators = append(operators, name)
+		}
+		inputs := slices.DeleteFunc(n.Inputs(), func(v *onnx.Value) bool { return v == nil })
+		for i, v := range inputs {
+			if slices.Contains(inputs[:i], v) && !slices.Contains(twice, v.Name) {
+				twice = append(twice, v.Name)
+			}
 		}
 	}
 	slices.Sort(operators)
@@ -59,6 +65,9 @@ func LackingInOnnxGo(m *onnx.Model) string {
 	if len(outputs) > 0 {
 		all = append(all, "gives no output that is read in the graph: "+limits.Names(outputs, 4))
 	}
+	if len(twice) > 0 {
+		all = append(all, "reads no value twice in one node: "+limits.Names(twice, 4))
+	}
 	for _, v := range m.Graph.Inputs() {
 		if d := v.Type.DType; d != onnx.Undefined && !slices.Contains(onnxGoTypes, d) {
 			all = append(all, fmt.Sprintf("has no element type %v", d))
@@ -66,37 +75,6 @@ func LackingInOnnxGo(m *onnx.Model) string {
 		}
 	}
 	return strings.Join(all, "; ")
-}
-
-// opset9 are the operators whose meaning has changed behind opset 9, which onnx-go follows, among those that it has.
-var opset9 = []struct {
-	op    string
-	since int64
-	what  string
-}{
-	{"MaxPool", 10, "ceil_mode and dilations are not known"},
-	{"Dropout", 10, "the mask is a bool, and from opset 12 on the ratio is an input"},
-	{"Concat", 11, "a negative axis is not known"},
-	{"Flatten", 11, "a negative axis is not known"},
-	{"Gemm", 11, "C cannot be left out"},
-	{"Constant", 11, "value alone is known"},
-	{"Squeeze", 11, "axes are an attribute, and none is negative"},
-	{"Unsqueeze", 11, "axes are an attribute, and none is negative"},
-	{"Softmax", 13, "everything from the axis on, 1 unless given, is normalized together"},
-	{"BatchNormalization", 14, "the mode is told by the number of outputs"},
-	{"Reshape", 14, "allowzero is not known"},
-}
-
-// Opset9Differences are the operators of a model whose meaning at the model's opset is not that of opset 9, with what
-// opset 9 says.
-func Opset9Differences(m *onnx.Model) (list []string) {
-	opset := m.Opset("")
-	for _, d := range opset9 {
-		if opset >= d.since && slices.ContainsFunc(m.Graph.Nodes(), func(n *onnx.Node) bool { return n.Is(d.op) }) {
-			list = append(list, fmt.Sprintf("%s (at opset 9: %s)", d.op, d.what))
-		}
-	}
-	return list
 }
 
 // RunOnnxGo does a job in onnx-go and writes its result. It belongs in a process of its own: onnx-go computes in a

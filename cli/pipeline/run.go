@@ -172,6 +172,9 @@ func (p *Plan) complete(ctx context.Context, r *Run, s *StepRun, o Options, h *h
 		return
 	default:
 		s.Status = Failed
+		if s.Reason == "" && res.Exit == exitNo {
+			s.Reason = "its answer is no"
+		}
 		if s.Reason == "" {
 			s.Reason = fmt.Sprintf("exit code %d", res.Exit)
 		}
