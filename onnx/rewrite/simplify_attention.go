@@ -1,0 +1,3 @@
+package rewrite
+
+var attentionPatterns = []pattern{}
