@@ -101,6 +101,7 @@ type simplifier struct {
 	outputs     map[*onnx.Value]bool // of any graph
 	replaced    map[*onnx.Value]*onnx.Value
 	contents    map[*onnx.Value]op.Content
+	names       names // of the model at the beginning of the round; nil until asked for
 	made        int64 // bytes that folding made
 	pool        pool
 	evaluated   bool
@@ -202,6 +203,7 @@ func (s *simplifier) restore() {
 func (s *simplifier) round() {
 	s.contents = op.InferContents(s.model)
 	s.outputs, s.replaced = map[*onnx.Value]bool{}, map[*onnx.Value]*onnx.Value{}
+	s.names = nil
 	s.pool.open(s)
 	s.noteOutputs(s.model.Graph, 0)
 	s.graph(s.model.Graph, 0)

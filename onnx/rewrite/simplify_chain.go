@@ -211,14 +211,15 @@ func castTwice(s *site, n *onnx.Node) []*onnx.Value {
 
 // concatTwice: what a Concat makes for another along the same axis goes into that one.
 func concatTwice(s *site, n *onnx.Node) []*onnx.Value {
+	const widest = 1 << 10 // of what is made; chains would take the square of their length
 	r := rank(n.Output(0))
-	if r < 0 {
+	if r < 0 || n.NumInputs() > widest {
 		return nil
 	}
 	axis, found := fromEnd(onnx.AttrOr(n, "axis", int64(1)), r), false
 	var in []*onnx.Value
 	for _, v := range n.Inputs() {
-		if inner := s.maker(v, "Concat"); inner != nil && fromEnd(onnx.AttrOr(inner, "axis", int64(1)), r) == axis {
+		if inner := s.maker(v, "Concat"); inner != nil && inner.NumInputs() < widest && fromEnd(onnx.AttrOr(inner, "axis", int64(1)), r) == axis {
 			in = append(in, inner.Inputs()...)
 			found = true
 			continue

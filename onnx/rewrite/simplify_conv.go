@@ -44,22 +44,20 @@ func (s *site) weightsOf(conv *onnx.Node) (w, bias *onnx.Tensor, ok bool) {
 //
 //	scale (W x + b) + shift = (scale W) x + (scale b + shift)
 func (s *site) scaled(conv *onnx.Node, w, bias *onnx.Tensor, scale, shift []float64) []*onnx.Value {
-	values, ok := w.Reals()
-	if !ok || !s.affordable(w.DType, w.Dims) {
+	if !s.affordable(w.DType, w.Dims) {
 		return nil
 	}
-	inner := int64(1)
+	run := int64(1) // elements in a row that one channel has
 	for _, d := range w.Dims[2:] {
-		inner *= d
+		run *= d
 	}
 	channels := int64(len(scale))
-	for i := range values {
-		at := int64(i) / (inner * w.Dims[1]) // of Conv: [O, I/group, ...]
-		if conv.Is("ConvTranspose") {        // [I, O/group, ...]
-			group := channels / w.Dims[1]
-			at = int64(i)/inner%w.Dims[1] + at/(w.Dims[0]/group)*w.Dims[1]
-		}
-		values[i] *= scale[at]
+	channel := func(k int64) int64 { return k }
+	if conv.Is("Conv") { // [O, I/group, ...]
+		run *= w.Dims[1]
+	} else { // [I, O/group, ...]
+		each := w.Dims[0] * w.Dims[1] / channels // inputs of a group
+		channel = func(k int64) int64 { return k%w.Dims[1] + k/w.Dims[1]/each*w.Dims[1] }
 	}
 	shifts := slices.Clone(shift)
 	if bias != nil {
@@ -71,26 +69,49 @@ func (s *site) scaled(conv *onnx.Node, w, bias *onnx.Tensor, scale, shift []floa
 			shifts[c] += scale[c] * b[c]
 		}
 	}
-	weights, ok := rounded(w.DType, w.Dims, values)
-	biases, ok2 := rounded(w.DType, []int64{channels}, shifts)
-	if !ok || !ok2 {
+	biases, ok := rounded(w.DType, []int64{channels}, shifts)
+	if !ok {
+		return nil
+	}
+	weights := onnx.NewTensor(w.DType, w.Dims...)
+	if w.DType == onnx.Double {
+		ok = scaledRuns(onnx.View[float64](weights), onnx.View[float64](w), run, scale, channel)
+	} else {
+		ok = scaledRuns(weights.Float32s(), w.Float32s(), run, scale, channel)
+	}
+	if !ok {
 		return nil
 	}
 	return s.one(conv.Op, []*onnx.Value{conv.Input(0), s.tensor(weights), s.tensor(biases)}, conv.Attrs...)
 }
 
+// scaledRuns makes the k-th run of elements scale[channel(k)] times that of from; false when a product is not finite.
+func scaledRuns[T float32 | float64](to, from []T, run int64, scale []float64, channel func(k int64) int64) bool {
+	sum := 0.0
+	for k := range int64(len(from)) / max(run, 1) {
+		by := scale[channel(k)]
+		row := to[k*run : (k+1)*run]
+		for i, v := range from[k*run : (k+1)*run] {
+			row[i] = T(float64(v) * by)
+			sum += 0 * float64(row[i]) // NaN from the first that is not finite
+		}
+	}
+	return sum == 0
+}
+
 // rounded is a tensor of float32 or float64; false when a number that is finite is not there.
 func rounded(d onnx.DataType, dims []int64, values []float64) (*onnx.Tensor, bool) {
 	t := onnx.NewTensor(d, dims...)
+	if d == onnx.Double {
+		copy(onnx.View[float64](t), values)
+		return t, true
+	}
+	to := t.Float32s()
 	for i, v := range values {
-		if d == onnx.Double {
-			onnx.View[float64](t)[i] = v
-			continue
-		}
-		if f := float32(v); math.IsInf(float64(f), 0) || f != f {
+		to[i] = float32(v)
+		if f := float64(to[i]); f-f != 0 {
 			return nil, false
 		}
-		t.Float32s()[i] = float32(v)
 	}
 	return t, true
 }

@@ -122,7 +122,10 @@ func takenBranch(s *site, n *onnx.Node) []*onnx.Value {
 		return nil
 	}
 	separateOutputs(branch)
-	namesOf(s.model.Graph).renameShared(branch, n.Name)
+	if s.names == nil {
+		s.names = namesOf(s.model.Graph)
+	}
+	s.names.renameShared(branch, n.Name)
 	outs := branch.Outputs()[:n.NumOutputs()]
 	if err := s.Graph().Take(branch); err != nil {
 		s.Fail("%w", err)
