@@ -7,6 +7,7 @@ var verbs = []verb{
 	buildVerb,
 	inspectVerb,
 	checkVerb,
+	simplifyVerb,
 	runVerb,
 	compareVerb,
 	diffVerb,
