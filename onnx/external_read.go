@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"io"
 	"os"
+	"path/filepath"
 
 	"graft/onnx/internal/onnxpb"
 	"graft/onnx/limits"
@@ -25,12 +26,19 @@ type externalFile struct {
 	left    int64 // bytes that no tensor has claimed: many tensors may not share a few bytes
 	sha1    string
 	regions map[region][]byte
+	mapping *mapping
+	tried   bool // to map it
+	used    bool // a tensor lies in the mapping
 }
 
 type region struct{ offset, length int64 }
 
-func (r *externalReader) close() {
+// close gives back all that no tensor refers to; nothing refers to a tensor when the model was not read.
+func (r *externalReader) close(failed bool) {
 	for _, f := range r.files {
+		if failed || !f.used {
+			f.mapping.release()
+		}
 		f.Close()
 	}
 }
@@ -79,12 +87,32 @@ func (r *externalReader) read(d *externalData, p place) ([]byte, error) {
 	}
 	f.left -= d.length
 	r.limit -= d.length
-	data := alignedBytes(d.length)
-	if _, err := io.ReadFull(io.NewSectionReader(f, d.offset, d.length), data); err != nil {
+	data, err := f.data(d)
+	if err != nil {
 		return nil, p.refuse("its data file %s cannot be read: %v", limits.Name(d.location), reason(err))
 	}
 	f.regions[key] = data
 	return data, nil
+}
+
+// data is a part of the file: its mapped memory, or memory that it is read into.
+func (f *externalFile) data(d *externalData) ([]byte, error) {
+	if !f.tried {
+		f.tried = true
+		if f.mapping = mapFile(f.File, f.size); f.mapping != nil {
+			f.mapping.path, _ = filepath.Abs(f.Name())
+		}
+	}
+	if f.mapping != nil && d.length > 0 {
+		f.used = true
+		if d.checksum != "" {
+			f.mapping.sha1 = d.checksum
+		}
+		return f.mapping.data[d.offset : d.offset+d.length : d.offset+d.length], nil
+	}
+	data := alignedBytes(d.length)
+	_, err := io.ReadFull(io.NewSectionReader(f, d.offset, d.length), data)
+	return data, err
 }
 
 // file opens a data file, once.

@@ -60,20 +60,34 @@ func (o LoadOptions) decode(path string, file *os.File, info os.FileInfo, size i
 	}
 	read := func(how func(external func(*onnxpb.ModelProto) error) (*Model, error)) (*Model, error) {
 		r := externalReader{folders: foldersOf(path, o.AllowExternal), model: info, limit: limit, files: map[string]*externalFile{}}
-		defer r.close()
-		return how(r.resolve)
+		m, err := how(r.resolve)
+		r.close(err != nil)
+		return m, err
 	}
 	if size >= largeFile {
 		m, err := read(func(external func(*onnxpb.ModelProto) error) (*Model, error) {
-			return decodeLarge(io.NewSectionReader(file, 0, size), size, external)
+			return decodeLarge(file, size, external)
 		})
-		if err == nil {
-			return m, nil
+		if !errors.Is(err, errNotCut) {
+			return m, err
 		}
 	}
-	data := make([]byte, size)
-	if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), data); err != nil {
+	data, done, err := whole(file, size)
+	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
 	}
+	defer done()
 	return read(func(external func(*onnxpb.ModelProto) error) (*Model, error) { return decode(data, external) })
+}
+
+// whole gives the bytes of a file until done is called.
+func whole(file *os.File, size int64) (data []byte, done func(), err error) {
+	if size >= mappedFile {
+		if m := mapFile(file, size); m != nil {
+			return m.data, m.release, nil
+		}
+	}
+	data = make([]byte, size)
+	_, err = io.ReadFull(io.NewSectionReader(file, 0, size), data)
+	return data, func() {}, err
 }
