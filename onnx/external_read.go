@@ -31,16 +31,22 @@ type externalFile struct {
 	used    bool // a tensor lies in the mapping
 }
 
+// mostFiles is how many data files a model may have.
+const mostFiles = 1000
+
 type region struct{ offset, length int64 }
 
-// close gives back all that no tensor refers to; nothing refers to a tensor when the model was not read.
-func (r *externalReader) close(failed bool) {
+// close closes the files, and gives the mappings that tensors of m lie in; m is nil when no model was read.
+func (r *externalReader) close(m *Model) (used []*mapping) {
 	for _, f := range r.files {
-		if failed || !f.used {
+		if m == nil || !f.used {
 			f.mapping.release()
+		} else {
+			used = append(used, f.mapping)
 		}
 		f.Close()
 	}
+	return used
 }
 
 // resolve reads the data of every external tensor of pb into raw_data.
@@ -120,9 +126,8 @@ func (r *externalReader) file(location string, p place) (*externalFile, error) {
 	if f, ok := r.files[location]; ok {
 		return f, nil
 	}
-	const most = 1000
-	if len(r.files) >= most {
-		return nil, p.refuse("the model's weights are in more than %d files", most)
+	if len(r.files) >= mostFiles {
+		return nil, p.refuse("the model's weights are in more than %d files", mostFiles)
 	}
 	file, size, err := r.folders.open(location, p)
 	if err != nil {

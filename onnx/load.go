@@ -18,6 +18,8 @@ type LoadOptions struct {
 	AllowExternal []string
 	// MaxExternal bounds the bytes of weights in other files. 0: 64 GiB.
 	MaxExternal int64
+
+	mapped int64 // model files from this size on are mapped; 0: mappedFile
 }
 
 // Load reads a model from a file, with the weights that it keeps in files beside it. Those are opened here and nowhere
@@ -61,18 +63,22 @@ func (o LoadOptions) decode(path string, file *os.File, info os.FileInfo, size i
 	read := func(how func(external func(*onnxpb.ModelProto) error) (*Model, error)) (*Model, error) {
 		r := externalReader{folders: foldersOf(path, o.AllowExternal), model: info, limit: limit, files: map[string]*externalFile{}}
 		m, err := how(r.resolve)
-		r.close(err != nil)
+		used := r.close(m)
+		if m != nil {
+			m.mappings = append(m.mappings, used...)
+			m.source = &source{path: path, options: o, external: len(r.files) > 0}
+		}
 		return m, err
 	}
 	if size >= largeFile {
 		m, err := read(func(external func(*onnxpb.ModelProto) error) (*Model, error) {
-			return decodeLarge(file, size, external)
+			return decodeLarge(file, size, size >= o.mapFrom(), external)
 		})
 		if !errors.Is(err, errNotCut) {
 			return m, err
 		}
 	}
-	data, done, err := whole(file, size)
+	data, done, err := o.whole(file, size)
 	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
 	}
@@ -81,8 +87,8 @@ func (o LoadOptions) decode(path string, file *os.File, info os.FileInfo, size i
 }
 
 // whole gives the bytes of a file until done is called.
-func whole(file *os.File, size int64) (data []byte, done func(), err error) {
-	if size >= mappedFile {
+func (o LoadOptions) whole(file *os.File, size int64) (data []byte, done func(), err error) {
+	if size >= o.mapFrom() {
 		if m := mapFile(file, size); m != nil {
 			return m.data, m.release, nil
 		}
@@ -90,4 +96,11 @@ func whole(file *os.File, size int64) (data []byte, done func(), err error) {
 	data = make([]byte, size)
 	_, err = io.ReadFull(io.NewSectionReader(file, 0, size), data)
 	return data, func() {}, err
+}
+
+func (o LoadOptions) mapFrom() int64 {
+	if o.mapped > 0 {
+		return o.mapped
+	}
+	return mappedFile
 }

@@ -36,19 +36,22 @@ type largeReader struct {
 	put     int      // parts that are back in place
 }
 
-// decodeLarge decodes the size bytes of a file; external is as in decode. errNotCut leaves the file to decode.
-func decodeLarge(file *os.File, size int64, external func(*onnxpb.ModelProto) error) (*Model, error) {
+// decodeLarge decodes the size bytes of a file, mapped where asked and possible; external is as in decode. errNotCut leaves the file to decode.
+func decodeLarge(file *os.File, size int64, mapped bool, external func(*onnxpb.ModelProto) error) (*Model, error) {
 	r := &largeReader{file: io.NewSectionReader(file, 0, size)}
 	r.in = bufio.NewReaderSize(r.file, 64<<10)
 	if _, err := rand.Read(r.key[:]); err != nil {
 		return nil, errNotCut
 	}
-	if size >= mappedFile {
+	if mapped {
 		r.mapping = mapFile(file, size)
 	}
 	m, err := r.decode(size, external)
-	if err != nil || len(r.parts) == 0 {
+	switch {
+	case err != nil || len(r.parts) == 0:
 		r.mapping.release()
+	case r.mapping != nil:
+		m.mappings = append(m.mappings, r.mapping)
 	}
 	return m, err
 }
