@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"unsafe"
 )
 
 const (
@@ -66,8 +65,6 @@ func (m *mapping) release() {
 	m.file.Close()
 	m.data = nil
 }
-
-func address(data []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(data))) }
 
 // findMapping is the place in the list of the mapping that begins at an address.
 func findMapping(at uintptr) (int, bool) {
