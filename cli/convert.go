@@ -13,9 +13,17 @@ import (
 
 var convertVerb = verb{
 	name: "convert", args: "FILE ...", short: "bring a model into another opset, element type or file format",
-	long: `The formats of FILE and --out follow from their extensions.`,
+	long: `The formats of FILE and --out follow from their extensions. Flags may be given together: the opset is changed first, then
+dimensions, then element types, then weights become integers.
+
+What cannot be rewritten exactly in an older opset is named, all of it at once. With --precision, what would overflow or lose
+accuracy stays in float32, by what runs of the model show: on --inputs, or on inputs made up from --seed. --quantize
+int8-static takes its ranges from runs on --data, --inputs or made-up inputs.`,
 	examples: []string{
-		"graft convert model.onnx --opset 21 --out model21.onnx",
+		"graft convert model.onnx --opset 13 --out model13.onnx",
+		"graft convert model.onnx --precision fp16 --keep-io --out half.onnx",
+		"graft convert model.onnx --quantize int8-static --data train.npz --out int8.onnx",
+		"graft convert model.onnx --free-batch --out any-batch.onnx",
 	},
 	groups: readsModel | runsModel | writes,
 	flags: slices.Concat([]cli.Flag{

@@ -149,7 +149,7 @@ func (s *static) matMulNBits(p product, size int) error {
 	}
 	node, name := p.node, p.node.Output(0).Name
 	in := []*onnx.Value{node.Input(0), s.constant(name+"_weight_quantized", packed), s.constant(name+"_weight_scale", scales)}
-	product := g.Add("MatMulNBits", in, 1, onnx.Int("K", int64(k)), onnx.Int("N", int64(n)), onnx.Int("bits", 4), onnx.Int("block_size", int64(size)))
+	product := g.Add("MatMulNBits", in, 1, onnx.Int("K", int64(k)), onnx.Int("N", int64(n)), onnx.Int("bits", 4), onnx.Int("block_size", int64(size)), onnx.Int("accuracy_level", 1))
 	product.Domain = "com.microsoft"
 	y := product.Output(0)
 	if p.bias > 0 && node.Input(p.bias) != nil {
