@@ -31,7 +31,7 @@ nothing written. A rule that fails is skipped and named; exit code 1 under --str
 		toggle("verify", "run both models on the same inputs before anything is written").under("Check"),
 		toggle("strict", "take a rule that fails for a failure").under("Check"),
 		repeated("inputs", "FILE", "inputs by name for --verify, as well as those made up; repeatable").under("Check"),
-		integer("rounds", "N", 1, 1000, 3, "made-up inputs that --verify runs").under("Check"),
+		integer("rounds", "N", 0, 1000, 3, "made-up inputs that --verify runs; 0: those of --inputs alone").under("Check"),
 		dimFlag().under("Check"),
 		number("atol", "X", between(0, 1e9), 1e-5, "absolute tolerance of --verify").under("Check"),
 		number("rtol", "X", between(0, 1e9), 1e-5, "tolerance of --verify relative to the largest element of an output").under("Check"),
@@ -75,6 +75,9 @@ func runSimplify(c *call) error {
 	}
 	if !c.Bool("verify") && c.IsSet("inputs") {
 		return misuse("--inputs is for --verify")
+	}
+	if c.Bool("verify") && c.Int("rounds") == 0 && !c.IsSet("inputs") {
+		return misuse("--rounds 0 wants --inputs: there is nothing to run")
 	}
 	path := c.Arg(0)
 	m, err := c.loadModel(path)
