@@ -16,14 +16,16 @@ type standardChecker struct {
 	functions map[onnx.FunctionKey]bool
 	imports   func(domain string) int64
 	findings  []onnx.Finding
+	at        *onnx.Node
+	faulty    map[*onnx.Node]bool // nodes that a finding is about
 }
 
-// standard gives the findings of all nodes of m. The types of its values are those that inference left.
-func standard(m *onnx.Model) []onnx.Finding {
+// standard gives the findings of all nodes of m, and the nodes. The types of its values are those that inference left.
+func standard(m *onnx.Model) ([]onnx.Finding, map[*onnx.Node]bool) {
 	if m.Graph == nil {
-		return nil
+		return nil, nil
 	}
-	c := standardChecker{functions: map[onnx.FunctionKey]bool{}, imports: m.Opset}
+	c := standardChecker{functions: map[onnx.FunctionKey]bool{}, imports: m.Opset, faulty: map[*onnx.Node]bool{}}
 	for _, f := range m.Functions() {
 		c.functions[f.Key()] = true
 	}
@@ -32,11 +34,12 @@ func standard(m *onnx.Model) []onnx.Finding {
 		c.imports = f.Opset
 		c.graph(f.Body, "function "+f.Domain+"."+f.Name)
 	}
-	return c.findings
+	return c.findings, c.faulty
 }
 
 func (c *standardChecker) report(where, rule, format string, args ...any) {
 	const most = 1000
+	c.faulty[c.at] = true
 	if len(c.findings) < most {
 		c.findings = append(c.findings, onnx.Finding{Severity: onnx.Error, Where: where, Rule: rule, Message: fmt.Sprintf(format, args...)})
 	}
@@ -45,6 +48,7 @@ func (c *standardChecker) report(where, rule, format string, args ...any) {
 func (c *standardChecker) graph(g *onnx.Graph, where string) {
 	for _, n := range g.Nodes() {
 		at := where + ": node " + n.String()
+		c.at = n
 		c.node(n, at)
 		for _, sub := range n.Subgraphs() {
 			c.graph(sub, at)
@@ -85,6 +89,9 @@ func (c *standardChecker) numbers(n *onnx.Node, form *op.Form, where string) {
 	}
 	if k := n.NumOutputs(); k < form.MinOut || form.MaxOut >= 0 && k > form.MaxOut {
 		c.report(where, "outputs", "%s has %d outputs, in opset %d it gives %s", n.Op, k, form.Since, span(form.MinOut, form.MaxOut))
+	}
+	if n.Is("BatchNormalization") && form.Since >= 14 && n.NumOutputs() > 1 && onnx.AttrOr(n, "training_mode", int64(0)) == 0 {
+		c.report(where, "outputs", "BatchNormalization has %d outputs, without training_mode it gives 1", n.NumOutputs())
 	}
 }
 
