@@ -44,7 +44,7 @@ func TestCheckStandard(t *testing.T) {
 		`graph: node LeakyRelu -> k: attribute "alpha" is of kind int, LeakyRelu of opset 6 wants float [attribute]`,
 		`graph: node Cast -> l: Cast needs the attribute "to" [attribute]`,
 		`graph: node Relu -> n: input 0, "s", is string, which Relu of opset 13 does not take [types]`,
-		`graph: node Add -> o: input 1, "d", is double where another input is float: Add wants them alike [types]`,
+		`graph: node Add -> o: input 1, "d", is double where another of Add is float: they must be alike [types]`,
 		`graph: node If -> z: node Relu -> p: Relu of opset 13 has no attribute "axis"`,
 		`function own.f: node GridSample -> w: GridSample has 1 inputs, in opset 16 it takes 2 [inputs]`,
 		`function own.f: node Gelu -> u: Gelu comes with opset 20, the model imports 17 [operator]`,

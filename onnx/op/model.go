@@ -69,7 +69,7 @@ var sameTypesBefore = map[string]bool{
 	"Round": true, "BatchNormalization": true, "Sum": true, "Max": true, "Min": true, "Mean": true, "DepthToSpace": true,
 	"ArgMax": true, "ArgMin": true, "MaxPool": true,
 	"Abs": true, "Ceil": true, "Elu": true, "Exp": true, "Floor": true, "HardSigmoid": true, "LeakyRelu": true, "Log": true,
-	"Neg": true, "Reciprocal": true, "Relu": true, "Selu": true, "Sigmoid": true, "Softplus": true, "Softsign": true,
+	"Neg": true, "Not": true, "Reciprocal": true, "Relu": true, "Selu": true, "Sigmoid": true, "Softplus": true, "Softsign": true,
 	"Sqrt": true, "Tanh": true, "ThresholdedRelu": true,
 }
 

@@ -11,7 +11,7 @@ func TestForms(t *testing.T) {
 	for key, list := range standard() {
 		forms += len(list)
 		for _, f := range list {
-			if f.Since < 1 || f.Since > NewestOpset || f.MaxIn >= 0 && f.MinIn > f.MaxIn || f.MaxOut >= 0 && f.MinOut > f.MaxOut || f.MaxIn > len(f.Inputs) {
+			if f.Since < 1 || f.Since > NewestOpset || f.MaxIn >= 0 && f.MinIn > f.MaxIn || f.MaxOut >= 0 && f.MinOut > f.MaxOut || f.MaxIn > len(f.Inputs) || f.MaxOut > len(f.Outputs) {
 				t.Errorf("%v: %+v", key, f)
 			}
 			for _, a := range f.Attributes {
@@ -19,7 +19,7 @@ func TestForms(t *testing.T) {
 					t.Errorf("%v: attribute %+v", key, a)
 				}
 			}
-			for _, in := range f.Inputs {
+			for _, in := range append(f.Inputs, f.Outputs...) {
 				if in.Type == "" || len(in.Elements) == 0 && !in.Other {
 					t.Errorf("%v: input %+v", key, in)
 				}
