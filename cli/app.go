@@ -21,7 +21,8 @@ type App struct {
 	Stdout, Stderr io.Writer
 
 	verbs   []verb
-	signals bool // watch Ctrl-C and SIGTERM while a verb runs
+	program string // what graft calls itself by when it starts itself: its first word
+	signals bool   // watch Ctrl-C and SIGTERM while a verb runs
 }
 
 // Main runs one command line, args[0] being the program, and returns the exit code.
@@ -33,10 +34,13 @@ func Main(args []string) int {
 
 // NewApp returns graft with every verb and the given stdio.
 func NewApp(stdin io.Reader, stdout, stderr io.Writer) *App {
-	return &App{Stdin: stdin, Stdout: stdout, Stderr: stderr, verbs: verbs}
+	return &App{Stdin: stdin, Stdout: stdout, Stderr: stderr, verbs: verbs, program: "graft"}
 }
 
 func (a *App) main(args []string) int {
+	if len(args) > 0 {
+		a.program = args[0]
+	}
 	if !isIsolatedChild() {
 		return a.Run(context.Background(), args)
 	}

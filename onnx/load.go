@@ -18,6 +18,9 @@ type LoadOptions struct {
 	AllowExternal []string
 	// MaxExternal bounds the bytes of weights in other files. 0: 64 GiB.
 	MaxExternal int64
+	// External is told of every tensor that is read from another file: the file as the model names it, and the part of it.
+	// It may be nil.
+	External func(location string, offset, length int64)
 
 	mapped int64 // model files from this size on are mapped; 0: mappedFile
 }
@@ -61,7 +64,7 @@ func (o LoadOptions) decode(path string, file *os.File, info os.FileInfo, size i
 		limit = min(limit, math.MaxInt32)
 	}
 	read := func(how func(external func(*onnxpb.ModelProto) error) (*Model, error)) (*Model, error) {
-		r := externalReader{folders: foldersOf(path, o.AllowExternal), model: info, limit: limit, files: map[string]*externalFile{}}
+		r := externalReader{folders: foldersOf(path, o.AllowExternal), model: info, limit: limit, files: map[string]*externalFile{}, told: o.External}
 		m, err := how(r.resolve)
 		used := r.close(m)
 		if m != nil {
