@@ -16,14 +16,16 @@ type standardChecker struct {
 	functions map[onnx.FunctionKey]bool
 	imports   func(domain string) int64
 	findings  []onnx.Finding
+	at        *onnx.Node
+	faulty    map[*onnx.Node]bool // nodes that a finding is about
 }
 
-// standard gives the findings of all nodes of m. The types of its values are those that inference left.
-func standard(m *onnx.Model) []onnx.Finding {
+// standard gives the findings of all nodes of m, and the nodes. The types of its values are those that inference left.
+func standard(m *onnx.Model) ([]onnx.Finding, map[*onnx.Node]bool) {
 	if m.Graph == nil {
-		return nil
+		return nil, nil
 	}
-	c := standardChecker{functions: map[onnx.FunctionKey]bool{}, imports: m.Opset}
+	c := standardChecker{functions: map[onnx.FunctionKey]bool{}, imports: m.Opset, faulty: map[*onnx.Node]bool{}}
 	for _, f := range m.Functions() {
 		c.functions[f.Key()] = true
 	}
@@ -32,11 +34,12 @@ func standard(m *onnx.Model) []onnx.Finding {
 		c.imports = f.Opset
 		c.graph(f.Body, "function "+f.Domain+"."+f.Name)
 	}
-	return c.findings
+	return c.findings, c.faulty
 }
 
 func (c *standardChecker) report(where, rule, format string, args ...any) {
 	const most = 1000
+	c.faulty[c.at] = true
 	if len(c.findings) < most {
 		c.findings = append(c.findings, onnx.Finding{Severity: onnx.Error, Where: where, Rule: rule, Message: fmt.Sprintf(format, args...)})
 	}
@@ -45,6 +48,7 @@ func (c *standardChecker) report(where, rule, format string, args ...any) {
 func (c *standardChecker) graph(g *onnx.Graph, where string) {
 	for _, n := range g.Nodes() {
 		at := where + ": node " + n.String()
+		c.at = n
 		c.node(n, at)
 		for _, sub := range n.Subgraphs() {
 			c.graph(sub, at)
@@ -72,6 +76,9 @@ func (c *standardChecker) node(n *onnx.Node, where string) {
 	c.numbers(n, form, where)
 	c.attributes(n, form, where)
 	c.types(n, form, where)
+	if n.Domain == "" || n.Domain == "ai.onnx" {
+		c.operator(n, form.Since, where)
+	}
 }
 
 func (c *standardChecker) numbers(n *onnx.Node, form *op.Form, where string) {
@@ -79,12 +86,17 @@ func (c *standardChecker) numbers(n *onnx.Node, form *op.Form, where string) {
 		c.report(where, "inputs", "%s has %d inputs, in opset %d it takes %s", n.Op, k, form.Since, span(form.MinIn, form.MaxIn))
 	}
 	for i := range n.NumInputs() {
-		if in, ok := form.Input(i); ok && n.Input(i) == nil && !in.Optional && !in.Variadic {
+		if in, ok := op.FormalAt(form.Inputs, i); ok && n.Input(i) == nil && !in.Optional && !in.Variadic {
 			c.report(where, "inputs", "input %d of %s is absent, and is not optional", i, n.Op)
 		}
 	}
 	if k := n.NumOutputs(); k < form.MinOut || form.MaxOut >= 0 && k > form.MaxOut {
 		c.report(where, "outputs", "%s has %d outputs, in opset %d it gives %s", n.Op, k, form.Since, span(form.MinOut, form.MaxOut))
+	}
+	for i := range n.NumOutputs() {
+		if out, ok := op.FormalAt(form.Outputs, i); ok && n.Output(i) == nil && !out.Optional && !out.Variadic {
+			c.report(where, "outputs", "output %d of %s has no name, and is not optional", i, n.Op)
+		}
 	}
 }
 
@@ -106,32 +118,38 @@ func (c *standardChecker) attributes(n *onnx.Node, form *op.Form, where string) 
 	}
 }
 
-// types holds the element types of tensors against those that the form takes, and against each other where it wants the same.
+// types holds the element types of tensors against those that the form takes and gives, and against each other where it wants
+// the same.
 func (c *standardChecker) types(n *onnx.Node, form *op.Form, where string) {
 	bound := map[string]onnx.DataType{}
-	for i := range n.NumInputs() {
-		in, ok := form.Input(i)
-		v := n.Input(i)
+	hold := func(list []op.Formal, i int, v *onnx.Value, what, does string) {
+		f, ok := op.FormalAt(list, i)
 		if !ok || v == nil {
-			continue
+			return
 		}
 		if v.Type.Of != nil || !v.IsTensor() {
-			if v.Type.Of != nil && !in.Other {
-				c.report(where, "types", "input %d, %q, is %v, %s takes tensors", i, v.Name, v.Type, n.Op)
+			if v.Type.Of != nil && !f.Other {
+				c.report(where, "types", "%s %d, %q, is %v, where %s has tensors", what, i, v.Name, v.Type, n.Op)
 			}
-			continue
+			return
 		}
 		d := v.Type.DType
 		switch {
 		case !d.Valid():
-		case !slices.Contains(in.Elements, d):
-			c.report(where, "types", "input %d, %q, is %v, which %s of opset %d does not take", i, v.Name, d, n.Op, form.Since)
-		case in.Mixed:
-		case bound[in.Type] == onnx.Undefined:
-			bound[in.Type] = d
-		case bound[in.Type] != d:
-			c.report(where, "types", "input %d, %q, is %v where another input is %v: %s wants them alike", i, v.Name, d, bound[in.Type], n.Op)
+		case !slices.Contains(f.Elements, d):
+			c.report(where, "types", "%s %d, %q, is %v, which %s of opset %d does not %s", what, i, v.Name, d, n.Op, form.Since, does)
+		case f.Mixed:
+		case bound[f.Type] == onnx.Undefined:
+			bound[f.Type] = d
+		case bound[f.Type] != d:
+			c.report(where, "types", "%s %d, %q, is %v where another of %s is %v: they must be alike", what, i, v.Name, d, n.Op, bound[f.Type])
 		}
+	}
+	for i := range n.NumInputs() {
+		hold(form.Inputs, i, n.Input(i), "input", "take")
+	}
+	for i := range n.NumOutputs() {
+		hold(form.Outputs, i, n.Output(i), "output", "give")
 	}
 }
 

@@ -76,6 +76,9 @@ var sameTypesBefore = map[string]bool{
 	"Softmax": true, "LogSoftmax": true, "Hardmax": true, "Concat": true, "Flatten": true, "Gather": true, "Clip": true,
 	"Round": true, "BatchNormalization": true, "Sum": true, "Max": true, "Min": true, "Mean": true, "DepthToSpace": true,
 	"ArgMax": true, "ArgMin": true, "MaxPool": true,
+	"Abs": true, "Ceil": true, "Elu": true, "Exp": true, "Floor": true, "HardSigmoid": true, "LeakyRelu": true, "Log": true,
+	"Neg": true, "Not": true, "Reciprocal": true, "Relu": true, "Selu": true, "Sigmoid": true, "Softplus": true, "Softsign": true,
+	"Sqrt": true, "Tanh": true, "ThresholdedRelu": true,
 }
 
 // applies reports whether n's row speaks of the form that n has.

@@ -19,7 +19,8 @@ type Form struct {
 	MinOut, MaxOut int
 	Deprecated     bool
 	Attributes     []FormalAttribute
-	Inputs         []FormalInput
+	Inputs         []Formal
+	Outputs        []Formal
 }
 
 // FormalAttribute is an attribute that an operator knows.
@@ -28,9 +29,9 @@ type FormalAttribute struct {
 	Required   bool
 }
 
-// FormalInput is an input of an operator, the last of which may stand for many.
-type FormalInput struct {
-	Type     string          // variable: inputs of the same have the same element type
+// Formal is an input or an output of an operator, the last of which may stand for many.
+type Formal struct {
+	Type     string          // variable: those of the same have the same element type
 	Elements []onnx.DataType // that tensors may have
 	Other    bool            // sequences, optionals or maps are taken
 	Optional bool
@@ -70,7 +71,12 @@ var standard = sync.OnceValue(func() map[[2]string][]*Form {
 func parseForm(words []string, sets [][]string) *Form {
 	number := func(i int) int { n, _ := strconv.Atoi(words[i]); return n }
 	f := &Form{Domain: strings.TrimPrefix(words[0], "."), Name: words[1], Since: int64(number(2)), MinIn: number(3), MaxIn: number(4), MinOut: number(5), MaxOut: number(6)}
+	list := &f.Inputs
 	for _, word := range words[7:] {
+		if word == ">" {
+			list = &f.Outputs
+			continue
+		}
 		if name, kind, ok := strings.Cut(word, ":"); ok {
 			kind, required := strings.CutSuffix(kind, "!")
 			f.Attributes = append(f.Attributes, FormalAttribute{name, kind, required})
@@ -83,7 +89,7 @@ func parseForm(words []string, sets [][]string) *Form {
 		}
 		set := strings.TrimRight(word[slash+1:], "?*+")
 		mark := word[slash+1+len(set):]
-		in := FormalInput{Type: word[:slash], Optional: mark == "?", Variadic: mark == "*" || mark == "+", Mixed: mark == "+"}
+		in := Formal{Type: word[:slash], Optional: mark == "?", Variadic: mark == "*" || mark == "+", Mixed: mark == "+"}
 		k, _ := strconv.Atoi(set)
 		for _, name := range sets[k] {
 			if d, ok := onnx.ParseDataType(name); ok {
@@ -92,7 +98,7 @@ func parseForm(words []string, sets [][]string) *Form {
 				in.Other = true
 			}
 		}
-		f.Inputs = append(f.Inputs, in)
+		*list = append(*list, in)
 	}
 	return f
 }
@@ -123,14 +129,14 @@ func StandardDomain(domain string) bool {
 	return false
 }
 
-// Input is the formal input that stands for the i-th; ok is false behind the last.
-func (f *Form) Input(i int) (in FormalInput, ok bool) {
-	n := len(f.Inputs)
+// FormalAt is what stands for the i-th of a list of formal inputs or outputs; ok is false behind the last.
+func FormalAt(list []Formal, i int) (in Formal, ok bool) {
+	n := len(list)
 	switch {
 	case i < n:
-		return f.Inputs[i], true
-	case n > 0 && f.Inputs[n-1].Variadic:
-		return f.Inputs[n-1], true
+		return list[i], true
+	case n > 0 && list[n-1].Variadic:
+		return list[n-1], true
 	}
 	return in, false
 }

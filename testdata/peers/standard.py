@@ -3,7 +3,7 @@
 First the sets of types, numbered from 0: element types of tensors, and "other" for sequences, optionals and maps. Then, a form a
 line: domain (. for the default one), operator, version, least and most inputs, least and most outputs (-1: no bound), then
 "deprecated", attributes as name:kind with ! behind those that are required, and formal inputs as type variable/set, with ? behind
-optional and * behind variadic ones, + where their types may differ.
+optional and * behind variadic ones, + where their types may differ, and behind > formal outputs.
 """
 
 import sys
@@ -31,7 +31,10 @@ for s in onnx.defs.get_all_schemas_with_history():
         parts.append("deprecated")
     kind = lambda a: str(a.type).split(".")[-1].lower()
     parts += ["%s:%s%s" % (a.name, kind(a), "!" if a.required else "") for a in s.attributes.values()]
-    for i in s.inputs:
+    for i in list(s.inputs) + [None] + list(s.outputs):
+        if i is None:
+            parts.append(">")
+            continue
         mark = {OpSchema.FormalParameterOption.Single: "", OpSchema.FormalParameterOption.Optional: "?",
                 OpSchema.FormalParameterOption.Variadic: "*" if i.is_homogeneous else "+"}[i.option]
         parts.append("%s/%d%s" % (i.type_str.replace(" ", ""), types(constraints.get(i.type_str, [i.type_str])), mark))
