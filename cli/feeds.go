@@ -50,14 +50,20 @@ func feedNames(g *onnx.Graph) []string {
 	return names
 }
 
-// namedFeeds reads the inputs given as NAME=FILE, or as FILE whose tensors have the inputs' names.
-func namedFeeds(g *onnx.Graph, specs []string) (map[string]*onnx.Tensor, error) {
+// namedFeeds reads the inputs given as NAME=FILE, or as FILE whose tensors have the inputs' names. scale is for pictures.
+func namedFeeds(g *onnx.Graph, specs []string, scale pixelScale) (map[string]*onnx.Tensor, error) {
 	feeds := map[string]*onnx.Tensor{}
 	names := feedNames(g)
 	for _, spec := range specs {
 		name, path, err := splitFeed(spec, names)
 		if err != nil {
 			return nil, err
+		}
+		if read := otherFeeds(path); read != nil {
+			if err := read(g, scale, feeds, name, path); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if name == "" {
 			if err := feedsOfFile(feeds, names, path); err != nil {

@@ -41,6 +41,19 @@ cubes (float[a, b, c, d] y, float[a, b, c, d] target) => (float loss) <float thr
 		}
 		return m.Encode()
 	},
+	"pixels": func() ([]byte, error) { // hands a picture, numbers and texts on
+		m, err := onnx.Parse(`<ir_version: 8, opset_import: ["" : 17]>
+pixels (float[N, 3, 40, 48] x, uint8[1, H, W, 1] grey, string[L] words, int32[2, M] n) => (float[N, 3, 40, 48] y, uint8[1, H, W, 1] z, string[L] w, int32[2, M] k) {
+   y = Identity (x)
+   z = Identity (grey)
+   w = Identity (words)
+   k = Identity (n)
+}`)
+		if err != nil {
+			return nil, err
+		}
+		return m.Encode()
+	},
 	"growing": func() ([]byte, error) { // needs as much memory as its input says
 		m, err := onnx.Parse(`<ir_version: 8, opset_import: ["" : 17]>
 growing (float[N, 2] x, int64[N, 2] dims) => (float[N, 1] y) <float[2, 1] w = {0.5, -0.5}> {

@@ -18,18 +18,23 @@ import (
 
 var runVerb = verb{
 	name: "run", args: "FILE", short: "run a model in ONNX Runtime",
-	long: "Inputs come from .npy, .npz, .safetensors or .pb files; those not given are made up from --seed: N(0,1) for floats,\n" +
-		"integers in the range that they index. --out writes every output as NAME.npy into a folder.",
+	long: "Inputs come from .npy, .npz, .safetensors, .pb, .json, text and image files; those not given are made up from --seed:\n" +
+		"N(0,1) for floats, integers in the range that they index. A picture is scaled to the input's size, its samples to\n" +
+		"(x-mean)/std of x in [0,1]. --out writes every output as NAME.npy into a folder.",
 	examples: []string{
 		"graft run model.onnx",
 		"graft run model.onnx --input image=photo.npy --out results/",
-		"graft run model.onnx --dim batch=8 --repeat 20",
+		"graft run model.onnx --dim batch=8 --repeat 20 --profile",
+		"graft run classifier.onnx --input photo.jpg --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
 	},
 	groups: readsModel | runsModel | writes,
 	flags: []cli.Flag{
 		repeated("input", "NAME=FILE", "an input's tensor, or FILE with tensors of the inputs' names; repeatable"),
 		dimFlag(),
+		list("mean", "X[,Y,Z]", "what is taken off a picture's samples, for all channels or each"),
+		list("std", "X[,Y,Z]", "what a picture's samples are divided by after that"),
 		integer("repeat", "N", 1, 1_000_000, 1, "run N times"),
+		toggle("profile", "show which nodes and operators the time goes to"),
 	},
 	run: runRun,
 }
@@ -40,6 +45,7 @@ type ran struct {
 	Outputs []ranOutput `json:"outputs"`
 	Seconds float64     `json:"seconds"`
 	Runs    int         `json:"runs"`
+	Profile *profiled   `json:"profile,omitempty"`
 }
 
 // ranOutput describes one output. Min, Max and Mean are absent where the output has no numbers; NaN counts those that are
@@ -59,7 +65,11 @@ func runRun(c *call) error {
 	if err != nil {
 		return err
 	}
-	feeds, err := namedFeeds(m.Graph, c.List("input"))
+	scale, err := c.pixelScale()
+	if err != nil {
+		return err
+	}
+	feeds, err := namedFeeds(m.Graph, c.List("input"), scale)
 	if err != nil {
 		return err
 	}
@@ -73,10 +83,11 @@ func runRun(c *call) error {
 		}
 		defer func() { _ = dir.Abort() }()
 	}
-	s, err := c.openSession(m, path)
+	s, profile, err := c.openProfiled(m, path)
 	if err != nil {
 		return err
 	}
+	defer profile.remove()
 	defer s.Close()
 	doc := ran{executed: c.executed(), Runs: c.Int("repeat"), Outputs: []ranOutput{}}
 	var results map[string]*onnx.Tensor
@@ -90,8 +101,12 @@ func runRun(c *call) error {
 	}
 	c.Progress().Done()
 	doc.Seconds = time.Since(begin).Seconds() / float64(doc.Runs)
+	outputs := s.Outputs()
+	if doc.Profile, err = profile.read(s, path); err != nil {
+		return err
+	}
 	files := newFileNames()
-	for _, p := range s.Outputs() {
+	for _, p := range outputs {
 		o := describeOutput(p.Name, results[p.Name])
 		if c.Out() != "" {
 			data, ending, err := tensorBytes(results[p.Name])
@@ -136,6 +151,7 @@ func (c *call) printRun(doc ran) {
 		t.Add(row...)
 	}
 	c.Table(t)
+	c.printProfile(doc.Profile)
 	each := ""
 	if doc.Runs > 1 {
 		each = fmt.Sprintf(" a run, %d runs", doc.Runs)

@@ -102,6 +102,9 @@ func (e *environment) sessionOptions(o Options, provider string) (_ *ort.Session
 		func() error { return options.SetLogSeverityLevel(severity) },
 		func() error { return options.SetMemPattern(false) },
 	}
+	if o.Profile != "" {
+		steps = append(steps, func() error { return options.EnableProfiling(o.Profile) })
+	}
 	config := map[string]string{spinDuration: spinMicroseconds}
 	if provider != CPU {
 		config[recordAssignments] = "1"

@@ -202,26 +202,9 @@ func readPicture(path string) (*Image, error) {
 	return m, nil
 }
 
-// samples writes the picture as bytes of channels planes of h rows of w samples. Grey becomes three equal planes; colour
-// becomes its luma (ITU-R BT.601). The aspect is not kept.
+// samples writes the picture as bytes of channels planes of h rows of w samples, as fitted makes them.
 func (m *Image) samples(to []byte, channels, h, w int) {
-	n := m.Width * m.Height
-	switch {
-	case channels == 3:
-		m = m.RGB()
-	case m.Channels == 3:
-		grey := &Image{Width: m.Width, Height: m.Height, Channels: 1, Pix: make([]float32, n)}
-		for i := range n {
-			grey.Pix[i] = 0.299*m.Pix[i] + 0.587*m.Pix[n+i] + 0.114*m.Pix[2*n+i]
-		}
-		m = grey
-	}
-	if w != m.Width || h != m.Height {
-		c := *m
-		c.Alpha = nil
-		m = c.scaled(w, h)
-	}
-	for i, v := range m.Pix {
+	for i, v := range m.fitted(channels, h, w).Pix {
 		to[i] = byte(min(1, max(0, v))*255 + 0.5)
 	}
 }
