@@ -1,7 +1,8 @@
 package onnx
 
-// Declare makes m import an opset of the default domain, of 17 or more, and gives it the oldest version of the file format that
-// has both that opset and what the graph holds. Functions and element types are taken to be no younger than the opset.
+// Declare makes m import an opset of the default domain and gives it the oldest version of the file format that has both that
+// opset and what the graph holds, from 4 on, with which initializers need not be inputs. Functions and element types are taken
+// to be no younger than the opset.
 func (m *Model) Declare(opset int64) {
 	m.SetOpset("", opset)
 	m.IRVersion = irOfOpset(opset)
@@ -13,6 +14,14 @@ func (m *Model) Declare(opset int64) {
 // irOfOpset is the version of the file format that came with an opset of the default domain.
 func irOfOpset(opset int64) int64 {
 	switch {
+	case opset <= 9:
+		return 4
+	case opset <= 10:
+		return 5
+	case opset <= 11:
+		return 6
+	case opset <= 14:
+		return 7
 	case opset <= 18:
 		return 8
 	case opset <= 20:

@@ -16,6 +16,7 @@ type externalReader struct {
 	model   os.FileInfo // the model's own file, which holds no weights
 	limit   int64       // bytes of all tensors together
 	files   map[string]*externalFile
+	told    func(location string, offset, length int64) // of each tensor; may be nil
 }
 
 // externalFile is a data file while a model is read.
@@ -48,6 +49,9 @@ func (r *externalReader) resolve(pb *onnxpb.ModelProto) error {
 		}
 		if t.RawData, err = r.read(d, p); err != nil {
 			return err
+		}
+		if r.told != nil {
+			r.told(d.location, d.offset, d.length)
 		}
 		t.DataLocation, t.ExternalData = nil, nil
 		return nil

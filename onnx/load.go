@@ -18,6 +18,9 @@ type LoadOptions struct {
 	AllowExternal []string
 	// MaxExternal bounds the bytes of weights in other files. 0: 64 GiB.
 	MaxExternal int64
+	// External is told of every tensor that is read from another file: the file as the model names it, and the part of it.
+	// It may be nil.
+	External func(location string, offset, length int64)
 }
 
 // Load reads a model from a file, with the weights that it keeps in files beside it. Those are opened here and nowhere
@@ -59,7 +62,7 @@ func (o LoadOptions) decode(path string, file *os.File, info os.FileInfo, size i
 		limit = min(limit, math.MaxInt32)
 	}
 	read := func(how func(external func(*onnxpb.ModelProto) error) (*Model, error)) (*Model, error) {
-		r := externalReader{folders: foldersOf(path, o.AllowExternal), model: info, limit: limit, files: map[string]*externalFile{}}
+		r := externalReader{folders: foldersOf(path, o.AllowExternal), model: info, limit: limit, files: map[string]*externalFile{}, told: o.External}
 		defer r.close()
 		return how(r.resolve)
 	}

@@ -51,6 +51,13 @@ func (n *Node) SetInput(i int, v *Value) {
 	}
 }
 
+// TrimInputs takes off absent inputs at the end.
+func (n *Node) TrimInputs() {
+	for k := len(n.inputs); k > 0 && n.inputs[k-1] == nil; k = len(n.inputs) {
+		n.inputs, n.places = n.inputs[:k-1], n.places[:k-1]
+	}
+}
+
 // Outputs is a snapshot of the outputs; absent optional ones are nil.
 func (n *Node) Outputs() []*Value { return slices.Clone(n.outputs) }
 

@@ -124,3 +124,11 @@ func (s *Schema) elementType(n *onnx.Node, outs []onnx.TensorType) onnx.DataType
 	}
 	return onnx.Undefined
 }
+
+// TypeSince is the lowest opset in which the operator takes elements of type d; ok is false when none does.
+func (s *Schema) TypeSince(d onnx.DataType) (opset int64, ok bool) {
+	if s.Types == nil {
+		return 1, true
+	}
+	return s.Types.since(d)
+}

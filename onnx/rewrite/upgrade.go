@@ -34,6 +34,7 @@ const irOfOpset = 10
 // UpgradeError names the nodes that Upgrade has no equal form for.
 type UpgradeError struct {
 	Opset    int64 // in which the nodes are written
+	To       int64 // the older opset that they have no form in; 0: op.Opset
 	Problems []op.Problem
 }
 
@@ -46,6 +47,9 @@ func (e *UpgradeError) Error() string {
 			break
 		}
 		lines = append(lines, p.Err.Error())
+	}
+	if e.To != 0 {
+		return fmt.Sprintf("convert opset %d to %d: %s", e.Opset, e.To, strings.Join(lines, "; "))
 	}
 	return fmt.Sprintf("upgrade from opset %d: %s", e.Opset, strings.Join(lines, "; "))
 }

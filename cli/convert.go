@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"graft/onnx/rewrite"
+)
+
+var convertVerb = verb{
+	name: "convert", args: "FILE ...", short: "bring a model into another opset, element type or file format",
+	long: `The formats of FILE and --out follow from their extensions.`,
+	examples: []string{
+		"graft convert model.onnx --opset 21 --out model21.onnx",
+	},
+	groups: readsModel | runsModel | writes,
+	flags: slices.Concat([]cli.Flag{
+		integer("opset", "N", rewrite.OldestOpset, rewrite.NewestOpset, 0, "opset of the standard's operators to bring the model into (default: as it is)").under("Form"),
+		choice("precision", "", "floating-point type of values and weights", "fp32", "fp16", "bf16", "mixed").under("Precision"),
+		toggle("keep-io", "leave inputs and outputs in their types, with Casts behind and before them").under("Precision"),
+		number("tolerance", "X", between(0, 1), 0, "largest max|a-b| / max|a| that --precision may cost an output; 0: 0.005, for bf16 0.03").under("Precision"),
+		repeated("inputs", "FILE", "inputs by name to decide and check by: .npz, .safetensors or .npy; repeatable (default: made up from --seed)").under("Runs"),
+		dimFlag().under("Runs"),
+		toggle("no-verify", "convert without running the model").under("Runs"),
+	}, formatFlags),
+	run: runConvert,
+}
+
+// convertedFile is the document of graft convert --json.
+type convertedFile struct {
+	executed
+	File    string           `json:"file"`
+	Format  string           `json:"format"`
+	Bytes   int64            `json:"bytes"`
+	Opset   int64            `json:"opset,omitempty"`
+	Changes []rewrite.Change `json:"changes,omitempty"` // of nodes, by --opset
+	*narrowedModel
+}
+
+func runConvert(c *call) error {
+	out, err := c.OutFile()
+	if err != nil {
+		return err
+	}
+	to, err := formatOf(out)
+	if err != nil {
+		return misuse("--out %s: %v", quote(out), err)
+	}
+	if to.write == nil {
+		return misuse("--out %s: %s is read, not written", quote(out), to.name)
+	}
+	w, err := c.readSources(c.Args)
+	if err != nil {
+		return err
+	}
+	doc := convertedFile{File: out, Format: to.name}
+	if w.model != nil {
+		if err := c.convertModel(w, &doc); err != nil {
+			return err
+		}
+	}
+	if doc.Bytes, err = to.write(c, w, out); err != nil {
+		return err
+	}
+	doc.executed = c.executed()
+	c.JSON(doc)
+	would := ""
+	if c.Common.DryRun {
+		would = "would write "
+	}
+	c.Print("%s%s: %s, %s", would, out, to.name, size(doc.Bytes))
+	c.printConversion(doc)
+	return nil
+}
+
+func (c *call) printConversion(doc convertedFile) {
+	if len(doc.Changes) > 0 {
+		shown := doc.Changes
+		if !c.Common.Verbose {
+			shown = shown[:min(len(shown), 40)]
+		}
+		t := table{Head: []string{"node", "operator", "change"}}
+		for _, ch := range shown {
+			t.Add(ch.Node, ch.Op, ch.What)
+		}
+		c.Table(t)
+		if rest := len(doc.Changes) - len(shown); rest > 0 {
+			c.Print("and %d more: --verbose and --json list all", rest)
+		}
+	}
+	if doc.Opset > 0 {
+		c.Print("opset %d, %s changed", doc.Opset, counted(len(doc.Changes), "node"))
+	}
+	if n := doc.narrowedModel; n != nil {
+		c.Print("%s: %s, %s; %s stay in float32", n.Precision, counted(n.Nodes, "node"), counted(n.Weights, "weight"), counted(len(n.Kept), "node"))
+		for _, k := range n.Kept {
+			c.Detail("%s (%s) stays: %s", k.Node, k.Op, k.Reason)
+		}
+		if n.MaxRel == nil {
+			c.Print("not verified: the model was not run")
+		} else {
+			c.Print("outputs differ by at most %.3g of their largest value%s", float64(*n.MaxRel), doc.on())
+		}
+	}
+}
+
+// convertModel applies the flags that change a network, in the order in which they build upon each other.
+func (c *call) convertModel(w *content, doc *convertedFile) (err error) {
+	path := c.Arg(0)
+	if err := c.convertOpset(path, w, doc); err != nil {
+		return err
+	}
+	if c.Text("precision") != "" {
+		if w.model, doc.narrowedModel, err = c.convertPrecision(path, w.model); err != nil {
+			return err
+		}
+	}
+	doc.Opset = w.model.Opset("")
+	return nil
+}
+
+// convertOpset applies --opset. bfloat16 came to most operators with 22: a model for it is brought there.
+func (c *call) convertOpset(path string, w *content, doc *convertedFile) error {
+	to := int64(c.Int("opset"))
+	if to == 0 && c.Text("precision") == "bf16" && w.model.Opset("") < bfloatOpset {
+		to = bfloatOpset
+		c.Say("brought to opset %d, with which bfloat16 came to most operators", to)
+	}
+	if to == 0 {
+		return nil
+	}
+	m := w.model.Clone()
+	changes, err := rewrite.ToOpset(m, to)
+	if err != nil {
+		return refused(path, err)
+	}
+	w.model, doc.Changes = m, changes
+	return nil
+}
+
+const bfloatOpset = 22

@@ -1,0 +1,352 @@
+package export
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"graft/onnx"
+	"graft/onnx/op"
+	"graft/onnx/precision"
+	"graft/runtime"
+)
+
+// Narrowing brings a model into another floating-point type. What must stay in float32 follows from runs of the model: what
+// makes or reads a value that the type cannot hold, and, while an output differs by more than the tolerance, the nodes
+// whose results lose most.
+type Narrowing struct {
+	To        onnx.DataType // Float16, BFloat16 or Float
+	KeepIO    bool          // inputs and outputs stay as they are
+	Delicate  bool          // sums, norms and exponentials stay in float32 whatever the runs say
+	Tolerance float64       // largest max|a-b| / max|a| of an output
+	Feeds     []map[string]*onnx.Tensor
+	Options   runtime.Options
+	Say       func(format string, a ...any) // may be nil
+}
+
+// Narrowed is a model in another floating-point type.
+type Narrowed struct {
+	Model  *onnx.Model
+	Report *precision.Report
+	MaxRel float64 // the largest max|a-b| / max|a| of a floating-point output
+	Rounds int     // runs that it took
+}
+
+// OriginalError is that the model to convert does not run itself.
+type OriginalError struct{ Err error }
+
+func (e *OriginalError) Error() string { return "run the original: " + e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *OriginalError) Unwrap() error { return e.Err }
+
+// headroom is how much larger than what the runs show a value may become on other inputs.
+const headroom = 2
+
+// Apply makes the model; m stays as it is. Without feeds nothing is run, and only constants decide.
+func (w Narrowing) Apply(ctx context.Context, m *onnx.Model) (*Narrowed, error) {
+	base := m.Clone()
+	op.InferModel(base)
+	base.Graph.AssignNames()
+	s := &narrowing{Narrowing: w, base: base, plan: precision.Plan{To: w.To, KeepIO: w.KeepIO, Keep: map[string]string{}, Wide: map[string]bool{}}}
+	if w.Delicate {
+		s.keepDelicate(base.Graph)
+	}
+	if len(w.Feeds) == 0 {
+		model, report, err := s.convert()
+		return &Narrowed{Model: model, Report: report, MaxRel: math.NaN()}, err
+	}
+	if err := s.observe(ctx); err != nil {
+		return nil, &OriginalError{err}
+	}
+	for round := 1; ; round++ {
+		model, report, err := s.convert()
+		if err != nil {
+			return nil, err
+		}
+		runnable := model
+		if w.To == onnx.BFloat16 {
+			if runnable, err = precision.Simulate(model, w.To); err != nil {
+				return nil, err
+			}
+		}
+		worst, err := s.outputs(ctx, runnable)
+		if err != nil {
+			return nil, err
+		}
+		if worst <= w.Tolerance {
+			return &Narrowed{model, report, worst, round}, nil
+		}
+		if report.Nodes == 0 && s.ends {
+			return nil, fmt.Errorf("convert: an output differs by %.3g of its largest value with every node in float32", worst)
+		}
+		found, err := s.blame(ctx, runnable, round)
+		if err != nil {
+			return nil, err
+		}
+		if w.Say != nil {
+			w.Say("an output differs by %.3g of its largest value: %d more nodes stay in float32", worst, found)
+		}
+	}
+}
+
+type narrowing struct {
+	Narrowing
+	base    *onnx.Model
+	plan    precision.Plan
+	wanted  []map[string]*onnx.Tensor // the original's outputs, by feed
+	exposed []string                  // floating-point values inside
+	ends    bool                      // inputs and outputs stay, too
+}
+
+func (s *narrowing) keepDelicate(g *onnx.Graph) {
+	for _, n := range g.Nodes() {
+		if precision.Delicate(n) {
+			s.plan.Keep[precision.Key(n)] = "sums or spans many magnitudes"
+		}
+		for _, sub := range n.Subgraphs() {
+			s.keepDelicate(sub)
+		}
+	}
+}
+
+func (s *narrowing) convert() (*onnx.Model, *precision.Report, error) {
+	m := s.base.Clone()
+	report, err := precision.Convert(m, s.plan)
+	if err != nil {
+		return nil, nil, err
+	}
+	m.Graph.AssignNames()
+	return m, report, nil
+}
+
+// observe runs the original: its outputs are what counts, and the values inside say what does not fit.
+func (s *narrowing) observe(ctx context.Context) error {
+	largest := map[string]float64{}
+	g := s.base.Graph
+	for _, n := range g.Nodes() {
+		if n.Is("Constant") {
+			continue
+		}
+		for _, o := range n.Outputs() {
+			if floating(o) && !g.IsOutput(o) {
+				s.exposed = append(s.exposed, o.Name)
+			}
+		}
+	}
+	err := s.each(ctx, s.base, nil, func(_ int, got map[string]*onnx.Tensor) {
+		s.wanted = append(s.wanted, got)
+		measure(largest, got)
+	})
+	if err == nil {
+		err = s.inside(ctx, s.base, func(_ int, got map[string]*onnx.Tensor) { measure(largest, got) })
+	}
+	if err != nil {
+		return err
+	}
+	for _, feeds := range s.Feeds {
+		measure(largest, feeds)
+	}
+	if s.To == onnx.Float {
+		return nil
+	}
+	for name, v := range largest {
+		if v*headroom > precision.Largest(s.To) {
+			s.plan.Wide[name] = true
+		}
+	}
+	return nil
+}
+
+func floating(v *onnx.Value) bool {
+	return v != nil && v.Name != "" && v.IsTensor() && (v.Type.DType == onnx.Float || v.Type.DType == onnx.Float16 || v.Type.DType == onnx.BFloat16)
+}
+
+// measure notes the largest finite magnitude of each floating-point tensor.
+func measure(largest map[string]float64, tensors map[string]*onnx.Tensor) {
+	for name, t := range tensors {
+		if !t.DType.IsFloat() {
+			continue
+		}
+		values, _ := t.Reals()
+		for _, v := range values {
+			if v = math.Abs(v); v > largest[name] && !math.IsInf(v, 0) {
+				largest[name] = v
+			}
+		}
+	}
+}
+
+// each runs a model on all feeds; outputs are the names wanted, nil: its floating-point outputs.
+func (s *narrowing) each(ctx context.Context, m *onnx.Model, outputs []string, take func(feed int, got map[string]*onnx.Tensor)) error {
+	data, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	session, err := runtime.Open(data, s.Options)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	return s.run(ctx, m, session, outputs, take)
+}
+
+func (s *narrowing) run(ctx context.Context, m *onnx.Model, session *runtime.Session, outputs []string, take func(feed int, got map[string]*onnx.Tensor)) error {
+	if outputs == nil {
+		for _, p := range session.Outputs() {
+			if p.Type.DType.IsFloat() {
+				outputs = append(outputs, p.Name)
+			}
+		}
+	}
+	for i, feeds := range s.Feeds {
+		if len(outputs) == 0 {
+			take(i, map[string]*onnx.Tensor{})
+			continue
+		}
+		got, err := session.Run(ctx, CastFeeds(m.Graph, feeds), outputs...)
+		if err != nil {
+			return err
+		}
+		take(i, got)
+	}
+	return nil
+}
+
+// valuesAtOnce bounds how many values inside a model are held at a time.
+const valuesAtOnce = 128
+
+// inside runs a model with the exposed values as outputs, some at a time.
+func (s *narrowing) inside(ctx context.Context, m *onnx.Model, take func(feed int, got map[string]*onnx.Tensor)) error {
+	open := m.Clone()
+	var names []string
+	for _, name := range s.exposed {
+		if v := open.Graph.Lookup(name); floating(v) && v.Producer() != nil && !open.Graph.IsOutput(v) {
+			open.Graph.AddOutput(v, "")
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	data, err := open.Encode()
+	if err != nil {
+		return err
+	}
+	session, err := runtime.Open(data, s.Options)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	for group := range slices.Chunk(names, valuesAtOnce) {
+		if err := s.run(ctx, open, session, group, take); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outputs runs a candidate and gives the largest relative difference of an output.
+func (s *narrowing) outputs(ctx context.Context, m *onnx.Model) (float64, error) {
+	worst := 0.0
+	err := s.each(ctx, m, nil, func(i int, got map[string]*onnx.Tensor) {
+		for _, d := range runtime.Compare(s.wanted[i], got, runtime.Tolerance{}).Outputs {
+			worst = max(worst, float64(d.MaxRel))
+		}
+	})
+	if err != nil {
+		return 0, fmt.Errorf("run the converted model: %w", err)
+	}
+	return worst, nil
+}
+
+// blame finds the nodes of a candidate whose results lose most beyond what their inputs have lost, and keeps them, more in
+// each round. It gives how many.
+func (s *narrowing) blame(ctx context.Context, m *onnx.Model, round int) (int, error) {
+	reference := make([]map[string]*onnx.Tensor, len(s.Feeds))
+	for i := range reference {
+		reference[i] = map[string]*onnx.Tensor{}
+	}
+	if err := s.inside(ctx, s.base, func(i int, got map[string]*onnx.Tensor) {
+		for name, t := range got {
+			reference[i][name] = t
+		}
+	}); err != nil {
+		return 0, err
+	}
+	lost := map[string]float64{}
+	note := func(i int, want, got map[string]*onnx.Tensor) {
+		for name, t := range got {
+			if w := want[name]; w != nil {
+				d := runtime.Compare(map[string]*onnx.Tensor{name: w}, map[string]*onnx.Tensor{name: t}, runtime.Tolerance{})
+				lost[name] = max(lost[name], float64(d.Outputs[0].MaxRel))
+			}
+		}
+	}
+	if err := s.inside(ctx, m, func(i int, got map[string]*onnx.Tensor) { note(i, reference[i], got) }); err != nil {
+		return 0, err
+	}
+	if err := s.each(ctx, m, nil, func(i int, got map[string]*onnx.Tensor) { note(i, s.wanted[i], got) }); err != nil {
+		return 0, err
+	}
+	type suspect struct {
+		key  string
+		loss float64
+	}
+	var list []suspect
+	for _, n := range s.base.Graph.Nodes() {
+		key := precision.Key(n)
+		if n.Is("Constant") || s.plan.Keep[key] != "" || !slices.ContainsFunc(slices.Concat(n.Inputs(), n.Outputs()), floating) {
+			continue
+		}
+		in, out := 0.0, 0.0
+		for _, v := range n.Inputs() {
+			if v != nil {
+				in = max(in, lost[v.Name])
+			}
+		}
+		for _, o := range n.Outputs() {
+			if o != nil {
+				out = max(out, lost[o.Name])
+			}
+		}
+		if math.IsInf(in, 0) {
+			out = 0 // it goes wrong before
+		}
+		list = append(list, suspect{key, out - in})
+	}
+	slices.SortStableFunc(list, func(a, b suspect) int { return cmp.Compare(b.loss, a.loss) })
+	take := min(len(list), max(1, len(list)>>max(0, 6-round)))
+	for _, n := range list[:take] {
+		s.plan.Keep[n.key] = fmt.Sprintf("loses %.2g of its largest value", n.loss)
+	}
+	if take == 0 { // what is left goes lost in the inputs and outputs themselves
+		for _, v := range slices.Concat(s.base.Graph.Inputs(), s.base.Graph.Outputs()) {
+			s.plan.Wide[v.Name] = true
+		}
+		s.ends = true
+	}
+	return take, nil
+}
+
+// CastFeeds gives feeds in the floating-point types that a graph's inputs have, those that it has.
+func CastFeeds(g *onnx.Graph, feeds map[string]*onnx.Tensor) map[string]*onnx.Tensor {
+	out := map[string]*onnx.Tensor{}
+	for _, v := range g.Inputs() {
+		t := feeds[v.Name]
+		if t == nil {
+			continue
+		}
+		if d := v.Type.DType; d != t.DType && narrowable(d) && narrowable(t.DType) {
+			t = precision.Round(t, d)
+		}
+		out[v.Name] = t
+	}
+	return out
+}
+
+func narrowable(d onnx.DataType) bool {
+	return d == onnx.Float || d == onnx.Float16 || d == onnx.BFloat16
+}

@@ -1,0 +1,526 @@
+package rewrite
+
+import (
+	"slices"
+
+	"graft/onnx"
+	"graft/onnx/op"
+)
+
+// lowerSteps undo versions: change brings a node from the form of that version to the form before, or gives values, in the
+// forms of op.Opset, that stand in the place of its outputs. A nil change says that nodes stay as they are although the way
+// up changed them. A version that is not listed has the form before among its own; history.txt says what that takes.
+var lowerSteps = slices.Concat(
+	each(reductions18, 18, axesAttribute), each([]string{"ReduceSum", "Squeeze", "Unsqueeze"}, 13, axesAttribute),
+	each(softmaxes, 13, lastAxisSoftmax), each([]string{"GreaterOrEqual", "LessOrEqual"}, 12, orEqual),
+	each([]string{"Max", "Min", "Sum", "Mean"}, 8, equalShapes),
+	[]step{
+		{"Split", 18, splitUncounted}, {"Split", 13, attributeOf(1, "split")},
+		{"Slice", 10, sliceAttributes},
+		{"Pad", 18, padEveryAxis}, {"Pad", 11, padAttributes},
+		{"Clip", 11, clipAttributes},
+		{"Dropout", 12, dropoutAttribute}, {"Dropout", 10, boolMask},
+		{"TopK", 10, topKAttribute},
+		{"BatchNormalization", 14, normInference}, {"BatchNormalization", 9, nil},
+		{"RoiAlign", 16, roiHalfPixel},
+		{"Resize", 18, resizeEveryAxis}, {"Resize", 13, resizeEmpty}, {"Resize", 11, resizeAsymmetric}, {"Resize", 10, resizeUpsample},
+		{"GridSample", 20, gridNames},
+		{"DFT", 20, dftAttribute},
+		{"Shape", 15, shapeSliced},
+		{"Reshape", 14, reshapeZeros},
+		{"CastLike", 15, castKnown},
+		{"ScatterElements", 11, func(_ *op.Builder, n *onnx.Node) []*onnx.Value { n.Op = "Scatter"; return nil }},
+		{"Gemm", 11, gemmZeros},
+		{"Constant", 12, constantTensor}, {"Constant", 9, constantInitializer},
+		{"QuantizeLinear", 13, oneScale}, {"DequantizeLinear", 13, oneScale},
+		{"LayerNormalization", 17, LayerNormalization}, {"RMSNormalization", 23, RMSNormalization},
+		{"GroupNormalization", 21, GroupNormalization},
+		{"MeanVarianceNormalization", 9, MeanVarianceNormalization},
+		{"Attention", 23, Attention}, {"RotaryEmbedding", 23, RotaryEmbedding}, {"TensorScatter", 24, TensorScatter},
+		{"AffineGrid", 20, AffineGrid}, {"GridSample", 16, GridSample}, {"Swish", 24, Swish},
+		{"SoftmaxCrossEntropyLoss", 12, SoftmaxCrossEntropyLoss}, {"NegativeLogLikelihoodLoss", 12, NegativeLogLikelihoodLoss},
+		{"Gelu", 20, geluExpression}, {"Mish", 18, mishExpression}, {"HardSwish", 14, hardSwishExpression},
+	},
+)
+
+// known gives the constant integers of an input; it fails b where they are computed.
+func known(b *op.Builder, n *onnx.Node, input int, what string) ([]int64, bool) {
+	v, ok := op.ConstantInts(n.Input(input))
+	if !ok {
+		b.Fail("its %s are computed, which were an attribute before", what)
+	}
+	return v, ok
+}
+
+// dropInputs takes off the inputs from one on.
+func dropInputs(b *op.Builder, n *onnx.Node, from int) {
+	in := n.Inputs()
+	if len(in) <= from {
+		return
+	}
+	for i := from; i < len(in); i++ {
+		n.SetInput(i, nil)
+	}
+	n.TrimInputs()
+}
+
+// attributeOf makes an attribute of a constant list of integers that is an input.
+func attributeOf(input int, attr string) func(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	return func(b *op.Builder, n *onnx.Node) []*onnx.Value {
+		if n.Input(input) != nil {
+			v, ok := known(b, n, input, attr)
+			if !ok {
+				return nil
+			}
+			n.SetAttr(onnx.Ints(attr, v...))
+		}
+		dropInputs(b, n, input)
+		return nil
+	}
+}
+
+// axesAttribute: no axes are all of them, unless noop_with_empty_axes says that nothing is done.
+func axesAttribute(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	noop := onnx.AttrOr(n, "noop_with_empty_axes", int64(0)) != 0
+	removeAttr(n, "noop_with_empty_axes")
+	none := n.Input(1) == nil
+	if !none {
+		v, ok := known(b, n, 1, "axes")
+		if !ok {
+			return nil
+		}
+		none = len(v) == 0
+		if !none || n.Is("Squeeze") || n.Is("Unsqueeze") {
+			n.SetAttr(onnx.Ints("axes", v...))
+		}
+	}
+	if none && noop {
+		b.Fail("nothing is reduced: simplify the model first")
+		return nil
+	}
+	dropInputs(b, n, 1)
+	return nil
+}
+
+// lastAxisSoftmax: before 13 the axes from one on were normalized as one, which along the last axis is the same.
+func lastAxisSoftmax(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	rank := rankOf(n, 0)
+	if rank < 1 {
+		b.Fail("input is %v: the form before opset 13 needs its rank", n.Input(0).Type)
+		return nil
+	}
+	axis := onnx.AttrOr(n, "axis", int64(-1))
+	if axis < 0 {
+		axis += rank
+	}
+	if axis == rank-1 {
+		n.SetAttr(onnx.Int("axis", axis))
+		return nil
+	}
+	if axis < 0 || axis >= rank {
+		b.Fail("axis %d is outside rank %d", axis, rank)
+		return nil
+	}
+	perm := make([]int64, rank)
+	for i := range perm {
+		perm[i] = int64(i)
+	}
+	perm[axis], perm[rank-1] = rank-1, axis
+	y := b.Node(n.Op, []*onnx.Value{b.Transpose(n.Input(0), perm...)}, 1, onnx.Int("axis", rank-1))[0]
+	return []*onnx.Value{b.Transpose(y, perm...)}
+}
+
+func orEqual(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	x, y := n.Input(0), n.Input(1)
+	if n.Is("GreaterOrEqual") {
+		return []*onnx.Value{b.Or(b.Greater(x, y), b.Equal(x, y))}
+	}
+	return []*onnx.Value{b.Or(b.Less(x, y), b.Equal(x, y))}
+}
+
+// equalShapes: operands broadcast since 8.
+func equalShapes(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	for _, v := range n.Inputs()[1:] {
+		if first := n.Input(0).Type.Shape; v == nil || !first.Ranked() || !first.Equal(v.Type.Shape) {
+			b.Fail("its operands may differ in shape, which they may since opset 8")
+			return nil
+		}
+	}
+	return nil
+}
+
+// splitUncounted: equal parts are what Split without sizes makes; the last may be smaller since 18, which takes sizes.
+func splitUncounted(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	parts := onnx.AttrOr(n, "num_outputs", int64(0))
+	removeAttr(n, "num_outputs")
+	if parts == 0 || n.Input(1) != nil {
+		return nil
+	}
+	shape, axis := n.Input(0).Type.Shape, onnx.AttrOr(n, "axis", int64(0))
+	if axis < 0 {
+		axis += int64(len(shape))
+	}
+	if axis < 0 || axis >= int64(len(shape)) || !shape[axis].Known() {
+		b.Fail("input is %v: whether %d parts are equal needs its size", n.Input(0).Type, parts)
+		return nil
+	}
+	whole := shape[axis].Size
+	if whole%parts == 0 {
+		return nil
+	}
+	each := (whole + parts - 1) / parts
+	sizes := make([]int64, parts)
+	for i := range sizes {
+		sizes[i] = min(each, max(0, whole-int64(i)*each))
+	}
+	n.SetInput(1, b.Ints(sizes...))
+	return nil
+}
+
+func sliceAttributes(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	if n.Input(4) != nil {
+		steps, ok := known(b, n, 4, "steps")
+		if ok && slices.ContainsFunc(steps, func(s int64) bool { return s != 1 }) {
+			b.Fail("steps of %v, which came with opset 10", steps)
+		}
+	}
+	for i, name := range []string{"starts", "ends", "axes"} {
+		if n.Input(1+i) == nil {
+			continue
+		}
+		if v, ok := known(b, n, 1+i, name); ok {
+			n.SetAttr(onnx.Ints(name, v...))
+		}
+	}
+	if b.Err() == nil {
+		dropInputs(b, n, 1)
+	}
+	return nil
+}
+
+// padEveryAxis: axes came with 18.
+func padEveryAxis(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	if n.Input(3) == nil {
+		return nil
+	}
+	rank := rankOf(n, 0)
+	axes, ok := known(b, n, 3, "axes")
+	pads, there := known(b, n, 1, "pads")
+	if !ok || !there {
+		return nil
+	}
+	if rank < 0 || len(pads) != 2*len(axes) {
+		b.Fail("input is %v: pads of %v need its rank", n.Input(0).Type, axes)
+		return nil
+	}
+	all := make([]int64, 2*rank)
+	for i, a := range axes {
+		if a < 0 {
+			a += rank
+		}
+		if a < 0 || a >= rank {
+			b.Fail("axis %d is outside rank %d", a, rank)
+			return nil
+		}
+		all[a], all[rank+a] = pads[i], pads[len(axes)+i]
+	}
+	n.SetInput(1, b.Ints(all...))
+	dropInputs(b, n, 3)
+	return nil
+}
+
+func padAttributes(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	pads, ok := known(b, n, 1, "pads")
+	if !ok {
+		return nil
+	}
+	if v := n.Input(2); v != nil {
+		value, ok := number(v)
+		if !ok {
+			b.Fail("its value is computed, which was an attribute before")
+			return nil
+		}
+		n.SetAttr(onnx.Float32("value", float32(value)))
+	}
+	n.SetAttr(onnx.Ints("pads", pads...))
+	dropInputs(b, n, 1)
+	return nil
+}
+
+// number is the one element of a constant.
+func number(v *onnx.Value) (float64, bool) {
+	t := op.ConstantOf(v)
+	if t == nil || t.Check() != nil || t.Len() != 1 {
+		return 0, false
+	}
+	values, ok := t.Reals()
+	if !ok {
+		return 0, false
+	}
+	return values[0], true
+}
+
+func clipAttributes(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	for i, name := range []string{"min", "max"} {
+		if n.Input(1+i) == nil {
+			continue
+		}
+		v, ok := number(n.Input(1 + i))
+		if !ok || float64(float32(v)) != v {
+			b.Fail("its %s is computed, or no float32, as the attribute was", name)
+			return nil
+		}
+		n.SetAttr(onnx.Float32(name, float32(v)))
+	}
+	dropInputs(b, n, 1)
+	return nil
+}
+
+func dropoutAttribute(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	if training := n.Input(2); training != nil {
+		if v, ok := number(training); !ok || v != 0 {
+			b.Fail("it trains, which is an input since opset 12")
+			return nil
+		}
+	}
+	if used(n, 1) {
+		b.Fail("its mask is read, of which opset 12 first said what it holds outside of training")
+		return nil
+	}
+	if n.Input(1) != nil {
+		ratio, ok := number(n.Input(1))
+		if !ok {
+			b.Fail("its ratio is computed, which was an attribute before")
+			return nil
+		}
+		n.SetAttr(onnx.Float32("ratio", float32(ratio)))
+	}
+	removeAttr(n, "seed")
+	dropInputs(b, n, 1)
+	return nil
+}
+
+func boolMask(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	if used(n, 1) {
+		b.Fail("its mask is read, which has a type of its own before opset 10")
+	} else if o := n.Output(1); o != nil {
+		o.Type = onnx.TensorType{}
+	}
+	return nil
+}
+
+func topKAttribute(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	k, ok := known(b, n, 1, "k")
+	if ok && len(k) == 1 {
+		n.SetAttr(onnx.Int("k", k[0]))
+		dropInputs(b, n, 1)
+	}
+	return nil
+}
+
+func normInference(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	if onnx.AttrOr(n, "training_mode", int64(0)) != 0 {
+		b.Fail("it takes the batch's statistics, which it was told otherwise before opset 14")
+	}
+	removeAttr(n, "training_mode")
+	return nil
+}
+
+func roiHalfPixel(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	if mode := onnx.AttrOr(n, "coordinate_transformation_mode", "half_pixel"); mode != "output_half_pixel" {
+		b.Fail("coordinates of %s, which came with opset 16", mode)
+	}
+	removeAttr(n, "coordinate_transformation_mode")
+	return nil
+}
+
+func gridNames(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	if rank := rankOf(n, 0); rank != 4 {
+		b.Fail("input is %v: the form before opset 20 is for images", n.Input(0).Type)
+		return nil
+	}
+	switch onnx.AttrOr(n, "mode", "linear") {
+	case "linear":
+		n.SetAttr(onnx.Str("mode", "bilinear"))
+	case "cubic":
+		n.SetAttr(onnx.Str("mode", "bicubic"))
+	}
+	return nil
+}
+
+func dftAttribute(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	axis := int64(-2)
+	if n.Input(2) != nil {
+		v, ok := known(b, n, 2, "axis")
+		if !ok || len(v) != 1 {
+			return nil
+		}
+		axis = v[0]
+	}
+	if rank := rankOf(n, 0); axis < 0 {
+		if rank < 0 {
+			b.Fail("input is %v: axis %d needs its rank", n.Input(0).Type, axis)
+			return nil
+		}
+		axis += rank
+	}
+	n.SetAttr(onnx.Int("axis", axis))
+	dropInputs(b, n, 2)
+	return nil
+}
+
+func shapeSliced(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	start, _ := n.Attr("start")
+	end, ended := n.Attr("end")
+	from, _ := start.Value.(int64)
+	to, _ := end.Value.(int64)
+	if !ended && from == 0 {
+		removeAttr(n, "start")
+		return nil
+	}
+	rank := rankOf(n, 0)
+	if rank < 0 {
+		b.Fail("input is %v: a part of its shape needs its rank before opset 15", n.Input(0).Type)
+		return nil
+	}
+	within := func(i int64) int64 {
+		if i < 0 {
+			i += rank
+		}
+		return min(max(i, 0), rank)
+	}
+	if !ended {
+		to = rank
+	}
+	return []*onnx.Value{b.Slice(b.Shape(n.Input(0)), op.SliceSpec{Start: within(from), End: max(within(from), within(to))})}
+}
+
+func reshapeZeros(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	if onnx.AttrOr(n, "allowzero", int64(0)) != 0 {
+		if dims, ok := op.ConstantInts(n.Input(1)); !ok || slices.Contains(dims, 0) {
+			b.Fail("a 0 in its shape may be a size, which it may since opset 14")
+			return nil
+		}
+	}
+	removeAttr(n, "allowzero")
+	return nil
+}
+
+func castKnown(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	to := n.Output(0).Type.DType
+	if n.Input(1) != nil && n.Input(1).Type.DType != onnx.Undefined {
+		to = n.Input(1).Type.DType
+	}
+	if to == onnx.Undefined {
+		b.Fail("the type that it casts to is not known")
+		return nil
+	}
+	return []*onnx.Value{b.Cast(n.Input(0), to)}
+}
+
+// gemmZeros: C may be absent since 11.
+func gemmZeros(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	if n.Input(2) == nil {
+		n.SetInput(2, b.Scalar(n.Input(0), 0))
+	}
+	return nil
+}
+
+func constantTensor(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	if _, ok := n.Attr("value"); ok {
+		return nil
+	}
+	t := op.ConstantOf(n.Output(0))
+	if t == nil {
+		b.Fail("what it holds has no form before opset 12")
+		return nil
+	}
+	n.Attrs = []onnx.Attr{onnx.TensorAttr("value", t)}
+	return nil
+}
+
+// constantInitializer: before 9 Constant nodes held 16, 32 and 64-bit floats alone.
+func constantInitializer(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	t := op.ConstantOf(n.Output(0))
+	if t == nil || t.DType.IsFloat() {
+		return nil
+	}
+	return []*onnx.Value{b.Graph().AddInitializer("", t)}
+}
+
+// oneScale: scales along an axis came with 13.
+func oneScale(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	if s := n.Input(1); s != nil && s.Type.Shape.Ranked() && (len(s.Type.Shape) == 0 || len(s.Type.Shape) == 1 && s.Type.Shape[0] == (onnx.Dim{Size: 1})) {
+		removeAttr(n, "axis")
+		return nil
+	}
+	b.Fail("it may have a scale for each channel, which came with opset 13")
+	return nil
+}
+
+// geluExpression is x Phi(x), or the approximation of it by a tanh.
+func geluExpression(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	x := n.Input(0)
+	s := func(v float64) *onnx.Value { return b.Scalar(x, v) }
+	var phi *onnx.Value
+	if onnx.AttrOr(n, "approximate", "none") == "tanh" {
+		cubed := b.Mul(b.Mul(x, x), x)
+		phi = b.Tanh(b.Mul(b.Add(x, b.Mul(cubed, s(0.044715))), s(0.7978845608028654)))
+	} else {
+		phi = b.Erf(b.Mul(x, s(0.7071067811865476)))
+	}
+	return []*onnx.Value{b.Mul(b.Mul(x, s(0.5)), b.Add(phi, s(1)))}
+}
+
+// mishExpression is x tanh(softplus(x)).
+func mishExpression(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	return []*onnx.Value{b.Mul(n.Input(0), b.Tanh(b.Softplus(n.Input(0))))}
+}
+
+// hardSwishExpression is x HardSigmoid(x) with the slope 1/6.
+func hardSwishExpression(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	gate := b.Node("HardSigmoid", []*onnx.Value{n.Input(0)}, 1, onnx.Float32("alpha", 1.0/6), onnx.Float32("beta", 0.5))[0]
+	return []*onnx.Value{b.Mul(n.Input(0), gate)}
+}
+
+// axisOperators count axes from the end since 11.
+var axisOperators = []string{"ArgMax", "ArgMin", "Concat", "Compress", "Flatten", "Gather", "Hardmax", "LogSoftmax", "ReduceL1",
+	"ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum",
+	"ReduceSumSquare", "Scatter", "Softmax", "Split", "Squeeze", "TopK", "Unsqueeze"}
+
+// countFromFront gives axes that count from the end their places from the front.
+func countFromFront(b *op.Builder, n *onnx.Node) {
+	if !slices.Contains(axisOperators, n.Op) {
+		return
+	}
+	rank := rankOf(n, 0)
+	for _, a := range slices.Clone(n.Attrs) {
+		var axes []int64
+		switch v := a.Value.(type) {
+		case int64:
+			axes = []int64{v}
+		case []int64:
+			axes = slices.Clone(v)
+		}
+		if a.Name != "axis" && a.Name != "axes" || !slices.ContainsFunc(axes, func(i int64) bool { return i < 0 }) {
+			continue
+		}
+		if rank < 0 {
+			b.Fail("input is %v: %v counts from the end, which needs its rank before opset 11", n.Input(0).Type, a)
+			return
+		}
+		if n.Is("Unsqueeze") {
+			rank += int64(len(axes))
+		}
+		for i := range axes {
+			if axes[i] < 0 {
+				axes[i] += rank
+			}
+		}
+		if _, one := a.Value.(int64); one {
+			n.SetAttr(onnx.Int(a.Name, axes[0]))
+		} else {
+			n.SetAttr(onnx.Ints(a.Name, axes...))
+		}
+	}
+}
