@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -31,17 +30,23 @@ func examplePipelines(t *testing.T) map[string]string {
 	return found
 }
 
-// lacking is a verb of the pipeline that this build does not have, or "".
+// lacking is a verb of the pipeline, or the flag for quantizing, that this build does not have, or "".
 func lacking(t *testing.T, path string) string {
 	t.Helper()
 	f, err := pipeline.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	names, _ := stepVerbs(verbs)
+	_, byName := stepVerbs(verbs)
 	for _, s := range f.Steps {
-		if !slices.Contains(names, s.Verb) {
+		v := byName[s.Verb]
+		if v == nil {
 			return s.Verb
+		}
+		for _, f := range s.Flags {
+			if _, has := specs(v.allFlags())[f.Name]; !has && f.Name == "quantize" {
+				return s.Verb + " --" + f.Name
+			}
 		}
 	}
 	return ""
