@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"graft/onnx"
 )
 
 // App is graft with its surroundings; make one with NewApp.
@@ -63,7 +66,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 		return exitDone
 	}
 	if err == nil {
-		err = a.dispatch(ctx, l, args)
+		err = a.guarded(ctx, l, args)
 	}
 	if err == nil {
 		return exitDone
@@ -83,6 +86,19 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	e := classify(l.name(), err)
 	e.print(a.Stderr, doc)
 	return e.Code
+}
+
+// guarded is dispatch with an error in place of a crash when a model's file, whose weights are mapped, is cut while it is used.
+func (a *App) guarded(ctx context.Context, l *line, args []string) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			if err = onnx.Fault(p); err == nil {
+				panic(p)
+			}
+		}
+	}()
+	return a.dispatch(ctx, l, args)
 }
 
 // dispatch parses the reordered line and runs its verb.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/export"
 	"graft/onnx"
 	"graft/runtime"
 )
@@ -154,7 +155,7 @@ func (c *call) runSession(session *runtime.Session, s side, feeds map[string]*on
 	if err != nil {
 		return nil, err
 	}
-	results, err := session.Run(c.Context(), own, outputs...)
+	results, err := session.Run(c.Context(), export.CastFeeds(s.model.Graph, own), outputs...)
 	if err != nil {
 		return nil, runtimeError(err, s.path)
 	}

@@ -17,7 +17,7 @@ const madeUpRuns = 3
 
 // narrowedModel is what graft convert --json says of --precision.
 type narrowedModel struct {
-	Precision string `json:"precision"`
+	Precision string `json:"type"`
 	*precision.Report
 	MaxRel *runtime.Real `json:"max_rel,omitempty"` // absent when the model was not run
 	Runs   int           `json:"runs,omitempty"`    // candidates that were run

@@ -20,16 +20,19 @@ func dimFlag() *option {
 }
 
 // freeDims reads --dim.
-func (c *call) freeDims() (map[string]int64, error) {
+func (c *call) freeDims() (map[string]int64, error) { return c.sizes("dim") }
+
+// sizes reads a flag that gives dimensions a size.
+func (c *call) sizes(flag string) (map[string]int64, error) {
 	dims := map[string]int64{}
-	for _, s := range c.List("dim") {
+	for _, s := range c.List(flag) {
 		i := strings.LastIndex(s, "=")
 		if i < 1 {
-			return nil, misuse("--dim %s: wants NAME=N", quote(s))
+			return nil, misuse("--%s %s: wants NAME=N", flag, quote(s))
 		}
 		n, err := strconv.ParseInt(s[i+1:], 10, 32)
 		if err != nil || n < 1 {
-			return nil, misuse("--dim %s: wants a whole number from 1", quote(s))
+			return nil, misuse("--%s %s: wants a whole number from 1", flag, quote(s))
 		}
 		dims[s[:i]] = n
 	}

@@ -31,7 +31,7 @@ nothing written. A rule that fails is skipped and named; exit code 1 under --str
 		toggle("verify", "run both models on the same inputs before anything is written").under("Check"),
 		toggle("strict", "take a rule that fails for a failure").under("Check"),
 		repeated("inputs", "FILE", "inputs by name for --verify, as well as those made up; repeatable").under("Check"),
-		integer("rounds", "N", 1, 1000, 3, "made-up inputs that --verify runs").under("Check"),
+		integer("rounds", "N", 0, 1000, 3, "made-up inputs that --verify runs; 0: those of --inputs alone").under("Check"),
 		dimFlag().under("Check"),
 		number("atol", "X", between(0, 1e9), 1e-5, "absolute tolerance of --verify").under("Check"),
 		number("rtol", "X", between(0, 1e9), 1e-5, "tolerance of --verify relative to the largest element of an output").under("Check"),
@@ -45,7 +45,7 @@ type simplified struct {
 	executed
 	rewrite.Simplified
 	File        string         `json:"file"`
-	Bytes       int            `json:"bytes"`
+	Bytes       int64          `json:"bytes,omitempty"` // absent when the model was refused
 	BytesBefore int64          `json:"bytes_before"`
 	Nodes       int            `json:"nodes"`
 	NodesBefore int            `json:"nodes_before"`
@@ -76,6 +76,9 @@ func runSimplify(c *call) error {
 	if !c.Bool("verify") && c.IsSet("inputs") {
 		return misuse("--inputs is for --verify")
 	}
+	if c.Bool("verify") && c.Int("rounds") == 0 && !c.IsSet("inputs") {
+		return misuse("--rounds 0 wants --inputs: there is nothing to run")
+	}
 	path := c.Arg(0)
 	m, err := c.loadModel(path)
 	if err != nil {
@@ -98,11 +101,6 @@ func runSimplify(c *call) error {
 		doc.Nodes += o.After
 	}
 	doc.Opset = m.Opset("")
-	data, err := encodeModel(m, out)
-	if err != nil {
-		return err
-	}
-	doc.Bytes = len(data)
 	refusal := ""
 	if doc.Verified, err = c.verifySimplified(path, original, m); err != nil {
 		return err
@@ -113,6 +111,11 @@ func runSimplify(c *call) error {
 		refusal = fmt.Sprintf("%s: %s failed; nothing was written", path, counted(len(doc.Skipped), "rule"))
 	}
 	doc.executed = c.executed()
+	if refusal == "" {
+		if doc.Bytes, err = c.writeSimplified(m, out); err != nil {
+			return err
+		}
+	}
 	c.JSON(doc)
 	for _, r := range doc.Skipped {
 		c.Say("rule %s failed at %s and was skipped: %s", r.Rule, r.Where, oneLine(r.Reason))
@@ -120,13 +123,20 @@ func runSimplify(c *call) error {
 	if refusal != "" {
 		return no(refusal)
 	}
-	if !c.Common.DryRun {
-		if err := writeFile(out, data); err != nil {
-			return err
-		}
-	}
 	c.printSimplified(doc)
 	return nil
+}
+
+// writeSimplified writes the model and gives the size of its file. Beyond what one file can hold its weights go beside it.
+func (c *call) writeSimplified(m *onnx.Model, out string) (int64, error) {
+	if c.Common.DryRun {
+		data, err := encodeModel(m, out)
+		return int64(len(data)), err
+	}
+	if err := m.Save(out); err != nil {
+		return 0, &Error{File: out, Err: err, Code: exitEnvironment}
+	}
+	return modelBytes(out), nil
 }
 
 // modelBytes is the size of a model's file.
@@ -335,7 +345,7 @@ func (c *call) printSimplified(doc simplified) {
 		would = "would write "
 	}
 	c.Print("%s%s: %s of %s nodes, %s of %s, opset %d", would, doc.File, grouped(int64(doc.Nodes)), grouped(int64(doc.NodesBefore)),
-		size(int64(doc.Bytes)), size(doc.BytesBefore), doc.Opset)
+		size(doc.Bytes), size(doc.BytesBefore), doc.Opset)
 	if v := doc.Verified; v != nil {
 		c.Print("equal on %s within atol %g, rtol %g: max |a-b| is %.3g%s", counted(v.Runs, "input"), c.Float("atol"), c.Float("rtol"), float64(v.MaxAbs), doc.on())
 	}

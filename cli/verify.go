@@ -81,8 +81,8 @@ const (
 	verdictAbsent      = "absent"
 )
 
-// verification is the document of graft verify --json.
-type verification struct {
+// runtimesCompared is the document of graft verify --json.
+type runtimesCompared struct {
 	executed
 	Equal    bool         `json:"equal"`
 	ATol     float64      `json:"atol"`
@@ -128,7 +128,7 @@ func runVerify(c *call) error {
 	if err != nil {
 		return err
 	}
-	doc := verification{Equal: true, ATol: c.Float("atol"), RTol: c.Float("rtol")}
+	doc := runtimesCompared{Equal: true, ATol: c.Float("atol"), RTol: c.Float("rtol")}
 	c.Progress().Stage("runtimes", len(names))
 	for i, name := range names {
 		start := time.Now()
@@ -192,7 +192,7 @@ func (c *call) verifyIn(name string, s side, feeds map[string]*onnx.Tensor) (ver
 }
 
 // judge fills the verdicts and gives how many runtimes ran.
-func (doc *verification) judge(g *onnx.Graph, strict bool) (ran int) {
+func (doc *runtimesCompared) judge(g *onnx.Graph, strict bool) (ran int) {
 	var base *verifiedIn
 	for i := range doc.Runtimes {
 		in := &doc.Runtimes[i]
@@ -221,7 +221,7 @@ func (doc *verification) judge(g *onnx.Graph, strict bool) (ran int) {
 	return ran
 }
 
-func (doc *verification) reasons() string {
+func (doc *runtimesCompared) reasons() string {
 	var all []string
 	for _, in := range doc.Runtimes {
 		if in.results == nil {
@@ -231,7 +231,7 @@ func (doc *verification) reasons() string {
 	return strings.Join(all, "; ")
 }
 
-func (c *call) printVerified(doc verification) {
+func (c *call) printVerified(doc runtimesCompared) {
 	t := table{Head: []string{"runtime", "version", "max |a-b|", "relative", "seconds", "verdict", ""}}
 	shown := func(r *runtime.Real) any {
 		switch {

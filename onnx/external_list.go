@@ -41,7 +41,7 @@ func ExternalFiles(path string) ([]string, error) {
 		return errors.Join(err, errListed)
 	}
 	if size >= largeFile {
-		if _, err := decodeLarge(io.NewSectionReader(file, 0, size), size, visit); errors.Is(err, errListed) {
+		if _, err := decodeLarge(file, size, size >= mappedFile, visit); errors.Is(err, errListed) {
 			return listed(path, found, err)
 		}
 	}

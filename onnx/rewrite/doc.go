@@ -11,5 +11,6 @@
 // functions, at op.Opset, constants computed.
 //
 // Bind and Lift turn inputs into initializers and back: parameters are initializers where a model is deployed and inputs
-// where it is trained.
+// where it is trained. RenameEnds, DropOutputs, Extract and Merge change a model's ends and parts; what is left computes what
+// it did.
 package rewrite

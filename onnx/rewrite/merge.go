@@ -7,7 +7,6 @@ import (
 
 	"graft/onnx"
 	"graft/onnx/limits"
-	"graft/onnx/op"
 )
 
 // Part is one of the models that Merge makes one of.
@@ -28,9 +27,9 @@ type Link struct {
 // Outputs that feed an input are outputs no longer. Inputs that share lists are one input, wherever parts have them.
 //
 // Names inside the parts that collide are changed in the later part, symbols of dimensions too, but where a link says that
-// they are one. Two remaining inputs or outputs of one name are refused. Parts of different opsets are upgraded (see
-// Upgrade); functions that two parts define differently are put in the place of their calls. It gives how many values have
-// new names. On an error the parts are half done.
+// they are one. Two remaining inputs or outputs of one name are refused. Parts of different opsets are brought
+// to the newest of them (see ToOpset); functions that two parts define differently are put in the place of their calls. It
+// gives how many values have new names. On an error the parts are half done.
 func Merge(parts []Part, links []Link, share []string) (renamed int, err error) {
 	if len(parts) == 0 {
 		return 0, errors.New("merge: no model")
@@ -99,9 +98,12 @@ func Merge(parts []Part, links []Link, share []string) (renamed int, err error) 
 
 // alignOpsets brings all parts to the same version of each domain, and their functions out of each other's way.
 func alignOpsets(parts []Part) error {
-	differ := slices.ContainsFunc(parts, func(p Part) bool { return p.Model.Opset("") != parts[0].Model.Opset("") })
+	newest := int64(0)
+	for _, p := range parts {
+		newest = max(newest, p.Model.Opset(""))
+	}
 	byKey := map[onnx.FunctionKey]string{}
-	for i, p := range parts {
+	for _, p := range parts {
 		clash := false
 		for _, f := range p.Model.Functions() {
 			text, err := functionBytes(f)
@@ -119,12 +121,8 @@ func alignOpsets(parts []Part) error {
 				return fmt.Errorf("merge: %s defines a function as another model does not: %w", limits.Name(p.Name), err)
 			}
 		}
-		if v := p.Model.Opset(""); (differ || v != parts[0].Model.Opset("")) && v != 0 {
-			if v > op.Opset {
-				return fmt.Errorf("merge: %s is of opset %d, %s of %d: bring both to one first, with --opset",
-					limits.Name(p.Name), v, limits.Name(parts[(i+1)%len(parts)].Name), parts[(i+1)%len(parts)].Model.Opset(""))
-			}
-			if err := Upgrade(p.Model); err != nil {
+		if v := p.Model.Opset(""); v != 0 && v != newest {
+			if _, err := ToOpset(p.Model, newest); err != nil {
 				return fmt.Errorf("merge: %s: %w", limits.Name(p.Name), err)
 			}
 		}
