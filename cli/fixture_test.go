@@ -81,6 +81,16 @@ growing (float[N, 2] x, int64[N, 2] dims) => (float[N, 1] y) <float[2, 1] w = {0
 		err := dataset.WriteNpz(&z, []*onnx.Tensor{a, b})
 		return z.Bytes(), err
 	},
+	"backwards": func() ([]byte, error) { // an axis that onnx-go does not know
+		m, err := onnx.Parse(`<ir_version: 8, opset_import: ["" : 17]>
+backwards (float[2] x, float[2] z) => (float[4] y) {
+   y = Concat <axis = -1> (x, z)
+}`)
+		if err != nil {
+			return nil, err
+		}
+		return m.Encode()
+	},
 	"modest.npz": func() ([]byte, error) { return growth(4) },
 	"absurd.npz": func() ([]byte, error) { return growth(1 << 29) },
 	"det": func() ([]byte, error) { // an operator that hardly any device has

@@ -143,7 +143,11 @@ func runVerify(c *call) error {
 	ran := doc.judge(s.model.Graph, c.Bool("strict"))
 	doc.executed = c.executed()
 	c.JSON(doc)
-	if ran < 2 {
+	failures := slices.ContainsFunc(doc.Runtimes, func(in verifiedIn) bool { return in.Verdict == verdictFailed })
+	switch {
+	case ran == 0 && failures:
+		return &Error{File: path, Code: exitRuntime, Reason: "no runtime ran the model: " + doc.reasons()}
+	case ran < 2 && !failures:
 		return &Error{File: path, Code: exitEnvironment, Reason: "fewer than two runtimes ran the model: " + doc.reasons(),
 			Hint: "name others with --runtimes; --python, --node and --node-modules say where they are"}
 	}

@@ -82,10 +82,14 @@ func LackingInOnnxGo(m *onnx.Model) string {
 func RunOnnxGo(dir string) error {
 	r := resultFile{Version: OnnxGoVersion}
 	values, err := onnxGo(dir)
-	if err != nil {
+	switch {
+	case err == nil:
+		r.Outputs = values
+	case strings.Contains(err.Error(), "not implemented"), strings.Contains(err.Error(), "not yet supported"):
+		r.Unsupported = err.Error()
+	default:
 		r.Error = err.Error()
 	}
-	r.Outputs = values
 	return r.write(dir)
 }
 

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -84,5 +85,27 @@ func TestOnnxGoJobs(t *testing.T) {
 		if err != nil || version != OnnxGoVersion || !slices.Equal(got["y"].Float32s(), c.want) {
 			t.Errorf("%s: %v, %q, %v, want %v", c.body, got["y"], version, err, c.want)
 		}
+	}
+}
+
+// What onnx-go says that it has not implemented is lacking, and no failure.
+func TestOnnxGoLacks(t *testing.T) {
+	m := model(t, `<ir_version: 8, opset_import: ["" : 12]> g (float[1, 1, 4, 4] x) => (float[a, b, c, d] y) {
+   y = MaxPool <kernel_shape = [2, 2], dilations = [2, 2]> (x)
+}`)
+	data, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, err := NewJob(t.TempDir(), data, map[string]*onnx.Tensor{"x": onnx.NewTensor(onnx.Float, 1, 1, 4, 4)}, []string{"x"}, []string{"y"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := RunOnnxGo(job.Dir); err != nil {
+		t.Fatal(err)
+	}
+	var lacking *UnsupportedError
+	if _, _, err := job.Result(); !errors.As(err, &lacking) {
+		t.Errorf("%v", err)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -168,9 +167,6 @@ func (p *Plan) keyOf(r *Run, stamp string, h *hasher) (string, error) {
 			return "", err
 		}
 		for _, path := range files {
-			if slices.ContainsFunc(p.Runs, func(r *Run) bool { return p.below(path, r.Folder) }) {
-				continue // a result: its step's contents count
-			}
 			sum, err := h.of(path)
 			if err != nil {
 				return "", err

@@ -17,10 +17,11 @@ type Places struct {
 
 // files are the files and folders that a word leads to, as paths: the word itself, and what stands behind an equals sign or
 // between commas in it, as far as such a thing is there. One that leaves the folders that the pipeline may read is refused,
-// whether it is there or not.
+// whether it is there or not. Results of steps stay references here: they lie in the work folder, and their steps' contents
+// count.
 func (p *Plan) files(w Word) ([]string, error) {
 	var found []string
-	for _, piece := range pieces(w.Text) {
+	for _, piece := range pieces(w.Stable) {
 		path := piece
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(p.File.Dir(), path)
