@@ -43,18 +43,20 @@ var layers = []struct {
 	{set("onnx/precision"), set("onnx", "onnx/op", leaves)},
 	{set("onnx/quantize"), set("onnx", "onnx/op", leaves)},
 	{set("onnx/inspect"), set("onnx", "onnx/op/...", leaves)},
+	{set("onnx/diff"), set("onnx", "onnx/op/...", leaves)},
 	{set("onnx/op/..."), set("onnx", leaves)},
 	{set("onnx/internal/..."), set(leaves)},
 	{set("onnx/noise"), set("onnx", "onnx/op", leaves)},
 	{set("onnx/limits"), nil},
 	{set("onnx/safetensors"), set("onnx", "onnx/atomicfile", "onnx/limits")},
+	{set("onnx/gguf"), set("onnx", "onnx/limits")},
 	{set(leaves), set(leaves)},
 	{set("onnx"), set("onnx/internal/...", leaves)},
 }
 
 const (
-	leaves  = "onnx/atomicfile onnx/limits onnx/safetensors onnx/strictzip"
-	l0      = "onnx onnx/inspect onnx/noise onnx/op/... onnx/precision onnx/quantize onnx/rewrite/... " + leaves
+	leaves  = "onnx/atomicfile onnx/gguf onnx/limits onnx/safetensors onnx/strictzip"
+	l0      = "onnx onnx/diff onnx/inspect onnx/noise onnx/op/... onnx/precision onnx/quantize onnx/rewrite/... " + leaves
 	l1      = "graphs/... masking/... runtime runtime/kernels"
 	parts   = "training/autodiff/... training/loss/... training/optim/... training/ort/... training/setting/... training/dataset/... training/metric/... training/study/... training/chart/..."
 	systems = "training/oes/... training/pacbayes/... training/momentum/... training/bilevel/... training/prosocial/..."

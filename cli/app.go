@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"graft/onnx"
 )
 
 // App is graft with its surroundings; make one with NewApp.
@@ -18,7 +21,8 @@ type App struct {
 	Stdout, Stderr io.Writer
 
 	verbs   []verb
-	signals bool // watch Ctrl-C and SIGTERM while a verb runs
+	program string // what graft calls itself by when it starts itself: its first word
+	signals bool   // watch Ctrl-C and SIGTERM while a verb runs
 }
 
 // Main runs one command line, args[0] being the program, and returns the exit code.
@@ -30,10 +34,13 @@ func Main(args []string) int {
 
 // NewApp returns graft with every verb and the given stdio.
 func NewApp(stdin io.Reader, stdout, stderr io.Writer) *App {
-	return &App{Stdin: stdin, Stdout: stdout, Stderr: stderr, verbs: verbs}
+	return &App{Stdin: stdin, Stdout: stdout, Stderr: stderr, verbs: verbs, program: "graft"}
 }
 
 func (a *App) main(args []string) int {
+	if len(args) > 0 {
+		a.program = args[0]
+	}
 	if !isIsolatedChild() {
 		return a.Run(context.Background(), args)
 	}
@@ -59,7 +66,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 		return exitDone
 	}
 	if err == nil {
-		err = a.dispatch(ctx, l, args)
+		err = a.guarded(ctx, l, args)
 	}
 	if err == nil {
 		return exitDone
@@ -79,6 +86,19 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	e := classify(l.name(), err)
 	e.print(a.Stderr, doc)
 	return e.Code
+}
+
+// guarded is dispatch with an error in place of a crash when a model's file, whose weights are mapped, is cut while it is used.
+func (a *App) guarded(ctx context.Context, l *line, args []string) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			if err = onnx.Fault(p); err == nil {
+				panic(p)
+			}
+		}
+	}()
+	return a.dispatch(ctx, l, args)
 }
 
 // dispatch parses the reordered line and runs its verb.

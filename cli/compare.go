@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,6 +43,7 @@ type compared struct {
 	MaxAbs         runtime.Real         `json:"max_abs"`
 	Layers         []runtime.Difference `json:"layers,omitempty"`
 	FirstDeparture string               `json:"first_departure,omitempty"`
+	DepartureNode  *layerNode           `json:"departure_node,omitempty"` // A's node that makes it
 }
 
 // side is one of the two models.
@@ -51,13 +53,9 @@ type side struct {
 }
 
 func runCompare(c *call) error {
-	sides := [2]side{{path: c.Arg(0)}, {path: c.Arg(1)}}
-	for i := range sides {
-		m, err := c.loadModel(sides[i].path)
-		if err != nil {
-			return err
-		}
-		sides[i].model = m
+	sides, err := c.loadSides()
+	if err != nil {
+		return err
 	}
 	feeds, err := c.commonFeeds(sides)
 	if err != nil {
@@ -85,6 +83,7 @@ func runCompare(c *call) error {
 		} else if i := slices.IndexFunc(doc.Outputs, func(d runtime.Difference) bool { return !d.Equal }); i >= 0 {
 			doc.FirstDeparture = doc.Outputs[i].Name
 		}
+		doc.DepartureNode = layerNodeOf(sides[0].model.Graph, doc.FirstDeparture)
 	}
 	doc.executed = c.executed()
 	c.JSON(doc)
@@ -109,12 +108,36 @@ func (c *call) commonFeeds(sides [2]side) (map[string]*onnx.Tensor, error) {
 			return nil, err
 		}
 	}
-	for _, s := range sides {
+	for i, s := range sides {
+		if i == 1 && feedByPlace(sides, feeds) {
+			c.Say("inputs have other names and are fed in order")
+		}
 		if err := c.complete(s.model, s.path, feeds); err != nil {
 			return nil, err
 		}
 	}
 	return feeds, nil
+}
+
+// feedByPlace gives the inputs of b of whose name a has none what those of a take of whose name b has none, in order, where
+// there are as many of the same types. It reports whether it did.
+func feedByPlace(sides [2]side, feeds map[string]*onnx.Tensor) (did bool) {
+	var own [2][]string
+	for i, s := range sides {
+		others := feedNames(sides[1-i].model.Graph)
+		own[i] = slices.DeleteFunc(feedNames(s.model.Graph), func(name string) bool { return slices.Contains(others, name) })
+	}
+	if len(own[0]) != len(own[1]) {
+		return false
+	}
+	for i, name := range own[1] {
+		from, to := sides[0].model.Graph.Lookup(own[0][i]), sides[1].model.Graph.Lookup(name)
+		if feeds[name] == nil && feeds[own[0][i]] != nil && (from.Type.DType == to.Type.DType || from.Type.DType.IsFloat() && to.Type.DType.IsFloat()) &&
+			len(from.Type.Shape) == len(to.Type.Shape) {
+			feeds[name], did = feeds[own[0][i]], true
+		}
+	}
+	return did
 }
 
 // runSide opens a model, runs it on those of the feeds that it takes, and closes it.
@@ -128,15 +151,31 @@ func (c *call) runSide(s side, feeds map[string]*onnx.Tensor) (map[string]*onnx.
 }
 
 func (c *call) runSession(session *runtime.Session, s side, feeds map[string]*onnx.Tensor, outputs ...string) (map[string]*onnx.Tensor, error) {
-	own := map[string]*onnx.Tensor{}
-	for _, name := range feedNames(s.model.Graph) {
-		own[name] = feeds[name]
+	own, err := ownFeeds(s, feeds)
+	if err != nil {
+		return nil, err
 	}
 	results, err := session.Run(c.Context(), export.CastFeeds(s.model.Graph, own), outputs...)
 	if err != nil {
 		return nil, runtimeError(err, s.path)
 	}
 	return results, nil
+}
+
+// ownFeeds are those of the feeds that a model takes, floats in its own precision.
+func ownFeeds(s side, feeds map[string]*onnx.Tensor) (map[string]*onnx.Tensor, error) {
+	own := map[string]*onnx.Tensor{}
+	for _, name := range feedNames(s.model.Graph) {
+		t, want := feeds[name], s.model.Graph.Lookup(name).Type.DType
+		if t != nil && t.DType != want && t.DType.IsFloat() && want.IsFloat() {
+			var err error
+			if t, err = runtime.Floats(t, want); err != nil {
+				return nil, runtimeError(err, s.path)
+			}
+		}
+		own[name] = t
+	}
+	return own, nil
 }
 
 // pairByPlace gives b's results the names of a's outputs when there are as many and none has a name in common; else nil.
@@ -165,87 +204,51 @@ func inOrder(list []runtime.Difference, g *onnx.Graph) []runtime.Difference {
 	return list
 }
 
-// layersAtOnce is how many values inside the models are held in memory at a time.
-const layersAtOnce = 32
-
-// compareLayers compares the tensors inside that have one name in both models, in a's order, up to and with the group of
-// layersAtOnce in which the first departs.
-func (c *call) compareLayers(sides [2]side, feeds map[string]*onnx.Tensor, tol runtime.Tolerance) ([]runtime.Difference, error) {
-	names := commonValues(sides[0].model.Graph, sides[1].model.Graph)
-	var sessions [2]*runtime.Session
-	for i, s := range sides {
-		exposed := s.model.Clone()
-		for _, name := range names {
-			exposed.Graph.AddOutput(exposed.Graph.Lookup(name), "")
-		}
-		session, err := c.openSession(exposed, s.path)
-		if err != nil {
-			return nil, err
-		}
-		defer session.Close()
-		sessions[i] = session
-	}
-	var all []runtime.Difference
-	for group := range slices.Chunk(names, layersAtOnce) {
-		var results [2]map[string]*onnx.Tensor
-		for i, s := range sides {
-			var err error
-			if results[i], err = c.runSession(sessions[i], s, feeds, group...); err != nil {
-				return nil, err
-			}
-		}
-		got := runtime.Compare(results[0], results[1], tol)
-		slices.SortStableFunc(got.Outputs, func(a, b runtime.Difference) int {
-			return slices.Index(group, a.Name) - slices.Index(group, b.Name)
-		})
-		all = append(all, got.Outputs...)
-		if !got.Equal {
-			break
-		}
-	}
-	return all, nil
-}
-
-// commonValues are the names of the tensors that nodes of both graphs make and that are no output of either.
-func commonValues(a, b *onnx.Graph) []string {
-	var names []string
-	for _, n := range a.Nodes() {
-		if n.Is("Constant") {
-			continue
-		}
-		for _, v := range n.Outputs() {
-			if v == nil || v.Name == "" || !v.IsTensor() || a.IsOutput(v) {
-				continue
-			}
-			if w := b.Lookup(v.Name); w != nil && w.Producer() != nil && w.IsTensor() && !b.IsOutput(w) {
-				names = append(names, v.Name)
-			}
-		}
-	}
-	return names
-}
-
 func (c *call) printComparison(doc compared) {
-	show := func(what string, list []runtime.Difference) {
-		t := table{Head: []string{what, "max |a-b|", "relative", "cosine", "equal", ""}}
-		for _, d := range list {
-			verdict := "yes"
-			if !d.Equal {
-				verdict = "no"
-			}
-			t.Add(d.Name, float64(d.MaxAbs), float64(d.MaxRel), float64(d.Cosine), verdict, d.Reason)
-		}
-		c.Table(t)
-	}
 	if len(doc.Layers) > 0 {
-		show("value", doc.Layers)
+		c.printLayers(doc)
 		c.Print("")
 	}
-	show("output", doc.Outputs)
+	c.differences("output", doc.Outputs)
 	if doc.FirstDeparture != "" {
 		c.Print("first departure: %s", doc.FirstDeparture)
+		if n := doc.DepartureNode; n != nil {
+			c.Print("  made by %s %s from %s", n.Op, n.Name, strings.Join(n.Inputs, ", "))
+		}
 	}
 	if doc.Equal {
 		c.Print("equal within atol %g, rtol %g%s", doc.ATol, doc.RTol, doc.on())
 	}
+}
+
+// printLayers shows the values around the first that departs, all under --verbose.
+func (c *call) printLayers(doc compared) {
+	const before, behind, most = 5, 5, 40
+	list := doc.Layers
+	first := slices.IndexFunc(list, func(d runtime.Difference) bool { return !d.Equal })
+	switch {
+	case c.Common.Verbose || len(list) <= most && first < 0:
+	case first < 0:
+		c.Print("%d values inside are equal", len(list))
+		return
+	default:
+		list = list[max(0, first-before):min(len(list), first+behind+1)]
+		if first > before {
+			c.Print("%d values before these are equal", first-before)
+		}
+	}
+	c.differences("value", list)
+}
+
+// differences prints a row for each tensor.
+func (c *call) differences(what string, list []runtime.Difference) {
+	t := table{Head: []string{what, "max |a-b|", "relative", "cosine", "equal", ""}}
+	for _, d := range list {
+		verdict := "yes"
+		if !d.Equal {
+			verdict = "no"
+		}
+		t.Add(d.Name, float64(d.MaxAbs), float64(d.MaxRel), float64(d.Cosine), verdict, d.Reason)
+	}
+	c.Table(t)
 }

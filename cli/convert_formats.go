@@ -14,8 +14,16 @@ import (
 // content is what a file holds while it is converted: a network, or weights by name without one.
 type content struct {
 	model    *onnx.Model
-	tensors  []*onnx.Tensor // without a model: each under its name
-	metadata onnx.Metadata  // without a model: what the file says of itself
+	weights  []weight          // without a model, in the file's order
+	metadata map[string]string // without a model: what the file says of itself
+	close    func()            // nil: nothing is open
+}
+
+// release closes the file that the weights are read from.
+func (w *content) release() {
+	if w.close != nil {
+		w.close()
+	}
 }
 
 // format is one kind of file that graft convert reads or writes.
@@ -32,10 +40,17 @@ type format struct {
 // formats are the kinds of files, one a row.
 var formats = []format{
 	{name: "ONNX", extensions: []string{".onnx"}, read: (*call).readONNX, write: (*call).writeONNX},
+	{name: "safetensors", extensions: []string{".safetensors"}, read: readSafetensors, write: (*call).writeSafetensors},
+	{name: "safetensors in several files", extensions: []string{".json"}, read: readSafetensorsIndex},
+	{name: "NumPy archive", extensions: []string{".npz"}, read: readNpz, write: (*call).writeNpz},
+	{name: "PyTorch", extensions: []string{".pt", ".pth", ".bin"}, read: readPyTorch},
+	{name: "GGUF", extensions: []string{".gguf"}, read: readGGUF},
 }
 
 // formatFlags are flags of graft convert that belong to formats, and to models put together or cut.
-var formatFlags = []cli.Flag{}
+var formatFlags = slices.Concat([]cli.Flag{
+	text("weights", "FILE", "give the model the weights of FILE by name: safetensors, npz, PyTorch, GGUF or ONNX").under("Weights"),
+}, surgeryFlags)
 
 // formatOf finds the row for a path by its extension.
 func formatOf(path string) (*format, error) {
@@ -52,19 +67,58 @@ func formatOf(path string) (*format, error) {
 	return nil, fmt.Errorf("no format has the extension %s: there are %s", quote(ext), strings.Join(known, ", "))
 }
 
-// readSources reads the arguments of graft convert and makes one content of them.
-func (c *call) readSources(paths []string) (*content, error) {
-	if len(paths) > 1 {
-		return nil, misuse("%d files: one is converted at a time", len(paths))
-	}
-	f, err := formatOf(paths[0])
+// readSource reads one file. What it is its first bytes say where they can, else its extension.
+func (c *call) readSource(path string) (*content, error) {
+	name, err := sniff(path)
 	if err != nil {
-		return nil, refused(paths[0], err)
+		return nil, refused(path, err)
+	}
+	i := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
+	if i >= 0 {
+		return formats[i].read(c, path)
+	}
+	f, err := formatOf(path)
+	if err != nil {
+		return nil, refused(path, err)
 	}
 	if f.read == nil {
-		return nil, refused(paths[0], fmt.Errorf("%s is written, not read", f.name))
+		return nil, refused(path, fmt.Errorf("%s is written, not read", f.name))
 	}
-	return f.read(c, paths[0])
+	return f.read(c, path)
+}
+
+// readSources reads the arguments of graft convert and makes one content of them: several models become one, weights are
+// put in, and what the surgery flags say is done, in this order.
+func (c *call) readSources(paths []string) (*content, error) {
+	list := make([]*content, len(paths))
+	for i, path := range paths {
+		w, err := c.readSource(path)
+		if err != nil {
+			return nil, err
+		}
+		if w.model == nil && len(paths) > 1 {
+			w.release()
+			return nil, refused(path, fmt.Errorf("holds weights without a network: give it with --weights"))
+		}
+		list[i] = w
+	}
+	w := list[0]
+	if w.model == nil {
+		err := c.wantsModel(paths[0])
+		if err != nil {
+			w.release()
+		}
+		return w, err
+	}
+	if err := c.joinModels(paths, list); err != nil {
+		return nil, err
+	}
+	if path := c.Text("weights"); path != "" {
+		if err := c.fill(w.model, path); err != nil {
+			return nil, err
+		}
+	}
+	return w, c.operate(w.model, paths[0])
 }
 
 func (c *call) readONNX(path string) (*content, error) {
@@ -77,7 +131,9 @@ func (c *call) readONNX(path string) (*content, error) {
 
 func (c *call) writeONNX(w *content, path string) (int64, error) {
 	if w.model == nil {
-		return 0, &Error{File: path, Reason: "weights without a network make no ONNX file", Code: exitInput}
+		w.release()
+		return 0, &Error{File: path, Reason: "weights without a network make no ONNX file", Code: exitInput,
+			Hint: "put them into a model of the same parameters: graft convert model.onnx --weights FILE"}
 	}
 	data, err := encodeModel(w.model, path)
 	if err != nil {

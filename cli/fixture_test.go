@@ -55,6 +55,19 @@ growing (float[N, 2] x, int64[N, 2] dims) => (float[N, 1] y) <float[2, 1] w = {0
 		}
 		return m.Encode()
 	},
+	"wordy": func() ([]byte, error) {
+		return parsed17("wordy (float[N, 2] x) => (float[N, 2] y) <float[2] w = {1, 2}> {a = Identity (x)\nb = Constant <value = float[2] {3, 4}> ()\nc = Mul (b, w)\nd = Sin (c)\ne = Add (a, d)\ny = Dropout (e)}")
+	},
+	"lengths": func() ([]byte, error) { // says of two inputs that they are as long as each other
+		return parsed17("lengths (float[N] a, float[N] b) => (int64[1] y) {p = Shape (a)\nq = Shape (b)\ny = Sub (p, q)}")
+	},
+	"lengths.npz": func() ([]byte, error) {
+		a, b := onnx.FromSlice([]float32{1, 2}), onnx.FromSlice([]float32{1, 2, 3})
+		a.Name, b.Name = "a", "b"
+		var z bytes.Buffer
+		err := dataset.WriteNpz(&z, []*onnx.Tensor{a, b})
+		return z.Bytes(), err
+	},
 	"modest.npz": func() ([]byte, error) { return growth(4) },
 	"absurd.npz": func() ([]byte, error) { return growth(1 << 29) },
 	"det": func() ([]byte, error) { // an operator that hardly any device has
@@ -79,6 +92,15 @@ growing (float[N, 2] x, int64[N, 2] dims) => (float[N, 1] y) <float[2, 1] w = {0
 		t.Name = "elsewhere.weight"
 		return safetensors.Encode([]*onnx.Tensor{t}, nil)
 	},
+}
+
+// parsed17 is the file of a graph of opset 17.
+func parsed17(graph string) ([]byte, error) {
+	m, err := onnx.Parse("<ir_version: 8, opset_import: [\"\" : 17]>\n" + graph)
+	if err != nil {
+		return nil, err
+	}
+	return m.Encode()
 }
 
 // growth is data for the model growing: four samples, the third with the given size.

@@ -46,6 +46,9 @@ Examples:
 
 func verbRows(path string, v *verb) [][2]string {
 	path = strings.TrimSpace(path + " " + v.name)
+	if v.hidden {
+		return nil
+	}
 	if v.run != nil {
 		return [][2]string{{path, v.short}}
 	}

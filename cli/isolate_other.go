@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"syscall"
 )
 
 // startChild runs the child and waits for it. There are no resource limits
@@ -26,3 +27,5 @@ func (a *App) startChild(ctx context.Context, exe string, args []string, _ bool)
 }
 
 func confine() io.Writer { return nil }
+
+func childAttr() *syscall.SysProcAttr { return nil }

@@ -9,7 +9,6 @@ import (
 	"graft/onnx"
 	"graft/onnx/noise"
 	"graft/onnx/op"
-	"graft/runtime"
 	"graft/runtime/runtimetest"
 )
 
@@ -82,15 +81,7 @@ func (f *trainee) pictures(name string) (x, labels *onnx.Tensor) {
 // judged is the mean negative logarithm of the labels' probabilities, and the part of samples whose label is the likeliest.
 func judged(t *testing.T, m *onnx.Model, x, labels *onnx.Tensor) (loss, accuracy float64) {
 	t.Helper()
-	data, err := m.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := runtime.Open(data, runtimetest.Options(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := runtimetest.Open(t, m, runtimetest.Options(t))
 	out, err := s.Run(t.Context(), map[string]*onnx.Tensor{"x": x}, "probabilities")
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,7 @@ type verb struct {
 	flags    []cli.Flag
 	run      func(*call) error
 	subs     []verb
+	hidden   bool // graft calls it itself: no help, no completion
 }
 
 // arity returns the least and the largest number of arguments; -1 is no bound.
@@ -64,11 +65,13 @@ func (v *verb) sub(name string) *verb {
 	return nil
 }
 
-// subNames lists the names of the verbs below v.
+// subNames lists the names of the verbs below v, without the hidden.
 func (v *verb) subNames() []string {
-	names := make([]string, len(v.subs))
+	var names []string
 	for i := range v.subs {
-		names[i] = v.subs[i].name
+		if !v.subs[i].hidden {
+			names = append(names, v.subs[i].name)
+		}
 	}
 	return names
 }

@@ -7,7 +7,6 @@ import (
 	"graft/masking"
 	"graft/onnx"
 	"graft/onnx/noise"
-	"graft/runtime"
 	"graft/runtime/runtimetest"
 )
 
@@ -22,15 +21,7 @@ func TestBernoulli(t *testing.T) {
 		logits := n.Graph().AddInput("logits", onnx.TypeOf(onnx.Float, count))
 		uniform := n.Graph().AddInput("uniform", onnx.TypeOf(onnx.Float, count))
 		model := n.model(m.Sample(n.Builder, logits, uniform), m.PenaltyGradient(n.Builder, logits))
-		data, err := model.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := runtime.Open(data, runtimetest.Options(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
+		s := runtimetest.Open(t, model, runtimetest.Options(t))
 		p, u := onnx.NewTensor(onnx.Float, count), onnx.NewTensor(onnx.Float, count)
 		noise.Uniform(u.Float32s(), noise.NewKey(5, "mask", 1))
 		for i := range p.Float32s() {

@@ -150,3 +150,32 @@ func TestMaskFileLeavesNothingBehind(t *testing.T) {
 		t.Fatalf("%d files in the folder", len(list))
 	}
 }
+
+// FuzzReadFile holds that a mask file that is read is written and read again as the same masks.
+func FuzzReadFile(f *testing.F) {
+	f.Add([]byte("\x3f\x00\x00\x00\x00\x00\x00\x00" + `{"w":{"dtype":"BOOL","shape":[2,1],"data_offsets":[0,2]}}       ` + "\x00\x01"))
+	f.Add([]byte("\x3f\x00\x00\x00\x00\x00\x00\x00" + `{"w":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}           ` + "\x01\x01"))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(dir, "m.safetensors")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := ReadFile(path)
+		if err != nil {
+			return
+		}
+		if err := s.WriteFile(path, nil); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ReadFile(path)
+		if err != nil || len(again.masks) != len(s.masks) {
+			t.Fatal(err)
+		}
+		for i, m := range s.masks {
+			if again.masks[i].Name != m.Name || !slices.Equal(again.masks[i].Keep, m.Keep) {
+				t.Fatalf("%s differs", m.Name)
+			}
+		}
+	})
+}

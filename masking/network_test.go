@@ -90,17 +90,7 @@ func outputs(t *testing.T, m *onnx.Model) []*onnx.Tensor {
 			t.Fatalf("checker: %v\n%s", f, m.Text())
 		}
 	}
-	data, err := m.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	options := runtimetest.Options(t)
-	options.Threads = 1
-	s, err := runtime.Open(data, options)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, m.Text())
-	}
-	defer s.Close()
+	s := runtimetest.Open(t, m, runtimetest.OneThread(t))
 	feeds, err := runtime.Sample(m.Graph, 3, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,12 @@
 package onnx
 
-import "fmt"
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"graft/onnx/internal/onnxpb"
+)
 
 // Attr is an attribute of a node. Value is one of int64, float32, string, *Tensor, *Graph, TensorType, []int64,
 // []float32, []string, []*Tensor, []*Graph, or Opaque for what the IR carries along unread.
@@ -38,3 +44,50 @@ func AttrOr[T int64 | float32 | string | []int64 | []float32 | []string | *Tenso
 
 // String is "axis = 1".
 func (a Attr) String() string { return fmt.Sprintf("%s = %v", a.Name, a.Value) }
+
+// kinds of attributes, by their numbers in the format.
+var attributeKinds = map[onnxpb.AttributeProto_AttributeType]string{
+	onnxpb.AttributeProto_FLOAT: "float", onnxpb.AttributeProto_INT: "int", onnxpb.AttributeProto_STRING: "string",
+	onnxpb.AttributeProto_TENSOR: "tensor", onnxpb.AttributeProto_GRAPH: "graph", onnxpb.AttributeProto_FLOATS: "floats",
+	onnxpb.AttributeProto_INTS: "ints", onnxpb.AttributeProto_STRINGS: "strings", onnxpb.AttributeProto_TENSORS: "tensors",
+	onnxpb.AttributeProto_GRAPHS: "graphs", onnxpb.AttributeProto_SPARSE_TENSOR: "sparse_tensor",
+	onnxpb.AttributeProto_SPARSE_TENSORS: "sparse_tensors", onnxpb.AttributeProto_TYPE_PROTO: "type_proto",
+	onnxpb.AttributeProto_TYPE_PROTOS: "type_protos",
+}
+
+// Kind names the type of a's value as the standard does: "int", "floats", "sparse_tensor". It is empty when that is not known.
+func (a Attr) Kind() string {
+	if a.Ref != "" {
+		return attributeKinds[onnxpb.AttributeProto_AttributeType(a.kind)]
+	}
+	switch v := a.Value.(type) {
+	case float32:
+		return "float"
+	case int64:
+		return "int"
+	case string:
+		return "string"
+	case []float32:
+		return "floats"
+	case []int64:
+		return "ints"
+	case []string:
+		return "strings"
+	case *Tensor:
+		return "tensor"
+	case []*Tensor:
+		return "tensors"
+	case *Graph:
+		return "graph"
+	case []*Graph:
+		return "graphs"
+	case TensorType:
+		return "type_proto"
+	case Opaque:
+		pb := &onnxpb.AttributeProto{}
+		if proto.Unmarshal(v, pb) == nil {
+			return attributeKinds[pb.GetType()]
+		}
+	}
+	return ""
+}

@@ -76,7 +76,7 @@ func (c *checker) graph(g *Graph, where string, depth int, defined map[*Value]bo
 		at := spot{graph: where, part: ": input ", name: v.Name}
 		define(v, "input", nil)
 		c.value(v, at)
-		if c.main && depth == 0 && !v.typed() {
+		if c.main && depth == 0 && v.untyped() {
 			c.report(Error, at.String(), "type", "an input of the main graph needs a type")
 		}
 	}
@@ -121,7 +121,7 @@ func (c *checker) graph(g *Graph, where string, depth int, defined map[*Value]bo
 		switch {
 		case !defined[v]:
 			c.report(Error, where, "undefined", "output %d, %q, is not defined", i, v.Name)
-		case c.main && depth == 0 && !v.typed():
+		case c.main && depth == 0 && v.untyped():
 			c.report(Error, where+": output "+v.Name, "type", "an output of the main graph needs a type")
 		case depth > 0 && !inputs[v] && v.producer == nil && !v.IsInitializer(),
 			depth > 0 && v.producer != nil && v.producer.graph != g:
@@ -129,6 +129,11 @@ func (c *checker) graph(g *Graph, where string, depth int, defined map[*Value]bo
 				"a value of an outer graph is handed out directly; ONNX Runtime wants an Identity between")
 		}
 	}
+}
+
+// untyped reports whether the file does not say what v is, or says that it is a tensor and not of what.
+func (v *Value) untyped() bool {
+	return !v.typed() || v.IsTensor() && v.Type.DType == Undefined
 }
 
 func (c *checker) value(v *Value, where spot) {
@@ -157,6 +162,8 @@ func (c *checker) initializer(v *Value, where spot) {
 			return
 		}
 		if err := v.Sparse.check(); err != nil {
+			c.report(Error, where.String(), "tensor", "%v", err)
+		} else if err := v.Sparse.ascending(); err != nil {
 			c.report(Error, where.String(), "tensor", "%v", err)
 		}
 		c.tensor(v.Sparse.Values, where)

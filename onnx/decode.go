@@ -65,6 +65,7 @@ func decode(data []byte, external func(*onnxpb.ModelProto) error) (*Model, error
 type decoder struct {
 	problems []string
 	notes    []Finding // what is odd, but has one reading
+	ir       int64     // version of the file format
 }
 
 func (d *decoder) problem(format string, args ...any) {
@@ -90,6 +91,7 @@ func (d *decoder) model(pb *onnxpb.ModelProto) *Model {
 		Doc:             pb.GetDocString(),
 		Metadata:        d.metadata(pb.MetadataProps, "model"),
 	}
+	d.ir = m.IRVersion
 	m.Opsets = d.opsets(pb.OpsetImport)
 	d.versions(m)
 	d.carried(pb)
@@ -145,6 +147,13 @@ func (d *decoder) versions(m *Model) {
 func (d *decoder) note(where, rule, format string, args ...any) {
 	if len(d.notes) < maxProblems {
 		d.notes = append(d.notes, Finding{Warning, printable(where), rule, message(format, args...)})
+	}
+}
+
+// broken notes what breaks a rule of the standard, but has one reading.
+func (d *decoder) broken(where, rule, format string, args ...any) {
+	if len(d.notes) < maxProblems {
+		d.notes = append(d.notes, Finding{Error, printable(where), rule, message(format, args...)})
 	}
 }
 

@@ -15,7 +15,9 @@ func (d *decoder) attr(pb *onnxpb.AttributeProto, n *Node, at int, where string,
 	pb.Name, pb.RefAttrName, pb.DocString = nil, nil, nil
 	kind := pb.GetType()
 	if pb.Type == nil || kind == onnxpb.AttributeProto_UNDEFINED {
-		kind = populated(pb)
+		if kind = populated(pb); d.ir > 1 {
+			d.broken(where+": node "+n.String(), "attribute", "attribute %q has no type, which ir_version 2 and later ask for", a.Name)
+		}
 	}
 	if a.Ref != "" {
 		a.kind = int32(kind)
@@ -86,6 +88,9 @@ func (d *decoder) attr(pb *onnxpb.AttributeProto, n *Node, at int, where string,
 		return d.opaque(a, pb)
 	}
 	pb.Type = nil
+	if other := populated(pb); other != onnxpb.AttributeProto_UNDEFINED {
+		d.broken(where+": node "+n.String(), "attribute", "attribute %q has type %v and values of type %v too", a.Name, kind, other)
+	}
 	a.extra = rest(pb)
 	return a
 }

@@ -61,6 +61,7 @@ func (d *decoder) graph(pb *onnxpb.GraphProto, where string, s *scope) *Graph {
 	}
 	for i, info := range pb.Input {
 		v := &Value{Name: info.GetName()}
+		d.sizes(info, where+": input ")
 		d.describe(v, info)
 		define(v, -1, fmt.Sprintf("input %d", i))
 		g.inputs = append(g.inputs, v)
@@ -171,10 +172,20 @@ func (d *decoder) outputs(pb *onnxpb.GraphProto, g *Graph, s *scope, where strin
 			d.problem("%s: output %d, %q, is not defined", where, i, info.GetName())
 			continue
 		}
+		d.sizes(info, where+": output ")
 		if own, ok := s.names[v.Name]; ok && own.value == v && own.at >= 0 || v.IsInitializer() && ok {
 			d.describe(v, info)
 		}
 		g.outputs = append(g.outputs, v)
+	}
+}
+
+// sizes notes negative dimensions, which are read as unknown ones.
+func (d *decoder) sizes(info *onnxpb.ValueInfoProto, where string) {
+	for i, dim := range info.GetType().GetTensorType().GetShape().GetDim() {
+		if n := dim.GetDimValue(); n < 0 {
+			d.note(where+info.GetName(), "shape", "dimension %d is %d, read as an unknown one", i, n)
+		}
 	}
 }
 

@@ -190,9 +190,13 @@ func bytesOf[T float32 | float64 | int32 | int64 | uint64](s []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(s[0])))
 }
 
-// aligned is data itself, or a copy at an address that suits every element type.
+// aligned is data itself, or a copy at an address that suits every element type. What lies in a mapped file stays there: View
+// copies it when it is looked at as numbers.
 func aligned(data []byte) []byte {
-	if uintptr(unsafe.Pointer(unsafe.SliceData(data)))%8 == 0 {
+	if address(data)%8 == 0 {
+		return data
+	}
+	if m, _ := mappingOf(data); m != nil {
 		return data
 	}
 	c := alignedBytes(int64(len(data)))

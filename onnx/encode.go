@@ -13,12 +13,12 @@ import (
 // first, nodes are written in topological order, and all weights are inline. A model of more than 2 GiB, which protobuf
 // cannot hold, is an error.
 func (m *Model) Encode() ([]byte, error) {
-	write, size, err := m.encoding()
+	encoded, err := m.encoding(nil)
 	if err != nil {
 		return nil, err
 	}
-	data := bytes.NewBuffer(make([]byte, 0, size))
-	if err := write(data); err != nil {
+	data := bytes.NewBuffer(make([]byte, 0, encoded.size))
+	if err := encoded.write(data); err != nil {
 		return nil, err
 	}
 	return data.Bytes(), nil
@@ -73,8 +73,12 @@ func (m *Model) header(e *encoder) (*onnxpb.ModelProto, error) {
 
 // encoder turns the IR into messages.
 type encoder struct {
-	err error
+	err   error
+	place placer // may be nil
 }
+
+// placer may put the data of a tensor, which is in raw_data, into another file.
+type placer func(pb *onnxpb.TensorProto, initializer bool)
 
 func (e *encoder) fail(format string, args ...any) {
 	if e.err == nil {

@@ -48,7 +48,7 @@ func (e *encoder) parts(g *Graph, to graphParts) *onnxpb.GraphProto {
 		if v.Sparse != nil {
 			pb.SparseInitializer = append(pb.SparseInitializer, e.sparse(v.Sparse, v.Name))
 		} else {
-			pb.Initializer = append(pb.Initializer, e.tensor(v.Const, v.Name))
+			pb.Initializer = append(pb.Initializer, e.placed(v.Const, v.Name, true))
 		}
 		if v.listed && !inputs[v] {
 			to.info(v)
@@ -179,12 +179,12 @@ func (e *encoder) attr(a Attr, n *Node) *onnxpb.AttributeProto {
 	case *Tensor:
 		kind = onnxpb.AttributeProto_TENSOR
 		if v != nil {
-			pb.T = e.tensor(v, v.Name)
+			pb.T = e.placed(v, v.Name, false)
 		}
 	case []*Tensor:
 		kind = onnxpb.AttributeProto_TENSORS
 		for _, t := range v {
-			pb.Tensors = append(pb.Tensors, e.tensor(t, t.Name))
+			pb.Tensors = append(pb.Tensors, e.placed(t, t.Name, false))
 		}
 	case *Graph:
 		kind = onnxpb.AttributeProto_GRAPH

@@ -4,60 +4,89 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"graft/onnx/internal/onnxpb"
 )
 
 // EncodeTo writes what Encode gives, without a copy of the initializers in memory.
 func (m *Model) EncodeTo(w io.Writer) error {
-	write, _, err := m.encoding()
+	encoded, err := m.encoding(nil)
 	if err != nil {
 		return err
 	}
-	return write(w)
+	return encoded.write(w)
 }
 
-// encoding is what EncodeTo does once the model has been found fit for a file, and how many bytes it writes.
-func (m *Model) encoding() (write func(io.Writer) error, size int, err error) {
-	var e encoder
+// encoding is a model on its way into a file.
+type encoding struct {
+	rest   *onnxpb.ModelProto // without the graph
+	graph  *wireGraph
+	inside int // size of the graph
+	size   int
+}
+
+// encoding makes the messages of m's graph. place may move the data of each tensor that is written elsewhere. A model that is
+// too large for a file is an errTooLarge.
+func (m *Model) encoding(place placer) (*encoding, error) {
+	e := encoder{place: place}
 	pb, err := m.header(&e)
 	if err != nil {
-		return nil, 0, fmt.Errorf("encode model: %w", err)
+		return nil, fmt.Errorf("encode model: %w", err)
 	}
 	g := e.wireGraph(m.Graph)
 	e.merge(pb, m.extra)
 	if e.err != nil {
-		return nil, 0, fmt.Errorf("encode model: %w", e.err)
+		return nil, fmt.Errorf("encode model: %w", e.err)
 	}
 	inside := g.size()
-	size = proto.Size(pb) + protowire.SizeTag(fieldGraph) + protowire.SizeBytes(inside)
-	if err := checkSize(size); err != nil {
-		return nil, 0, err
+	size := proto.Size(pb) + protowire.SizeTag(fieldGraph) + protowire.SizeBytes(inside)
+	if size > maxFileBytes || size < 0 {
+		return nil, errTooLarge(size)
 	}
-	return func(w io.Writer) error {
-		s := &streamer{w: bufio.NewWriterSize(w, 64<<10)}
-		s.fields(pb, 0, fieldGraph)
-		s.begin(fieldGraph, inside)
-		s.graph(g)
-		s.fields(pb, fieldGraph, lastField)
-		if s.err == nil {
-			s.err = s.w.Flush()
-		}
-		return s.err
-	}, size, nil
+	return &encoding{pb, g, inside, size}, nil
+}
+
+func (e *encoding) write(w io.Writer) error {
+	s := &streamer{to: w, w: bufio.NewWriterSize(w, 64<<10)}
+	s.fields(e.rest, 0, fieldGraph)
+	s.begin(fieldGraph, e.inside)
+	s.graph(e.graph)
+	s.fields(e.rest, fieldGraph, lastField)
+	if s.err == nil {
+		s.err = s.w.Flush()
+	}
+	return s.err
 }
 
 // streamer writes messages whose parts come one after the other. Its error is sticky.
 type streamer struct {
-	w   *bufio.Writer
+	to  io.Writer
+	w   *bufio.Writer // in front of to
 	err error
 }
 
 func (s *streamer) write(data []byte) {
 	if s.err == nil {
 		_, s.err = s.w.Write(data)
+	}
+}
+
+// data writes the elements of a tensor.
+func (s *streamer) data(data []byte) {
+	if len(data) < largeData {
+		s.write(data)
+		return
+	}
+	if s.err == nil {
+		s.err = s.w.Flush()
+	}
+	if s.err == nil {
+		s.err = putData(s.to, data)
 	}
 }
 
@@ -85,19 +114,58 @@ func (s *streamer) fields(m proto.Message, from, to protowire.Number) {
 	s.message(some.Interface())
 }
 
+// bulky writes a message in which tensors may be large: their data is not copied. Fields stand in the order of their numbers,
+// as everywhere.
+func (s *streamer) bulky(m proto.Message) {
+	if proto.Size(m) < largeData {
+		s.message(m)
+		return
+	}
+	if t, ok := m.(*onnxpb.TensorProto); ok && len(t.RawData) > 0 {
+		s.fields(t, 0, rawData)
+		s.begin(rawData, len(t.RawData))
+		s.data(t.RawData)
+		s.fields(t, rawData+1, lastField)
+		return
+	}
+	all := m.ProtoReflect()
+	var numbers []protowire.Number
+	all.Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		if f.Message() != nil && f.ContainingOneof() == nil {
+			numbers = append(numbers, f.Number())
+		}
+		return true
+	})
+	slices.Sort(numbers)
+	next := protowire.Number(0)
+	for _, number := range numbers {
+		if number > next {
+			s.fields(m, next, number)
+		}
+		next = number + 1
+		f := all.Descriptor().Fields().ByNumber(number)
+		if !f.IsList() {
+			s.field(number, all.Get(f).Message().Interface())
+			continue
+		}
+		for list, i := all.Get(f).List(), 0; i < list.Len(); i++ {
+			s.field(number, list.Get(i).Message().Interface())
+		}
+	}
+	s.fields(m, next, lastField)
+}
+
+// field writes a message as a field of another one.
+func (s *streamer) field(number protowire.Number, m proto.Message) {
+	s.begin(number, proto.Size(m))
+	s.bulky(m)
+}
+
 func (s *streamer) graph(g *wireGraph) {
 	s.list(&g.nodes)
 	s.fields(g.rest, 0, fieldInitializer)
 	for _, t := range g.rest.Initializer {
-		s.begin(fieldInitializer, proto.Size(t))
-		if len(t.RawData) < smallTensor {
-			s.message(t)
-			continue
-		}
-		s.fields(t, 0, rawData)
-		s.begin(rawData, len(t.RawData))
-		s.write(t.RawData)
-		s.fields(t, rawData+1, lastField)
+		s.field(fieldInitializer, t)
 	}
 	s.fields(g.rest, fieldInitializer+1, fieldInput)
 	s.list(&g.inputs)
@@ -110,8 +178,7 @@ func (s *streamer) list(l *wireList) {
 	for _, p := range l.parts {
 		s.write(p.data)
 		if p.message != nil {
-			s.begin(l.field, proto.Size(p.message))
-			s.message(p.message)
+			s.field(l.field, p.message)
 		}
 	}
 }
@@ -128,10 +195,9 @@ func (s *streamer) message(m proto.Message) {
 	s.write(data)
 }
 
-// checkSize refuses a model that protobuf cannot hold.
-func checkSize(size int) error {
-	if size > maxFileBytes || size < 0 {
-		return fmt.Errorf("encode model: %d bytes, a protobuf file has at most %d: store the weights beside it or in a narrower type", size, maxFileBytes)
-	}
-	return nil
+// errTooLarge says how many bytes a model would take that protobuf cannot hold.
+type errTooLarge int
+
+func (size errTooLarge) Error() string {
+	return fmt.Sprintf("encode model: %d bytes, a protobuf file has at most %d: store the weights beside it or in a narrower type", int(size), maxFileBytes)
 }

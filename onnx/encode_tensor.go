@@ -29,6 +29,15 @@ func (e *encoder) tensor(t *Tensor, name string) *onnxpb.TensorProto {
 	return pb
 }
 
+// placed is a tensor whose data may go into another file.
+func (e *encoder) placed(t *Tensor, name string, initializer bool) *onnxpb.TensorProto {
+	pb := e.tensor(t, name)
+	if e.place != nil && len(pb.RawData) > 0 {
+		e.place(pb, initializer)
+	}
+	return pb
+}
+
 func (e *encoder) sparse(t *SparseTensor, name string) *onnxpb.SparseTensorProto {
 	if t.Values == nil || t.Indices == nil {
 		e.fail("sparse tensor %q lacks its values or its indices", name)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"io"
 	"os"
+	"path/filepath"
 
 	"graft/onnx/internal/onnxpb"
 	"graft/onnx/limits"
@@ -16,6 +17,7 @@ type externalReader struct {
 	model   os.FileInfo // the model's own file, which holds no weights
 	limit   int64       // bytes of all tensors together
 	files   map[string]*externalFile
+	told    func(location string, offset, length int64) // of each tensor; may be nil
 }
 
 // externalFile is a data file while a model is read.
@@ -25,14 +27,27 @@ type externalFile struct {
 	left    int64 // bytes that no tensor has claimed: many tensors may not share a few bytes
 	sha1    string
 	regions map[region][]byte
+	mapping *mapping
+	tried   bool // to map it
+	used    bool // a tensor lies in the mapping
 }
+
+// mostFiles is how many data files a model may have.
+const mostFiles = 1000
 
 type region struct{ offset, length int64 }
 
-func (r *externalReader) close() {
+// close closes the files, and gives the mappings that tensors of m lie in; m is nil when no model was read.
+func (r *externalReader) close(m *Model) (used []*mapping) {
 	for _, f := range r.files {
+		if m == nil || !f.used {
+			f.mapping.release()
+		} else {
+			used = append(used, f.mapping)
+		}
 		f.Close()
 	}
+	return used
 }
 
 // resolve reads the data of every external tensor of pb into raw_data.
@@ -48,6 +63,9 @@ func (r *externalReader) resolve(pb *onnxpb.ModelProto) error {
 		}
 		if t.RawData, err = r.read(d, p); err != nil {
 			return err
+		}
+		if r.told != nil {
+			r.told(d.location, d.offset, d.length)
 		}
 		t.DataLocation, t.ExternalData = nil, nil
 		return nil
@@ -79,12 +97,32 @@ func (r *externalReader) read(d *externalData, p place) ([]byte, error) {
 	}
 	f.left -= d.length
 	r.limit -= d.length
-	data := alignedBytes(d.length)
-	if _, err := io.ReadFull(io.NewSectionReader(f, d.offset, d.length), data); err != nil {
+	data, err := f.data(d)
+	if err != nil {
 		return nil, p.refuse("its data file %s cannot be read: %v", limits.Name(d.location), reason(err))
 	}
 	f.regions[key] = data
 	return data, nil
+}
+
+// data is a part of the file: its mapped memory, or memory that it is read into.
+func (f *externalFile) data(d *externalData) ([]byte, error) {
+	if !f.tried {
+		f.tried = true
+		if f.mapping = mapFile(f.File, f.size); f.mapping != nil {
+			f.mapping.path, _ = filepath.Abs(f.Name())
+		}
+	}
+	if f.mapping != nil && d.length > 0 {
+		f.used = true
+		if d.checksum != "" {
+			f.mapping.sha1 = d.checksum
+		}
+		return f.mapping.data[d.offset : d.offset+d.length : d.offset+d.length], nil
+	}
+	data := alignedBytes(d.length)
+	_, err := io.ReadFull(io.NewSectionReader(f, d.offset, d.length), data)
+	return data, err
 }
 
 // file opens a data file, once.
@@ -92,9 +130,8 @@ func (r *externalReader) file(location string, p place) (*externalFile, error) {
 	if f, ok := r.files[location]; ok {
 		return f, nil
 	}
-	const most = 1000
-	if len(r.files) >= most {
-		return nil, p.refuse("the model's weights are in more than %d files", most)
+	if len(r.files) >= mostFiles {
+		return nil, p.refuse("the model's weights are in more than %d files", mostFiles)
 	}
 	file, size, err := r.folders.open(location, p)
 	if err != nil {

@@ -1,6 +1,14 @@
 package onnx
 
-import "testing"
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+)
 
 // FuzzDecode: what is read can be checked, printed and written, and what is written is read again as the same bytes.
 func FuzzDecode(f *testing.F) {
@@ -44,6 +52,67 @@ func FuzzParse(f *testing.F) {
 		Check(m)
 		if _, err := m.Encode(); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzDecodeTensor: a TensorProto that is read is written and read again as the same tensor.
+func FuzzDecodeTensor(f *testing.F) {
+	for _, t := range []*Tensor{FromSlice([]float32{1, 2}), NewTensor(Int4, 3), Scalar(int64(7)), {DType: String, Dims: []int64{2}, Strings: []string{"a", ""}}} {
+		data, err := EncodeTensor(t)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		first, err := DecodeTensor(data)
+		if err != nil {
+			mustRefuse(t, err, "")
+			return
+		}
+		written, err := EncodeTensor(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := DecodeTensor(written)
+		if err != nil || again.DType != first.DType || !bytes.Equal(again.Data, first.Data) || again.Len() != first.Len() {
+			t.Fatalf("%v, again %v: %v", first.Type(), again, err)
+		}
+	})
+}
+
+// FuzzExternal: whatever external_data says, a tensor's bytes come from the one file in the model's folder, or it is refused.
+func FuzzExternal(f *testing.F) {
+	dir := f.TempDir()
+	content := []byte("0123456789abcdef0123456789abcdef")
+	if err := os.WriteFile(filepath.Join(dir, "w.bin"), content, 0o600); err != nil {
+		f.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(dir), "secret.bin"), bytes.Repeat([]byte("secret"), 9), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	f.Add("w.bin", "offset", "16", "length", "16")
+	f.Add("../secret.bin", "length", "16", "checksum", "0")
+	f.Add("./w.bin", "offset", "9223372036854775807", "length", "-1")
+	f.Fuzz(func(t *testing.T, location, key, value, key2, value2 string) {
+		data, err := proto.Marshal(identityModel(externalTensor("w", []int64{4}, "location", location, key, value, key2, value2)))
+		if err != nil {
+			return // text that is not UTF-8
+		}
+		path := filepath.Join(dir, "m.onnx")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := Load(path, LoadOptions{})
+		if err != nil {
+			if !errors.Is(err, os.ErrNotExist) {
+				mustRefuse(t, err, "")
+			}
+			return
+		}
+		if w := m.Graph.Lookup("w"); !bytes.Contains(content, w.Const.Data) || len(w.Const.Data) != 16 {
+			t.Fatalf("location %q, %q: %q, %q: %q: bytes %q", location, key, value, key2, value2, w.Const.Data)
 		}
 	})
 }

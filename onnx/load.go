@@ -18,6 +18,11 @@ type LoadOptions struct {
 	AllowExternal []string
 	// MaxExternal bounds the bytes of weights in other files. 0: 64 GiB.
 	MaxExternal int64
+	// External is told of every tensor that is read from another file: the file as the model names it, and the part of it.
+	// It may be nil.
+	External func(location string, offset, length int64)
+
+	mapped int64 // model files from this size on are mapped; 0: mappedFile
 }
 
 // Load reads a model from a file, with the weights that it keeps in files beside it. Those are opened here and nowhere
@@ -59,21 +64,46 @@ func (o LoadOptions) decode(path string, file *os.File, info os.FileInfo, size i
 		limit = min(limit, math.MaxInt32)
 	}
 	read := func(how func(external func(*onnxpb.ModelProto) error) (*Model, error)) (*Model, error) {
-		r := externalReader{folders: foldersOf(path, o.AllowExternal), model: info, limit: limit, files: map[string]*externalFile{}}
-		defer r.close()
-		return how(r.resolve)
+		r := externalReader{folders: foldersOf(path, o.AllowExternal), model: info, limit: limit, files: map[string]*externalFile{}, told: o.External}
+		m, err := how(r.resolve)
+		used := r.close(m)
+		if m != nil {
+			m.mappings = append(m.mappings, used...)
+			m.source = &source{path: path, options: o, external: len(r.files) > 0}
+		}
+		return m, err
 	}
 	if size >= largeFile {
 		m, err := read(func(external func(*onnxpb.ModelProto) error) (*Model, error) {
-			return decodeLarge(io.NewSectionReader(file, 0, size), size, external)
+			return decodeLarge(file, size, size >= o.mapFrom(), external)
 		})
-		if err == nil {
-			return m, nil
+		if !errors.Is(err, errNotCut) {
+			return m, err
 		}
 	}
-	data := make([]byte, size)
-	if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), data); err != nil {
+	data, done, err := o.whole(file, size)
+	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
 	}
+	defer done()
 	return read(func(external func(*onnxpb.ModelProto) error) (*Model, error) { return decode(data, external) })
+}
+
+// whole gives the bytes of a file until done is called.
+func (o LoadOptions) whole(file *os.File, size int64) (data []byte, done func(), err error) {
+	if size >= o.mapFrom() {
+		if m := mapFile(file, size); m != nil {
+			return m.data, m.release, nil
+		}
+	}
+	data = make([]byte, size)
+	_, err = io.ReadFull(io.NewSectionReader(file, 0, size), data)
+	return data, func() {}, err
+}
+
+func (o LoadOptions) mapFrom() int64 {
+	if o.mapped > 0 {
+		return o.mapped
+	}
+	return mappedFile
 }

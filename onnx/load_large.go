@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"os"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -22,27 +23,46 @@ const (
 // errNotCut says that a file is better read as a whole, which gives the error if there is one.
 var errNotCut = errors.New("not read in parts")
 
-// largeReader reads a model file so that the raw data of large tensors is in memory once: it goes from the file to where the
-// tensor keeps it, and what it leaves is a file in which a mark of 24 bytes stands in its place. The marks begin with a
-// random key, so that no file can contain one.
+// largeReader reads a model file so that the raw data of large tensors stays where it is, in a file that is mapped, or is in
+// memory once. What it leaves is a file in which a mark of 24 bytes stands in place of such data. The marks begin with a random
+// key, so that no file can contain one.
 type largeReader struct {
-	in    *bufio.Reader
-	key   [16]byte
-	parts [][]byte // raw data, by the number in its mark
-	put   int      // parts that are back in place
+	file    *io.SectionReader
+	in      *bufio.Reader
+	at      int64 // place in the file of what in gives next
+	mapping *mapping
+	key     [16]byte
+	parts   [][]byte // raw data, by the number in its mark
+	put     int      // parts that are back in place
 }
 
-// decodeLarge decodes the size bytes of in; external is as in decode. errNotCut leaves the file to decode.
-func decodeLarge(in io.Reader, size int64, external func(*onnxpb.ModelProto) error) (*Model, error) {
-	r := &largeReader{in: bufio.NewReaderSize(in, 64<<10)}
+// decodeLarge decodes the size bytes of a file, mapped where asked and possible; external is as in decode. errNotCut leaves the file to decode.
+func decodeLarge(file *os.File, size int64, mapped bool, external func(*onnxpb.ModelProto) error) (*Model, error) {
+	r := &largeReader{file: io.NewSectionReader(file, 0, size)}
+	r.in = bufio.NewReaderSize(r.file, 64<<10)
 	if _, err := rand.Read(r.key[:]); err != nil {
 		return nil, errNotCut
 	}
+	if mapped {
+		r.mapping = mapFile(file, size)
+	}
+	m, err := r.decode(size, external)
+	switch {
+	case err != nil || len(r.parts) == 0:
+		r.mapping.release()
+	case r.mapping != nil:
+		m.mappings = append(m.mappings, r.mapping)
+	}
+	return m, err
+}
+
+func (r *largeReader) decode(size int64, external func(*onnxpb.ModelProto) error) (*Model, error) {
 	root := kinds()[(&onnxpb.ModelProto{}).ProtoReflect().Descriptor().FullName()]
 	rest, err := r.message(root, uint64(size), 0)
 	if err != nil {
 		return nil, errNotCut
 	}
+	restored := false
 	m, err := decode(rest, func(pb *onnxpb.ModelProto) error {
 		if err := tensors(pb, r.restore); err != nil {
 			return err
@@ -50,12 +70,13 @@ func decodeLarge(in io.Reader, size int64, external func(*onnxpb.ModelProto) err
 		if r.put != len(r.parts) { // a field that stands twice
 			return errNotCut
 		}
+		restored = true
 		return external(pb)
 	})
-	if err != nil {
+	if err != nil && !restored { // what it says of places is about the marks
 		return nil, errNotCut
 	}
-	return m, nil
+	return m, err
 }
 
 // message reads a message of size bytes and gives it with marks in place of large raw data.
@@ -104,8 +125,8 @@ func (r *largeReader) message(k *kind, size uint64, depth int) ([]byte, error) {
 			}
 			out = protowire.AppendBytes(out, inner)
 		case typ == protowire.BytesType && k.name == "TensorProto" && num == rawData && n >= largeData:
-			data := alignedBytes(int64(n))
-			if _, err := io.ReadFull(r.in, data); err != nil {
+			data, err := r.data(int64(n))
+			if err != nil {
 				return nil, err
 			}
 			out = protowire.AppendBytes(out, binary.LittleEndian.AppendUint64(r.key[:], uint64(len(r.parts))))
@@ -119,9 +140,28 @@ func (r *largeReader) message(k *kind, size uint64, depth int) ([]byte, error) {
 			if _, err := io.ReadFull(r.in, out[at:]); err != nil {
 				return nil, err
 			}
+			r.at += int64(n)
 		}
 	}
 	return out, nil
+}
+
+// data gives the next n bytes of the file and goes behind them.
+func (r *largeReader) data(n int64) (data []byte, err error) {
+	if r.mapping == nil {
+		data = alignedBytes(n)
+		_, err = io.ReadFull(r.in, data)
+		r.at += n
+		return data, err
+	}
+	data = r.mapping.data[r.at : r.at+n : r.at+n]
+	if r.at += n; n <= int64(r.in.Buffered()) {
+		_, err = r.in.Discard(int(n))
+		return data, err
+	}
+	_, err = r.file.Seek(r.at, io.SeekStart)
+	r.in.Reset(r.file)
+	return data, err
 }
 
 // varint reads a number of the encoding and takes its bytes from left.
@@ -133,6 +173,7 @@ func (r *largeReader) varint(left *uint64) (uint64, error) {
 			return 0, err
 		}
 		*left--
+		r.at++
 		if v |= uint64(b&0x7f) << shift; b < 0x80 {
 			if shift == 63 && b > 1 {
 				return 0, errNotCut

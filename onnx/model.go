@@ -17,6 +17,8 @@ type Model struct {
 	functions []*Function
 	extra     Opaque    // training_info and fields of the file that the IR does not know
 	notes     []Finding // what the reader found odd
+	source    *source   // the file that the model was read from; nil when it was none
+	mappings  []*mapping
 }
 
 // Opset is an operator set that a model imports. Domain "" is the standard's default domain.

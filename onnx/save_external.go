@@ -1,68 +1,36 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"strconv"
+	"unsafe"
 
 	"google.golang.org/protobuf/proto"
 
-	"graft/onnx/atomicfile"
 	"graft/onnx/internal/onnxpb"
 )
 
-const (
-	smallTensor   = 1024 // bytes that stay in the model
-	dataAlignment = 4096 // of a tensor in the data file, so that it can be mapped
-)
+// layout gives tensors their places in data files.
+type layout struct {
+	SaveOptions
+	path       string
+	everything bool // tensors of attributes go into files too
+	files      []*dataFile
+	placed     map[*byte]placedData
+	locations  map[*mapping]string // of mapped data files, as locationOf has found them
+	full       bool                // offsets do not fit
+}
 
-// SaveExternal writes m to path and the initializers of the main graph of 1 KiB and more to path + "_data" beside it, which
-// the model refers to. Models beyond 2 GiB are written so. The data file comes first: a model that is there has its data,
-// unless an older pair of the same names was interrupted between the two, so write to a fresh name what must not be lost.
-func (m *Model) SaveExternal(path string) error {
-	pb, err := m.message()
-	if err != nil {
-		return fmt.Errorf("encode model: %w", err)
-	}
-	var offset int64
-	var chunks []chunk
-	for _, t := range pb.Graph.GetInitializer() {
-		if len(t.RawData) < smallTensor {
-			continue
-		}
-		size := int64(len(t.RawData))
-		if offset > math.MaxInt64-size-dataAlignment {
-			return fmt.Errorf("encode model: the weights take more than %d bytes", int64(math.MaxInt64))
-		}
-		chunks = append(chunks, chunk{offset, t.RawData})
-		t.ExternalData = nil
-		for _, e := range [][2]string{{"location", filepath.Base(path) + "_data"},
-			{"offset", strconv.FormatInt(offset, 10)}, {"length", strconv.FormatInt(size, 10)}} {
-			t.ExternalData = append(t.ExternalData, &onnxpb.StringStringEntryProto{Key: proto.String(e[0]), Value: proto.String(e[1])})
-		}
-		t.RawData, t.DataLocation = nil, onnxpb.TensorProto_EXTERNAL.Enum()
-		offset = (offset + size + dataAlignment - 1) / dataAlignment * dataAlignment
-	}
-	if len(chunks) == 0 {
-		return m.Save(path)
-	}
-	if reason := badLocation(filepath.Base(path) + "_data"); reason != "" {
-		return fmt.Errorf("save model: the name of its data file %s", reason)
-	}
-	if err := checkSize(proto.Size(pb)); err != nil {
-		return err
-	}
-	data, err := proto.MarshalOptions{Deterministic: true, UseCachedSize: true}.Marshal(pb) // it has just been taken
-	if err != nil {
-		return fmt.Errorf("encode model: %w", err)
-	}
-	err = atomicfile.Write(path+"_data", 0o644, func(w io.Writer) error { return writeChunks(w, chunks) })
-	if err != nil {
-		return err
-	}
-	return atomicfile.WriteFile(path, data, 0o644)
+// dataFile is a file of weights that is to be written.
+type dataFile struct {
+	location string
+	chunks   []chunk
+	size     int64
 }
 
 // chunk is a tensor's data and its place in the data file.
@@ -71,18 +39,158 @@ type chunk struct {
 	data   []byte
 }
 
-// writeChunks writes them in order, zeros between.
-func writeChunks(w io.Writer, chunks []chunk) error {
-	var zeros [dataAlignment]byte
+// placedData is where data of some length went: tensors that share memory share it in the file too.
+type placedData struct {
+	file           *dataFile
+	offset, length int64
+}
+
+// layOut makes the messages of m and says which files hold the weights. What is too large for a file of its own has its
+// initializers beside it, and when it still is, the tensors of attributes too.
+func (m *Model) layOut(path string, o SaveOptions) (*encoding, []*dataFile, error) {
+	for try := 0; ; try++ {
+		l := &layout{SaveOptions: o, path: path, everything: try > 1, placed: map[*byte]placedData{}, locations: map[*mapping]string{}}
+		if try > 0 && l.Weights == Inline {
+			l.Weights = OneFile
+		}
+		beside := try > 0 || l.Weights == OneFile || l.Weights == FileEach
+		encoded, err := m.encoding(func(pb *onnxpb.TensorProto, initializer bool) {
+			if !l.stay(pb) && beside && (initializer || l.everything) && int64(len(pb.RawData)) >= l.Smallest {
+				l.put(pb)
+			}
+		})
+		var large errTooLarge
+		switch {
+		case l.full:
+			return nil, nil, fmt.Errorf("encode model: the weights take more than %d bytes", int64(math.MaxInt64))
+		case err == nil:
+			return encoded, l.files, nil
+		case try == 2 || !errors.As(err, &large):
+			return nil, nil, err
+		}
+	}
+}
+
+// stay lets the data of a tensor be where it is, if it may.
+func (l *layout) stay(pb *onnxpb.TensorProto) bool {
+	if l.Weights != Stay {
+		return false
+	}
+	m, offset := mappingOf(pb.RawData)
+	if m == nil {
+		return false
+	}
+	location, known := l.locations[m]
+	if !known {
+		location = l.locationOf(m)
+		l.locations[m] = location
+	}
+	if location == "" || written(pb.RawData) {
+		return false
+	}
+	refer(pb, location, offset, m.sha1)
+	return true
+}
+
+// locationOf is the location of a mapped data file for a model at the layout's path; empty when such a model could not refer to
+// it, or the file is not there any more.
+func (l *layout) locationOf(m *mapping) string {
+	if m.path == "" {
+		return ""
+	}
+	folder, err := filepath.Abs(filepath.Dir(l.path))
+	if err != nil {
+		return ""
+	}
+	location, err := filepath.Rel(folder, m.path)
+	if err != nil || !filepath.IsLocal(location) || badLocation(filepath.ToSlash(location)) != "" {
+		return ""
+	}
+	info, err := os.Lstat(m.path)
+	if err != nil || !os.SameFile(info, m.info) || info.Size() != m.info.Size() || !info.ModTime().Equal(m.info.ModTime()) {
+		return ""
+	}
+	return filepath.ToSlash(location)
+}
+
+// put gives the data of a tensor a place in a file that is to be written.
+func (l *layout) put(pb *onnxpb.TensorProto) {
+	data := pb.RawData
+	size := int64(len(data))
+	if p, ok := l.placed[unsafe.SliceData(data)]; ok && p.length == size {
+		refer(pb, p.file.location, p.offset, "")
+		return
+	}
+	f := l.file()
+	offset := (f.size + l.Alignment - 1) &^ (l.Alignment - 1)
+	if f.size > math.MaxInt64-l.Alignment || offset > math.MaxInt64-size {
+		l.full = true
+		return
+	}
+	f.chunks = append(f.chunks, chunk{offset, data})
+	f.size = offset + size
+	l.placed[unsafe.SliceData(data)] = placedData{f, offset, size}
+	refer(pb, f.location, offset, "")
+}
+
+// file is the file for the next tensor.
+func (l *layout) file() *dataFile {
+	if n := len(l.files); n > 0 && (l.Weights != FileEach || n == mostFiles) {
+		return l.files[n-1]
+	}
+	base := filepath.Base(l.path) + "_data"
+	location := base
+	if l.Weights == FileEach {
+		location += "." + strconv.Itoa(len(l.files))
+	}
+	for i := 1; l.Weights == Stay && l.staysAt(location); i++ {
+		location = base + "_" + strconv.Itoa(i)
+	}
+	l.files = append(l.files, &dataFile{location: location})
+	return l.files[len(l.files)-1]
+}
+
+// staysAt reports whether a mapped data file has a location, so that tensors may stay in it.
+func (l *layout) staysAt(location string) bool {
+	mappings.RLock()
+	defer mappings.RUnlock()
+	for _, m := range mappings.list {
+		if l.locationOf(m) == location {
+			return true
+		}
+	}
+	return false
+}
+
+// refer makes a tensor one whose data is in another file.
+func refer(pb *onnxpb.TensorProto, location string, offset int64, sha1 string) {
+	entries := [][2]string{{"location", location}, {"offset", strconv.FormatInt(offset, 10)}, {"length", strconv.Itoa(len(pb.RawData))}}
+	if sha1 != "" {
+		entries = append(entries, [2]string{"checksum", sha1})
+	}
+	pb.ExternalData = nil
+	for _, e := range entries {
+		pb.ExternalData = append(pb.ExternalData, &onnxpb.StringStringEntryProto{Key: proto.String(e[0]), Value: proto.String(e[1])})
+	}
+	pb.RawData, pb.DataLocation = nil, onnxpb.TensorProto_EXTERNAL.Enum()
+}
+
+// write writes the chunks in order, zeros between.
+func (f *dataFile) write(w io.Writer) error {
+	var zeros [4 << 10]byte
 	var at int64
-	for _, c := range chunks {
-		if _, err := w.Write(zeros[:c.offset-at]); err != nil {
+	for _, c := range f.chunks {
+		for at < c.offset {
+			n, err := w.Write(zeros[:min(c.offset-at, int64(len(zeros)))])
+			if err != nil {
+				return err
+			}
+			at += int64(n)
+		}
+		if err := putData(w, c.data); err != nil {
 			return err
 		}
-		if _, err := w.Write(c.data); err != nil {
-			return err
-		}
-		at = c.offset + int64(len(c.data))
+		at += int64(len(c.data))
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package onnx
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // check says whether indices and values agree with each other and lie inside dims.
 func (t *SparseTensor) check() error {
@@ -33,6 +36,23 @@ func (t *SparseTensor) check() error {
 		}
 	default:
 		return fmt.Errorf("indices of dims %v, want [%d] or [%d %d]", t.Indices.Dims, nnz, nnz, rank)
+	}
+	return nil
+}
+
+// ascending says whether the indices, which check has found good, rise from one to the next as the standard asks for.
+func (t *SparseTensor) ascending() error {
+	index, width := t.Indices.Int64s(), 1
+	if len(t.Indices.Dims) == 2 {
+		width = int(t.Indices.Dims[1])
+	}
+	if width == 0 {
+		return nil
+	}
+	for at := width; at < len(index); at += width {
+		if slices.Compare(index[at-width:at], index[at:at+width]) >= 0 {
+			return fmt.Errorf("index %d does not come after the one before it", at/width)
+		}
 	}
 	return nil
 }

@@ -151,18 +151,7 @@ func run1(t testing.TB, s *runtime.Session, feeds map[string]*onnx.Tensor) map[s
 
 func open(t testing.TB, m *onnx.Model) *runtime.Session {
 	t.Helper()
-	data, err := m.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := runtimetest.Options(t)
-	o.Threads = 1
-	s, err := runtime.Open(data, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
+	return runtimetest.Open(t, m, runtimetest.OneThread(t))
 }
 
 // batch is a batch for the classifier.

@@ -9,7 +9,6 @@ import (
 	"graft/onnx/onnxtest"
 	"graft/onnx/op"
 	"graft/onnx/safetensors"
-	"graft/runtime"
 	"graft/runtime/runtimetest"
 	"graft/training"
 	"graft/training/loss"
@@ -50,17 +49,7 @@ func TestGoldenGradients(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			data, err := step.Model.Encode()
-			if err != nil {
-				t.Fatal(err)
-			}
-			options := runtimetest.Options(t)
-			options.Threads = 1
-			s, err := runtime.Open(data, options)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
+			s := runtimetest.Open(t, step.Model, runtimetest.OneThread(t))
 			all := map[string]*onnx.Tensor{"z": golden["z"], training.InputTarget: golden["target"], training.InputTrained: weights,
 				training.InputRate: onnx.NewTensor(onnx.Float, 1), training.InputStep: onnx.NewTensor(onnx.Int64, 1)}
 			feeds := map[string]*onnx.Tensor{}

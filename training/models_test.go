@@ -75,25 +75,10 @@ func TestWholeModels(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			data, err := a.Training.Encode()
-			if err != nil {
-				t.Fatal(err)
-			}
-			s, err := runtime.Open(data, runtimetest.Options(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
+			s := runtimetest.Open(t, a.Training, runtimetest.Options(t))
 			a.Training.Graph.SetOutputs(a.Training.Graph.Lookup(training.OutputLoss))
 			a.Training.Graph.RemoveUnused()
-			if data, err = a.Training.Encode(); err != nil {
-				t.Fatal(err)
-			}
-			forward, err := runtime.Open(data, runtimetest.Options(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer forward.Close()
+			forward := runtimetest.Open(t, a.Training, runtimetest.Options(t))
 			w := whole{T: t, artifacts: a, session: s, forward: forward, sizes: c.sizes, integers: c.integers, rng: rand.New(rand.NewPCG(3, 5))}
 			w.draw()
 			w.check()

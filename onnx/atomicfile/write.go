@@ -12,7 +12,9 @@ import (
 // Write makes the file path of what fill writes, with the permissions perm less the umask. A reader sees the file that was
 // there before or the whole new one, also after a crash. A symbolic link at path is replaced, not followed. A folder, a
 // device, a pipe or a link to one is refused. When fill or the disk fails, nothing is left behind and path is untouched.
-// The error is fill's own, or an *Error.
+// The error is fill's own, or an *Error. What fill writes to has a method CopyRange too, which takes a part of another file:
+//
+//	CopyRange(from *os.File, offset, n int64) error
 func Write(path string, perm fs.FileMode, fill func(io.Writer) error) error {
 	if err := refuseTarget(path); err != nil {
 		return err
@@ -24,7 +26,7 @@ func Write(path string, perm fs.FileMode, fill func(io.Writer) error) error {
 	defer f.Cleanup()
 	// Errors of the file are kept apart from fill's own, which is free to wrap them.
 	sink := &sink{w: f}
-	buffer := bufio.NewWriterSize(sink, 1<<18)
+	buffer := &target{bufio.NewWriterSize(sink, 1<<18), sink, f.File}
 	if err := fill(buffer); err != nil {
 		if sink.err != nil {
 			return wrap(path, sink.err)

@@ -31,7 +31,11 @@ type Summary struct {
 	Weights    int64             `json:"weight_bytes"`
 	MACs       int64             `json:"macs"`
 	FreeDims   []string          `json:"macs_free_dims,omitempty"`
-	Inputs     []Port            `json:"inputs"` // without those that have an initializer
+	Memory     Memory            `json:"memory"`
+	DTypes     map[string]int64  `json:"weight_dtypes"` // bytes of the initializers by element type
+	Symbols    []Symbol          `json:"symbols"`
+	External   []External        `json:"external_files"` // whoever reads the file fills this in
+	Inputs     []Port            `json:"inputs"`         // without those that have an initializer
 	Outputs    []Port            `json:"outputs"`
 	Layers     []Layer           `json:"layers"`
 	Functions  []string          `json:"functions,omitempty"` // "domain::Name" of the model's own
@@ -54,8 +58,26 @@ type Layer struct {
 	Op         string   `json:"op"`
 	Parameters int64    `json:"parameters"`
 	Nonzero    int64    `json:"nonzero"`
+	Sparsity   float64  `json:"sparsity"`        // 1 - Nonzero/Parameters; 0 without parameters
+	DType      string   `json:"dtype,omitempty"` // of its largest weight
 	MACs       int64    `json:"macs"`
+	Output     []any    `json:"output"`            // shape of its first output, as a Port's
 	Weights    []string `json:"weights,omitempty"` // names of its initializers
+
+	largest int64
+}
+
+// Symbol is a dimension without a size, and the inputs and outputs that have it.
+type Symbol struct {
+	Name  string   `json:"name"`
+	Ports []string `json:"ports"` // "x[0]"
+}
+
+// External is a file that the model keeps weights in. Bytes are those of the parts that tensors lie in.
+type External struct {
+	Location string `json:"location"` // as the model names it
+	Tensors  int    `json:"tensors"`
+	Bytes    int64  `json:"bytes"`
 }
 
 // Describe describes m. The types of its values are inferred in place as far as they can be.
@@ -63,7 +85,8 @@ func Describe(m *onnx.Model) *Summary {
 	_, missing := op.InferModel(m)
 	s := &Summary{
 		IRVersion: m.IRVersion, Opsets: map[string]int64{}, Producer: m.ProducerName, ProducedBy: m.ProducerVersion, Operators: map[string]int{}, Inputs: []Port{},
-		Outputs: []Port{}, Layers: []Layer{}, Metadata: map[string]string{},
+		Outputs: []Port{}, Layers: []Layer{}, Metadata: map[string]string{}, DTypes: map[string]int64{}, Symbols: []Symbol{},
+		External: []External{},
 	}
 	for _, o := range m.Opsets {
 		s.Opsets[orDefault(o.Domain)] = o.Version
@@ -99,6 +122,8 @@ func Describe(m *onnx.Model) *Summary {
 	c := count{summary: s, layers: map[*onnx.Node]*Layer{}}
 	c.weights(m.Graph, 0)
 	c.work(m.Graph, 0)
+	s.Memory = memoryOf(m.Graph, s.Weights)
+	s.Symbols = symbolsOf(s)
 	if s.Parameters > 0 {
 		s.Sparsity = 1 - float64(s.Nonzero)/float64(s.Parameters)
 	}
@@ -168,15 +193,16 @@ func (c *count) weights(g *onnx.Graph, depth int) {
 	for _, v := range g.Initializers() {
 		total, nonzero, ok := elements(v)
 		if !ok {
+			c.quantized(v)
 			continue
 		}
 		n, _ := op.Consumer(v)
-		if l := c.add(n, total, nonzero); l != nil {
+		if l := c.add(n, total, nonzero, v.Type.DType); l != nil {
 			l.Weights = append(l.Weights, v.Name)
 		}
 	}
 	for _, n := range g.Nodes() {
-		if total, nonzero, reader := constantWeight(n); reader != nil && c.add(reader, total, nonzero) != nil {
+		if total, nonzero, reader := constantWeight(n); reader != nil && c.add(reader, total, nonzero, n.Output(0).Type.DType) != nil {
 			c.summary.Constants += total
 		}
 		for _, sub := range n.Subgraphs() {
@@ -185,7 +211,7 @@ func (c *count) weights(g *onnx.Graph, depth int) {
 	}
 }
 
-func (c *count) add(n *onnx.Node, total, nonzero int64) *Layer {
+func (c *count) add(n *onnx.Node, total, nonzero int64, dtype onnx.DataType) *Layer {
 	sum, ok := limits.AddInt(c.summary.Parameters, total)
 	if !ok {
 		return nil
@@ -202,7 +228,30 @@ func (c *count) add(n *onnx.Node, total, nonzero int64) *Layer {
 	}
 	l.Parameters += total
 	l.Nonzero += nonzero
+	if total >= l.largest {
+		l.largest, l.DType = total, dtypeName(dtype)
+	}
 	return l
+}
+
+// quantized notes the element type of a weight of 8 bits or less at its layer. Its elements are no parameters.
+func (c *count) quantized(v *onnx.Value) {
+	if v.Const == nil || v.Const.DType == onnx.Bool || v.Const.DType.Bits() == 0 || v.Const.DType.Bits() > 8 || v.Const.Len() < 2 {
+		return
+	}
+	n, _ := op.Consumer(v)
+	if n == nil || n.Is("QuantizeLinear") || n.Is("DequantizeLinear") {
+		return
+	}
+	l := c.layers[n]
+	if l == nil {
+		l = &Layer{}
+		c.layers[n] = l
+	}
+	if total := v.Const.Len(); total >= l.largest {
+		l.largest, l.DType = total, dtypeName(v.Const.DType)
+	}
+	l.Weights = append(l.Weights, v.Name)
 }
 
 // work counts the multiply-accumulates and lists the layers in the order of the graph.
@@ -212,12 +261,16 @@ func (c *count) work(g *onnx.Graph, depth int) {
 	}
 	s := c.summary
 	for _, v := range g.Initializers() {
-		if v.Const != nil {
-			s.Weights += int64(len(v.Const.Data))
+		n := int64(0)
+		switch {
+		case v.Const != nil:
+			n = int64(len(v.Const.Data))
+			s.DTypes[dtypeName(v.Const.DType)] += n
+		case v.Sparse != nil:
+			n = int64(len(v.Sparse.Values.Data) + len(v.Sparse.Indices.Data))
+			s.DTypes[dtypeName(v.Sparse.Values.DType)] += n
 		}
-		if v.Sparse != nil {
-			s.Weights += int64(len(v.Sparse.Values.Data) + len(v.Sparse.Indices.Data))
-		}
+		s.Weights += n
 	}
 	for _, n := range g.Nodes() {
 		macs, free, ok := op.MACs(n)
@@ -236,6 +289,12 @@ func (c *count) work(g *onnx.Graph, depth int) {
 				l = &Layer{}
 			}
 			l.Name, l.Op = layerName(n), operator(n)
+			if y := n.Output(0); y != nil {
+				l.Output = PortOf(y).Shape
+			}
+			if l.Parameters > 0 {
+				l.Sparsity = 1 - float64(l.Nonzero)/float64(l.Parameters)
+			}
 			if ok {
 				l.MACs = macs
 			}

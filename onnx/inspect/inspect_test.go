@@ -49,10 +49,10 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("%d MACs at %v", s.MACs, s.FreeDims)
 	}
 	want := []Layer{
-		{Name: "first", Op: "MatMul", Parameters: 16, Nonzero: 14, MACs: 16, Weights: []string{"shared"}},
-		{Name: "second", Op: "MatMul", MACs: 16},
-		{Name: "sum", Op: "Gemm", Parameters: 20, Nonzero: 3, MACs: 16, Weights: []string{"square"}},
-		{Name: "last", Op: "MatMul", Parameters: 8, Nonzero: 1, MACs: 8, Weights: []string{"half"}},
+		{Name: "first", Op: "MatMul", Parameters: 16, Nonzero: 14, Sparsity: 0.125, DType: "float32", MACs: 16, Output: []any{"batch", 4}, Weights: []string{"shared"}},
+		{Name: "second", Op: "MatMul", MACs: 16, Output: []any{"batch", 4}},
+		{Name: "sum", Op: "Gemm", Parameters: 20, Nonzero: 3, Sparsity: 0.85, DType: "float32", MACs: 16, Output: []any{"batch", 4}, Weights: []string{"square"}},
+		{Name: "last", Op: "MatMul", Parameters: 8, Nonzero: 1, Sparsity: 0.875, DType: "float16", MACs: 8, Output: []any{"batch", 2}, Weights: []string{"half"}},
 	}
 	if got, _ := json.Marshal(s.Layers); string(got) != marshal(t, want) {
 		t.Errorf("layers %s", got)
@@ -62,6 +62,33 @@ func TestDescribe(t *testing.T) {
 	}
 	if !slices.Equal(s.Unknown, []string{"com.example::Frobnicate"}) {
 		t.Errorf("unknown %v", s.Unknown)
+	}
+}
+
+// TestMemory follows the values of a graph with a fork: x and two branches live together, then their sum.
+func TestMemory(t *testing.T) {
+	m, err := onnx.Parse(`<ir_version: 8, opset_import: ["" : 17]>
+net (float[N, 10] x) => (float[N, 10] y) <float[10] w = {1,2,3,4,5,6,7,8,9,10}, int8[4] q = {1,2,3,4}> {
+   wide = Concat <axis = 1> (x, x, x)
+   a = Relu (wide)
+   b = Split <axis = 1> (a)
+   c = ReduceMean <axes = [1]> (b)
+   y = Add (c, x)
+}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	SetDims(m, map[string]int64{"N": 2})
+	s := Describe(m)
+	// x 80 and Concat's 240, then Relu's 240 beside that.
+	if s.Memory.Activations != 80+240+240 || s.Memory.At != "a" || s.Memory.Weights != 44 || s.DTypes["float32"] != 40 || s.DTypes["int8"] != 4 {
+		t.Errorf("%+v %v", s.Memory, s.DTypes)
+	}
+	if len(s.Symbols) != 0 || len(s.FreeDims) != 0 {
+		t.Errorf("%v", s.Symbols)
+	}
+	if s := Describe(small()); len(s.Symbols) != 1 || !slices.Equal(s.Symbols[0].Ports, []string{"x[0]", "last[0]"}) || s.Memory.Unknown != 1 {
+		t.Errorf("%+v %+v", s.Symbols, s.Memory)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"graft/onnx"
 	"graft/onnx/noise"
 	"graft/onnx/op"
-	"graft/runtime"
 	"graft/runtime/runtimetest"
 )
 
@@ -26,15 +25,7 @@ func TestEmitBelow(t *testing.T) {
 	if b.Err() != nil {
 		t.Fatal(b.Err())
 	}
-	data, err := (&onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}).Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := runtime.Open(data, runtimetest.Options(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := runtimetest.Open(t, &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}, runtimetest.Options(t))
 	for _, step := range []int64{0, 1, 2, 65535, 65536, 1<<40 + 3} {
 		out, err := s.Run(context.Background(), map[string]*onnx.Tensor{"x": onnx.NewTensor(onnx.Float, step%3+1, 7), "step": onnx.FromSlice([]int64{step})})
 		if err != nil {

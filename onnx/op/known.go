@@ -5,10 +5,14 @@ import "graft/onnx"
 // Known is the tensor that v is known to be before the graph runs, from constants and from shapes that are static: a small
 // one, as the arithmetic of shapes makes them. Nil when an element is unknown.
 func Known(v *onnx.Value) *onnx.Tensor {
-	a := evaluate(v)
-	if a == nil {
-		return nil
+	if a := evaluate(v); a != nil {
+		return a.tensor()
 	}
+	return nil
+}
+
+// tensor is a as a tensor; nil when an element is unknown.
+func (a *array) tensor() *onnx.Tensor {
 	for _, e := range a.elems {
 		if !e.known {
 			return nil

@@ -19,6 +19,11 @@ type Problem struct {
 // operators that it has no rule for ("Frobnicate", "com.example:Add"). A node in an older form than its row reads keeps the
 // types that the file gives, unless the older form's types are the same.
 func InferModel(m *onnx.Model) (problems []Problem, unknown []string) {
+	return inferModel(m, nil)
+}
+
+// inferModel shows what it found of the values' contents to known, which may be nil, before it forgets them.
+func inferModel(m *onnx.Model, known func(f *facts)) (problems []Problem, unknown []string) {
 	if m.Graph == nil {
 		return nil, nil
 	}
@@ -30,6 +35,9 @@ func InferModel(m *onnx.Model) (problems []Problem, unknown []string) {
 	defer f.forget()
 	l.walk = walk{facts: &f, node: l.node}
 	_ = l.walk.graph(m.Graph, 0) // graphs that nest too deep are the structure's check to name
+	if known != nil {
+		known(&f)
+	}
 	return l.problems, slices.Sorted(maps.Keys(l.missing))
 }
 

@@ -58,3 +58,19 @@ func BenchmarkReady(b *testing.B) {
 		c.Graph.AssignNames()
 	}
 }
+
+// BenchmarkSimplify is graft simplify's rewriting of a model of 100,000 nodes.
+func BenchmarkSimplify(b *testing.B) {
+	m := bigNet(100_000)
+	for b.Loop() {
+		b.StopTimer()
+		c := m.Clone()
+		b.StartTimer()
+		before := c.Graph.NumNodes()
+		if result := rewrite.Simplify(c, rewrite.Simplifying{}); len(result.Skipped) > 0 {
+			b.Fatal(result.Skipped)
+		}
+		b.ReportMetric(float64(before), "nodes")
+		b.ReportMetric(float64(c.Graph.NumNodes()), "left")
+	}
+}

@@ -1,6 +1,7 @@
 package rewrite_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,11 @@ func TestHostileNodes(t *testing.T) {
 		m.SetOpset("", opset)
 		for _, n := range m.Graph.Nodes() {
 			change(n)
+		}
+		for _, s := range rewrite.Simplify(m.Clone(), rewrite.Simplifying{}).Skipped {
+			if strings.Contains(s.Reason, "runtime error") {
+				t.Errorf("%s: %s\n%s", s.Rule, s.Reason, m.Text())
+			}
 		}
 		_ = rewrite.Inline(m)
 		_ = rewrite.Upgrade(m)

@@ -10,7 +10,6 @@ import (
 	"graft/onnx/onnxtest"
 	"graft/onnx/op"
 	"graft/onnx/rewrite"
-	"graft/runtime"
 	"graft/runtime/runtimetest"
 )
 
@@ -30,17 +29,7 @@ func count(g *onnx.Graph, op string) int {
 // outputs runs a model on inputs that depend on their names and sizes alone.
 func outputs(t *testing.T, m *onnx.Model) map[string]*onnx.Tensor {
 	t.Helper()
-	data, err := m.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := runtimetest.Options(t)
-	o.Threads = 1
-	s, err := runtime.Open(data, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := runtimetest.Open(t, m, runtimetest.OneThread(t))
 	feeds := map[string]*onnx.Tensor{}
 	for _, v := range m.Graph.Inputs() {
 		sizes, _ := v.Type.Shape.Sizes()

@@ -13,16 +13,21 @@ import (
 // driven by the header's grammar, so that nesting is bounded by construction. Every name must be unique in its object;
 // the callers see to that.
 type jsonReader struct {
-	b   []byte
-	pos int
+	b     []byte
+	pos   int
+	field string // what b is in messages; empty: the header, which stands behind 8 bytes
 }
 
 // maxInteger is the largest integer that every JSON reader takes for the same number.
 const maxInteger = 1 << 53
 
 func (j *jsonReader) fail(format string, args ...any) error {
-	e := limits.Refuse("header", format, args...)
-	e.Reason += " at byte " + strconv.Itoa(8+j.pos)
+	field, at := j.field, j.pos
+	if field == "" {
+		field, at = "header", 8+j.pos
+	}
+	e := limits.Refuse(field, format, args...)
+	e.Reason += " at byte " + strconv.Itoa(at)
 	return e
 }
 

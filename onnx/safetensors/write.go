@@ -20,19 +20,54 @@ import (
 // Write writes tensors in the given order, with metadata sorted by key; the same arguments give the same bytes. The data
 // begin at a multiple of 8 bytes. Nothing is written when a tensor cannot be.
 func Write(w io.Writer, tensors []*onnx.Tensor, metadata map[string]string) error {
-	header, err := header(tensors, metadata)
+	entries := make([]Entry, len(tensors))
+	for i, t := range tensors {
+		entries[i] = Entry{Name: t.Name, DType: t.DType, Dims: t.Dims}
+		if size, ok := limits.Bytes(t.Dims, t.DType.Bits()); ok && int64(len(t.Data)) != size {
+			return fmt.Errorf("write safetensors: tensor %s: %d bytes of data, %v of shape %s takes %d",
+				limits.Name(t.Name), len(t.Data), t.DType, dims(t.Dims), size)
+		}
+	}
+	return WriteEach(w, entries, metadata, func(i int) (*onnx.Tensor, error) { return tensors[i], nil })
+}
+
+// WriteEach is Write with one tensor in memory at a time: entries say what there will be, their byte ranges are not looked
+// at, and read gives tensor i when its turn comes.
+func WriteEach(w io.Writer, entries []Entry, metadata map[string]string, read func(i int) (*onnx.Tensor, error)) error {
+	header, err := header(entries, metadata)
 	if err != nil {
 		return fmt.Errorf("write safetensors: %w", err)
 	}
 	if _, err := w.Write(header); err != nil {
 		return err
 	}
-	for _, t := range tensors {
+	for i, e := range entries {
+		t, err := read(i)
+		if err != nil {
+			return err
+		}
+		if size, _ := limits.Bytes(e.Dims, e.DType.Bits()); t.DType != e.DType || !slices.Equal(t.Dims, e.Dims) || int64(len(t.Data)) != size {
+			return fmt.Errorf("write safetensors: tensor %s is %v, %v of shape %s was announced", limits.Name(e.Name), t.Type(), e.DType, dims(e.Dims))
+		}
 		if _, err := w.Write(t.Data); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Size is the number of bytes that WriteEach writes.
+func Size(entries []Entry, metadata map[string]string) (int64, error) {
+	header, err := header(entries, metadata)
+	if err != nil {
+		return 0, fmt.Errorf("write safetensors: %w", err)
+	}
+	n := int64(len(header))
+	for _, e := range entries {
+		size, _ := limits.Bytes(e.Dims, e.DType.Bits())
+		n += size
+	}
+	return n, nil
 }
 
 // Encode is Write into memory.
@@ -51,7 +86,7 @@ func Sort(tensors []*onnx.Tensor) {
 }
 
 // header is the length and the padded JSON.
-func header(tensors []*onnx.Tensor, metadata map[string]string) ([]byte, error) {
+func header(tensors []Entry, metadata map[string]string) ([]byte, error) {
 	b := append(make([]byte, 8), '{')
 	if len(metadata) > 0 {
 		b = append(b, `"__metadata__":{`...)
@@ -80,8 +115,6 @@ func header(tensors []*onnx.Tensor, metadata map[string]string) ([]byte, error) 
 			return nil, fmt.Errorf("tensor %s: the format has no element type for %v", limits.Name(t.Name), t.DType)
 		case !whole:
 			return nil, fmt.Errorf("tensor %s: %v of shape %s does not end on a byte", limits.Name(t.Name), t.DType, dims(t.Dims))
-		case int64(len(t.Data)) != size:
-			return nil, fmt.Errorf("tensor %s: %d bytes of data, %v of shape %s takes %d", limits.Name(t.Name), len(t.Data), t.DType, dims(t.Dims), size)
 		}
 		seen[t.Name] = true
 		if len(b) > 9 {

@@ -1,11 +1,7 @@
 // Package runtimetest gives tests a real ONNX Runtime.
 //
 //	func TestModel(t *testing.T) {
-//		s, err := runtime.Open(model, runtimetest.Options(t))
-//		if err != nil {
-//			t.Fatal(err)
-//		}
-//		defer s.Close()
+//		s := runtimetest.Open(t, model, runtimetest.Options(t))
 //	}
 //
 // Without a library the test is skipped, or fails when ORT_REQUIRED=1. GRAFT_TEST_PROVIDER=cuda runs sessions on another
@@ -35,6 +31,29 @@ var find = sync.OnceValues(func() (*runtime.Library, error) {
 func Options(t testing.TB) runtime.Options {
 	t.Helper()
 	return runtime.Options{Library: Library(t), Provider: Provider()}
+}
+
+// OneThread are the options of a session that sums in one order.
+func OneThread(t testing.TB) runtime.Options {
+	t.Helper()
+	o := Options(t)
+	o.Threads = 1
+	return o
+}
+
+// Open opens a session of a model, until the test ends.
+func Open(t testing.TB, m *onnx.Model, o runtime.Options) *runtime.Session {
+	t.Helper()
+	data, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := runtime.Open(data, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
 }
 
 // CUDA are the options of a session on the machine's first GPU. Without one the test is skipped, saying what is missing.

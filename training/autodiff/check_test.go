@@ -69,17 +69,7 @@ func compileTypes(t testing.TB, d onnx.DataType, types []onnx.TensorType, build 
 		t.Fatal(err)
 	}
 	m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: max(low, op.Opset)}}, Graph: g}
-	data, err := m.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := runtimetest.Options(t)
-	o.Threads = 1
-	s, err := runtime.Open(data, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := runtimetest.Open(t, m, runtimetest.OneThread(t))
 	return program{s, d}
 }
 

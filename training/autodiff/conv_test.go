@@ -8,7 +8,6 @@ import (
 
 	"graft/onnx"
 	"graft/onnx/op"
-	"graft/runtime"
 	"graft/runtime/runtimetest"
 	"graft/training/autodiff"
 )
@@ -185,17 +184,7 @@ func runConv(t *testing.T, g *onnx.Graph, outs values, args tensors) tensors {
 	for i, o := range outs {
 		g.AddOutput(b.Identity(o), fmt.Sprintf("y%d", i))
 	}
-	data, err := (&onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}).Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := runtimetest.Options(t)
-	o.Threads = 1
-	s, err := runtime.Open(data, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := runtimetest.Open(t, &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}, runtimetest.OneThread(t))
 	return program{s, onnx.Float}.run(t, args)
 }
 

@@ -74,16 +74,7 @@ func openFormed(t testing.TB, g *onnx.Graph, threads int) *runtime.Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := (&onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: max(low, op.Opset)}}, Graph: g}).Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
 	options := runtimetest.Options(t)
 	options.Threads = threads
-	session, err := runtime.Open(data, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { session.Close() })
-	return session
+	return runtimetest.Open(t, &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: max(low, op.Opset)}}, Graph: g}, options)
 }

@@ -100,15 +100,7 @@ func trainingStep(t testing.TB, size int64, channels []int64) *onnx.Model {
 // open gives a session of a training step and its first feeds.
 func open(t testing.TB, m *onnx.Model, o runtime.Options) (*runtime.Session, map[string]*onnx.Tensor) {
 	t.Helper()
-	data, err := m.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := runtime.Open(data, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := runtimetest.Open(t, m, o)
 	rng := rand.New(rand.NewPCG(1, 2))
 	feeds := map[string]*onnx.Tensor{}
 	for _, v := range m.Graph.Inputs() {

@@ -8,7 +8,6 @@ import (
 
 	"graft/onnx"
 	"graft/onnx/op"
-	"graft/runtime"
 	"graft/runtime/runtimetest"
 	"graft/training/autodiff"
 )
@@ -74,15 +73,7 @@ func symbolicGradients(t *testing.T, sizes map[string]int64, shapes [][]any, f f
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := (&onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: max(low, op.Opset)}}, Graph: g}).Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := runtime.Open(data, runtimetest.Options(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := runtimetest.Open(t, &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: max(low, op.Opset)}}, Graph: g}, runtimetest.Options(t))
 	used := map[string]*onnx.Tensor{}
 	for _, in := range s.Inputs() {
 		used[in.Name] = feeds[in.Name]

@@ -364,3 +364,29 @@ func TestNumPyArchives(t *testing.T) {
 		}
 	}
 }
+
+// FuzzNpz holds that an archive that is read is written and read again as the same arrays.
+func FuzzNpz(f *testing.F) {
+	one := npyOf("'<f4'", "(2,)", make([]byte, 8))
+	f.Add(ziptest.Build([]ziptest.File{{Name: "w.npy", Data: one}}))
+	f.Add(ziptest.Build([]ziptest.File{{Name: "a/b.npy", Data: one}, {Name: "c.npy", Data: npyOf("'|b1'", "()", []byte{1})}}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		list, err := decodeNpz(b)
+		if err != nil {
+			return
+		}
+		var out bytes.Buffer
+		if err := WriteNpz(&out, list); err != nil {
+			t.Fatal(err)
+		}
+		again, err := decodeNpz(out.Bytes())
+		if err != nil || len(again) != len(list) {
+			t.Fatalf("%d arrays, %d again: %v", len(list), len(again), err)
+		}
+		for i := range list {
+			if again[i].Name != list[i].Name || !sameTensor(again[i], list[i]) {
+				t.Fatalf("%s differs", list[i].Name)
+			}
+		}
+	})
+}

@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"archive/zip"
-	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -61,22 +60,33 @@ func within(part string, err error) error {
 // WriteNpz writes tensors under their names, stored, in order. The same tensors give the same bytes. A name must be a plain
 // relative path, as strictzip.CheckName says.
 func WriteNpz(w io.Writer, tensors []*onnx.Tensor) error {
+	names := make([]string, len(tensors))
+	for i, t := range tensors {
+		names[i] = t.Name
+	}
+	return WriteNpzEach(w, names, func(i int) (*onnx.Tensor, error) { return tensors[i], nil })
+}
+
+// WriteNpzEach is WriteNpz with one tensor in memory at a time: read gives the tensor called names[i] when its turn comes.
+func WriteNpzEach(w io.Writer, names []string, read func(i int) (*onnx.Tensor, error)) error {
 	z := zip.NewWriter(w)
-	seen := make(map[string]bool, len(tensors))
-	for _, t := range tensors {
-		if seen[t.Name] || strictzip.CheckName(t.Name+".npy") != nil {
-			return fmt.Errorf("write npz: tensor name %s is used twice or is no plain path", limits.Name(t.Name))
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		if seen[name] || strictzip.CheckName(name+".npy") != nil {
+			return fmt.Errorf("write npz: tensor name %s is used twice or is no plain path", limits.Name(name))
 		}
-		seen[t.Name] = true
-		var b bytes.Buffer
-		if err := WriteNpy(&b, t); err != nil {
-			return err
-		}
-		f, err := z.CreateHeader(&zip.FileHeader{Name: t.Name + ".npy", Method: zip.Store})
+		seen[name] = true
+	}
+	for i, name := range names {
+		t, err := read(i)
 		if err != nil {
 			return err
 		}
-		if _, err := f.Write(b.Bytes()); err != nil {
+		f, err := z.CreateHeader(&zip.FileHeader{Name: name + ".npy", Method: zip.Store})
+		if err != nil {
+			return err
+		}
+		if err := WriteNpy(f, t); err != nil {
 			return err
 		}
 	}

@@ -57,15 +57,7 @@ func opened(t *testing.T, l loss.Func, output, target *onnx.Tensor, gradient boo
 		g.AddOutput(grads[0], "gradient")
 	}
 	g.RemoveUnused()
-	data, err := (&onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}).Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := runtime.Open(data, runtimetest.Options(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := runtimetest.Open(t, &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}, runtimetest.Options(t))
 	return s, map[string]*onnx.Tensor{"output": output, "target": target}
 }
 

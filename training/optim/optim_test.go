@@ -156,16 +156,7 @@ func stepper(t *testing.T, o optim.Optimizer, d onnx.DataType, n int64) *runtime
 	for i, s := range nextSlots {
 		g.AddOutput(s, o.Slots[i]+".next")
 	}
-	data, err := (&onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}).Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	session, err := runtime.Open(data, runtimetest.Options(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { session.Close() })
-	return session
+	return runtimetest.Open(t, &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}, runtimetest.Options(t))
 }
 
 func run(t *testing.T, o optim.Optimizer, want reference, d onnx.DataType) {

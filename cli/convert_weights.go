@@ -1,0 +1,250 @@
+package cli
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"graft/export/pickle"
+	"graft/onnx"
+	"graft/onnx/atomicfile"
+	"graft/onnx/gguf"
+	"graft/onnx/limits"
+	"graft/onnx/safetensors"
+	"graft/training/dataset"
+)
+
+// weight is a tensor of a file that is read when it is wanted, so that a file larger than the memory can be converted.
+type weight struct {
+	name  string
+	dtype onnx.DataType
+	dims  []int64
+	read  func() (*onnx.Tensor, error)
+}
+
+// held are weights that are in memory.
+func held(tensors []*onnx.Tensor) []weight {
+	list := make([]weight, len(tensors))
+	for i, t := range tensors {
+		list[i] = weight{t.Name, t.DType, t.Dims, func() (*onnx.Tensor, error) { return t, nil }}
+	}
+	return list
+}
+
+// sniff gives the name of the row of formats that a file's first bytes belong to; "" where they do not say.
+func sniff(path string) (string, error) {
+	f, size, err := limits.OpenRegular(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	head := make([]byte, min(size, 9))
+	if err := limits.ReadAt(f, head, 0, ""); err != nil {
+		return "", limits.InFile(path, err)
+	}
+	switch {
+	case strings.HasPrefix(string(head), "GGUF"):
+		return "GGUF", nil
+	case len(head) == 9 && head[8] == '{' && binary.LittleEndian.Uint64(head) <= uint64(size):
+		return "safetensors", nil
+	}
+	return "", nil
+}
+
+func readSafetensors(_ *call, path string) (*content, error) {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	w := &content{metadata: f.Metadata(), close: func() { _ = f.Close() }}
+	for _, e := range f.Entries() {
+		w.weights = append(w.weights, weight{e.Name, e.DType, e.Dims, func() (*onnx.Tensor, error) { return f.Tensor(e.Name) }})
+	}
+	return w, nil
+}
+
+// readSafetensorsIndex reads model.safetensors.index.json and what lies beside it.
+func readSafetensorsIndex(_ *call, path string) (*content, error) {
+	x, err := safetensors.OpenIndex(path)
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	w := &content{close: func() { _ = x.Close() }}
+	for _, e := range x.Entries() {
+		w.weights = append(w.weights, weight{e.Name, e.DType, e.Dims, func() (*onnx.Tensor, error) { return x.Tensor(e.Name) }})
+	}
+	return w, nil
+}
+
+func readNpz(_ *call, path string) (*content, error) {
+	tensors, err := dataset.ReadTensors(path)
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	if len(tensors) == 1 && tensors[0].Name == "" {
+		return nil, refused(path, errors.New("one array without a name, as in a .npy: weights have names, as in a .npz"))
+	}
+	return &content{weights: held(tensors)}, nil
+}
+
+func readPyTorch(_ *call, path string) (*content, error) {
+	f, err := pickle.ReadFile(path)
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	tensors, err := f.Tensors()
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	if len(tensors) == 0 || tensors[0].Name == "" {
+		return nil, refused(path, errors.New("holds no tensors by name: save a state dict"))
+	}
+	return &content{weights: held(tensors), metadata: map[string]string{"format": "pt"}}, nil
+}
+
+// readGGUF gives every tensor, quantized ones as float32. What the metadata says in numbers and words goes along, lists such
+// as the vocabulary do not.
+func readGGUF(c *call, path string) (*content, error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	w := &content{metadata: map[string]string{}, close: func() { _ = f.Close() }}
+	left := 0
+	for _, k := range f.Keys() {
+		switch v := k.Value.(type) {
+		case string:
+			if utf8.ValidString(v) {
+				w.metadata["gguf."+k.Name] = v
+			}
+		case bool, uint8, int8, uint16, int16, uint32, int32, uint64, int64, float32, float64:
+			w.metadata["gguf."+k.Name] = fmt.Sprint(v)
+		default:
+			left++
+		}
+	}
+	if left > 0 {
+		c.Detail("%s: %d lists of the metadata are left out", path, left)
+	}
+	for _, e := range f.Entries() {
+		w.weights = append(w.weights, weight{e.Name, e.Type.DType(), e.Dims, func() (*onnx.Tensor, error) { return f.Tensor(e.Name) }})
+		if e.Type.DType() == onnx.Undefined {
+			_, err := f.Tensor(e.Name) // says why
+			w.release()
+			return nil, refused(path, err)
+		}
+	}
+	return w, nil
+}
+
+// weightsOf are the tensors of a content by name: of a model its initializers.
+func weightsOf(w *content) ([]weight, error) {
+	if w.model == nil {
+		return w.weights, nil
+	}
+	var list []weight
+	for _, v := range w.model.Graph.Initializers() {
+		if v.Const == nil {
+			return nil, fmt.Errorf("initializer %s is stored sparse: make it dense first", limits.Name(v.Name))
+		}
+		list = append(list, weight{v.Name, v.Const.DType, v.Const.Dims, func() (*onnx.Tensor, error) { return v.Const, nil }})
+	}
+	if len(list) == 0 {
+		return nil, errors.New("the model has no initializers to write")
+	}
+	return list, nil
+}
+
+func (c *call) writeSafetensors(w *content, path string) (int64, error) {
+	defer w.release()
+	weights, err := weightsOf(w)
+	if err != nil {
+		return 0, refused(path, err)
+	}
+	entries := make([]safetensors.Entry, len(weights))
+	for i, t := range weights {
+		entries[i] = safetensors.Entry{Name: t.name, DType: t.dtype, Dims: t.dims}
+	}
+	size, err := safetensors.Size(entries, w.metadata)
+	if err != nil {
+		return 0, refused(path, err)
+	}
+	return c.writeEach(path, size, func(out io.Writer) error {
+		return safetensors.WriteEach(out, entries, w.metadata, func(i int) (*onnx.Tensor, error) {
+			t, err := weights[i].read()
+			return named(t, weights[i].name), err
+		})
+	})
+}
+
+func (c *call) writeNpz(w *content, path string) (int64, error) {
+	defer w.release()
+	weights, err := weightsOf(w)
+	if err != nil {
+		return 0, refused(path, err)
+	}
+	names := make([]string, len(weights))
+	for i, t := range weights {
+		names[i] = t.name
+	}
+	return c.writeEach(path, -1, func(out io.Writer) error {
+		err := dataset.WriteNpzEach(out, names, func(i int) (*onnx.Tensor, error) { return weights[i].read() })
+		if err != nil && strings.HasPrefix(err.Error(), "write np") {
+			err = &Error{File: path, Err: err, Hint: "a .safetensors file holds every name and element type", Code: exitInput}
+		}
+		return err
+	})
+}
+
+// named is t under a name.
+func named(t *onnx.Tensor, name string) *onnx.Tensor {
+	if t == nil || t.Name == name {
+		return t
+	}
+	c := *t
+	c.Name = name
+	return &c
+}
+
+// counter counts what is written.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// writeEach writes a file and gives its size. Under --dry-run nothing is written; where the size is not known (-1) what
+// would be is counted.
+func (c *call) writeEach(path string, size int64, fill func(io.Writer) error) (int64, error) {
+	count := &counter{}
+	run := func(w io.Writer) error {
+		count.w = w
+		return fill(count)
+	}
+	var err error
+	switch {
+	case !c.Common.DryRun:
+		err = atomicfile.Write(path, 0o666, run)
+	case size < 0:
+		err = run(io.Discard)
+	default:
+		return size, nil
+	}
+	var disk *atomicfile.Error
+	var known *Error
+	switch {
+	case errors.As(err, &disk):
+		return 0, &Error{File: path, Err: err, Code: exitEnvironment}
+	case err != nil && !errors.As(err, &known):
+		return 0, refused("", err)
+	}
+	return count.n, err
+}
