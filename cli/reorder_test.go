@@ -194,6 +194,9 @@ func TestVerbTable(t *testing.T) {
 		}
 		for _, e := range v.examples {
 			words := strings.Fields(e)
+			if i := slices.IndexFunc(words, func(w string) bool { return w == "|" || w == ">" }); i >= 0 { // the shell's
+				words = words[:i]
+			}
 			if len(words) < 2 || words[0] != "graft" {
 				continue
 			}
