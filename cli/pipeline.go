@@ -16,6 +16,7 @@ import (
 	"graft/cli/pipeline"
 	"graft/export"
 	"graft/onnx/atomicfile"
+	"graft/onnx/limits"
 	"graft/runtime"
 )
 
@@ -241,7 +242,7 @@ func (c *call) stamp(plan *pipeline.Plan) (string, error) {
 	if err != nil {
 		return "", environment(err, "")
 	}
-	sum, err := pipeline.HashFile(exe)
+	sum, err := limits.HashFile(exe)
 	if err != nil {
 		return "", environment(err, "")
 	}

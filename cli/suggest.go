@@ -1,5 +1,7 @@
 package cli
 
+import "graft/onnx/limits"
+
 // nearest returns the candidate with the smallest edit distance to word, or ""
 // when none is near enough to be a slip. Ties go to the earlier candidate.
 func nearest(word string, candidates []string) string {
@@ -9,7 +11,7 @@ func nearest(word string, candidates []string) string {
 	}
 	best, bestDistance := "", len(word)/3+2
 	for _, c := range candidates {
-		if d := distance(word, c); d < bestDistance && d < max(len(word), len(c)) {
+		if d := limits.EditDistance(word, c); d < bestDistance && d < max(len(word), len(c)) {
 			best, bestDistance = c, d
 		}
 	}
@@ -28,28 +30,4 @@ func didYouMean(candidate string) string {
 		return ""
 	}
 	return "; did you mean " + candidate + "?"
-}
-
-// distance counts insertions, deletions, substitutions and swaps of
-// neighbours that turn a into b (optimal string alignment, bytes).
-func distance(a, b string) int {
-	before, last, now := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		now[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			now[j] = min(last[j]+1, now[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				now[j] = min(now[j], before[j-2]+1)
-			}
-		}
-		before, last, now = last, now, before
-	}
-	return last[len(b)]
 }

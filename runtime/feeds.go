@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"graft/onnx"
+	"graft/onnx/limits"
 )
 
 var errClosed = errors.New("the session is closed")
@@ -99,7 +100,7 @@ func nearest(name string, ports []Port) []string {
 	}
 	list := make([]candidate, len(ports))
 	for i, p := range ports {
-		list[i] = candidate{p.Name, editDistance(name, p.Name)}
+		list[i] = candidate{p.Name, limits.EditDistance(name[:min(len(name), 64)], p.Name[:min(len(p.Name), 64)])}
 	}
 	slices.SortStableFunc(list, func(a, b candidate) int { return a.distance - b.distance })
 	names := []string{}
@@ -107,26 +108,4 @@ func nearest(name string, ports []Port) []string {
 		names = append(names, fmt.Sprintf("%q", oneLine(c.name)))
 	}
 	return names
-}
-
-// editDistance is Levenshtein's, on the first 64 bytes.
-func editDistance(a, b string) int {
-	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

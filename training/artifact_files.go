@@ -1,8 +1,6 @@
 package training
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,7 +72,7 @@ func openArtifacts(dir string) (*Step, *Contract, error) {
 		return nil, nil, err
 	}
 	path := filepath.Join(dir, FusedFile)
-	fingerprint, err := hashFile(path)
+	fingerprint, err := limits.HashFile(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -119,20 +117,6 @@ func readContract(dir string) (*Contract, error) {
 		return nil, limits.InFile(filepath.Join(dir, ContractFile), limits.Refuse("", "is no contract of training artifacts of format %d", contractFormat))
 	}
 	return c, nil
-}
-
-// hashFile is the SHA-256 of a regular file.
-func hashFile(path string) (string, error) {
-	f, _, err := limits.OpenRegular(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // readWhole reads a regular file of at most most bytes.

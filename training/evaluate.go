@@ -28,7 +28,7 @@ type Evaluation struct {
 // OpenEval reads the evaluation model in a folder of artifacts.
 func OpenEval(dir string, c *Contract) (*onnx.Model, error) {
 	path := filepath.Join(dir, EvalFile)
-	hash, err := hashFile(path)
+	hash, err := limits.HashFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read training artifacts: %w", err)
 	}

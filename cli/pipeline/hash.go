@@ -69,7 +69,7 @@ func hashPath(path, skip string) (string, error) {
 	case info.IsDir():
 		return hashFolder(path, skip)
 	}
-	sum, err := HashFile(path)
+	sum, err := limits.HashFile(path)
 	if err != nil || !strings.EqualFold(filepath.Ext(path), ".onnx") {
 		return sum, err
 	}
@@ -81,27 +81,13 @@ func hashPath(path, skip string) (string, error) {
 	all := sha256.New()
 	fmt.Fprintf(all, "%s\n", sum)
 	for _, name := range names {
-		sum, err := HashFile(filepath.Join(filepath.Dir(path), filepath.FromSlash(name)))
+		sum, err := limits.HashFile(filepath.Join(filepath.Dir(path), filepath.FromSlash(name)))
 		if err != nil {
 			sum = "not read"
 		}
 		fmt.Fprintf(all, "%q %s\n", name, sum)
 	}
 	return hex.EncodeToString(all.Sum(nil)), nil
-}
-
-// HashFile is the SHA-256 of a regular file.
-func HashFile(path string) (string, error) {
-	f, _, err := limits.OpenRegular(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // hashFolder takes what lies below a folder by name, without the path except.
@@ -135,7 +121,7 @@ func hashFolder(root, except string) (string, error) {
 				return nil
 			}
 		}
-		sum, err := HashFile(path)
+		sum, err := limits.HashFile(path)
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,15 @@
 package pipeline
 
+import "graft/onnx/limits"
+
 // didYouMean names the candidate that is one or two slips away from word, if there is one.
 func didYouMean(word string, candidates []string) string {
+	if len(word) > maxNameSize {
+		return ""
+	}
 	best, least := "", len(word)/3+2
 	for _, c := range candidates {
-		if d := slips(word, c); d < least && d < max(len(word), len(c)) {
+		if d := limits.EditDistance(word, c); d < least && d < max(len(word), len(c)) {
 			best, least = c, d
 		}
 	}
@@ -12,28 +17,4 @@ func didYouMean(word string, candidates []string) string {
 		return ""
 	}
 	return "; did you mean " + best + "?"
-}
-
-// slips is the edit distance (insertions, deletions, substitutions) between two short words.
-func slips(a, b string) int {
-	if len(a) > maxNameSize || len(b) > maxNameSize {
-		return len(a) + len(b)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := corner
-			if a[i] != b[j] {
-				cost++
-			}
-			corner = row[j+1]
-			row[j+1] = min(row[j+1]+1, row[j]+1, cost)
-		}
-	}
-	return row[len(b)]
 }

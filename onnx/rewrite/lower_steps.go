@@ -102,34 +102,6 @@ func axesAttribute(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	return nil
 }
 
-// lastAxisSoftmax: before 13 the axes from one on were normalized as one, which along the last axis is the same.
-func lastAxisSoftmax(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	rank := rankOf(n, 0)
-	if rank < 1 {
-		b.Fail("input is %v: the form before opset 13 needs its rank", n.Input(0).Type)
-		return nil
-	}
-	axis := onnx.AttrOr(n, "axis", int64(-1))
-	if axis < 0 {
-		axis += rank
-	}
-	if axis == rank-1 {
-		n.SetAttr(onnx.Int("axis", axis))
-		return nil
-	}
-	if axis < 0 || axis >= rank {
-		b.Fail("axis %d is outside rank %d", axis, rank)
-		return nil
-	}
-	perm := make([]int64, rank)
-	for i := range perm {
-		perm[i] = int64(i)
-	}
-	perm[axis], perm[rank-1] = rank-1, axis
-	y := b.Node(n.Op, []*onnx.Value{b.Transpose(n.Input(0), perm...)}, 1, onnx.Int("axis", rank-1))[0]
-	return []*onnx.Value{b.Transpose(y, perm...)}
-}
-
 func orEqual(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	x, y := n.Input(0), n.Input(1)
 	if n.Is("GreaterOrEqual") {
@@ -149,104 +121,6 @@ func equalShapes(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	return nil
 }
 
-// splitUncounted: equal parts are what Split without sizes makes; the last may be smaller since 18, which takes sizes.
-func splitUncounted(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	parts := onnx.AttrOr(n, "num_outputs", int64(0))
-	removeAttr(n, "num_outputs")
-	if parts == 0 || n.Input(1) != nil {
-		return nil
-	}
-	shape, axis := n.Input(0).Type.Shape, onnx.AttrOr(n, "axis", int64(0))
-	if axis < 0 {
-		axis += int64(len(shape))
-	}
-	if axis < 0 || axis >= int64(len(shape)) || !shape[axis].Known() {
-		b.Fail("input is %v: whether %d parts are equal needs its size", n.Input(0).Type, parts)
-		return nil
-	}
-	whole := shape[axis].Size
-	if whole%parts == 0 {
-		return nil
-	}
-	each := (whole + parts - 1) / parts
-	sizes := make([]int64, parts)
-	for i := range sizes {
-		sizes[i] = min(each, max(0, whole-int64(i)*each))
-	}
-	n.SetInput(1, b.Ints(sizes...))
-	return nil
-}
-
-func sliceAttributes(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	if n.Input(4) != nil {
-		steps, ok := known(b, n, 4, "steps")
-		if ok && slices.ContainsFunc(steps, func(s int64) bool { return s != 1 }) {
-			b.Fail("steps of %v, which came with opset 10", steps)
-		}
-	}
-	for i, name := range []string{"starts", "ends", "axes"} {
-		if n.Input(1+i) == nil {
-			continue
-		}
-		if v, ok := known(b, n, 1+i, name); ok {
-			n.SetAttr(onnx.Ints(name, v...))
-		}
-	}
-	if b.Err() == nil {
-		dropInputs(b, n, 1)
-	}
-	return nil
-}
-
-// padEveryAxis: axes came with 18.
-func padEveryAxis(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	if n.Input(3) == nil {
-		return nil
-	}
-	rank := rankOf(n, 0)
-	axes, ok := known(b, n, 3, "axes")
-	pads, there := known(b, n, 1, "pads")
-	if !ok || !there {
-		return nil
-	}
-	if rank < 0 || len(pads) != 2*len(axes) {
-		b.Fail("input is %v: pads of %v need its rank", n.Input(0).Type, axes)
-		return nil
-	}
-	all := make([]int64, 2*rank)
-	for i, a := range axes {
-		if a < 0 {
-			a += rank
-		}
-		if a < 0 || a >= rank {
-			b.Fail("axis %d is outside rank %d", a, rank)
-			return nil
-		}
-		all[a], all[rank+a] = pads[i], pads[len(axes)+i]
-	}
-	n.SetInput(1, b.Ints(all...))
-	dropInputs(b, n, 3)
-	return nil
-}
-
-func padAttributes(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	pads, ok := known(b, n, 1, "pads")
-	if !ok {
-		return nil
-	}
-	if v := n.Input(2); v != nil {
-		value, ok := number(v)
-		if !ok {
-			b.Fail("its value is computed, which was an attribute before")
-			return nil
-		}
-		n.SetAttr(onnx.Float32("value", float32(value)))
-	}
-	n.SetAttr(onnx.Ints("pads", pads...))
-	dropInputs(b, n, 1)
-	return nil
-}
-
 // number is the one element of a constant.
 func number(v *onnx.Value) (float64, bool) {
 	t := op.ConstantOf(v)
@@ -258,55 +132,6 @@ func number(v *onnx.Value) (float64, bool) {
 		return 0, false
 	}
 	return values[0], true
-}
-
-func clipAttributes(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	for i, name := range []string{"min", "max"} {
-		if n.Input(1+i) == nil {
-			continue
-		}
-		v, ok := number(n.Input(1 + i))
-		if !ok || float64(float32(v)) != v {
-			b.Fail("its %s is computed, or no float32, as the attribute was", name)
-			return nil
-		}
-		n.SetAttr(onnx.Float32(name, float32(v)))
-	}
-	dropInputs(b, n, 1)
-	return nil
-}
-
-func dropoutAttribute(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	if training := n.Input(2); training != nil {
-		if v, ok := number(training); !ok || v != 0 {
-			b.Fail("it trains, which is an input since opset 12")
-			return nil
-		}
-	}
-	if used(n, 1) {
-		b.Fail("its mask is read, of which opset 12 first said what it holds outside of training")
-		return nil
-	}
-	if n.Input(1) != nil {
-		ratio, ok := number(n.Input(1))
-		if !ok {
-			b.Fail("its ratio is computed, which was an attribute before")
-			return nil
-		}
-		n.SetAttr(onnx.Float32("ratio", float32(ratio)))
-	}
-	removeAttr(n, "seed")
-	dropInputs(b, n, 1)
-	return nil
-}
-
-func boolMask(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	if used(n, 1) {
-		b.Fail("its mask is read, which has a type of its own before opset 10")
-	} else if o := n.Output(1); o != nil {
-		o.Type = onnx.TensorType{}
-	}
-	return nil
 }
 
 func topKAttribute(b *op.Builder, n *onnx.Node) []*onnx.Value {
@@ -369,43 +194,6 @@ func dftAttribute(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	return nil
 }
 
-func shapeSliced(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	start, _ := n.Attr("start")
-	end, ended := n.Attr("end")
-	from, _ := start.Value.(int64)
-	to, _ := end.Value.(int64)
-	if !ended && from == 0 {
-		removeAttr(n, "start")
-		return nil
-	}
-	rank := rankOf(n, 0)
-	if rank < 0 {
-		b.Fail("input is %v: a part of its shape needs its rank before opset 15", n.Input(0).Type)
-		return nil
-	}
-	within := func(i int64) int64 {
-		if i < 0 {
-			i += rank
-		}
-		return min(max(i, 0), rank)
-	}
-	if !ended {
-		to = rank
-	}
-	return []*onnx.Value{b.Slice(b.Shape(n.Input(0)), op.SliceSpec{Start: within(from), End: max(within(from), within(to))})}
-}
-
-func reshapeZeros(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	if onnx.AttrOr(n, "allowzero", int64(0)) != 0 {
-		if dims, ok := op.ConstantInts(n.Input(1)); !ok || slices.Contains(dims, 0) {
-			b.Fail("a 0 in its shape may be a size, which it may since opset 14")
-			return nil
-		}
-	}
-	removeAttr(n, "allowzero")
-	return nil
-}
-
 func castKnown(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	to := n.Output(0).Type.DType
 	if n.Input(1) != nil && n.Input(1).Type.DType != onnx.Undefined {
@@ -456,31 +244,6 @@ func oneScale(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	}
 	b.Fail("it may have a scale for each channel, which came with opset 13")
 	return nil
-}
-
-// geluExpression is x Phi(x), or the approximation of it by a tanh.
-func geluExpression(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	x := n.Input(0)
-	s := func(v float64) *onnx.Value { return b.Scalar(x, v) }
-	var phi *onnx.Value
-	if onnx.AttrOr(n, "approximate", "none") == "tanh" {
-		cubed := b.Mul(b.Mul(x, x), x)
-		phi = b.Tanh(b.Mul(b.Add(x, b.Mul(cubed, s(0.044715))), s(0.7978845608028654)))
-	} else {
-		phi = b.Erf(b.Mul(x, s(0.7071067811865476)))
-	}
-	return []*onnx.Value{b.Mul(b.Mul(x, s(0.5)), b.Add(phi, s(1)))}
-}
-
-// mishExpression is x tanh(softplus(x)).
-func mishExpression(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	return []*onnx.Value{b.Mul(n.Input(0), b.Tanh(b.Softplus(n.Input(0))))}
-}
-
-// hardSwishExpression is x HardSigmoid(x) with the slope 1/6.
-func hardSwishExpression(b *op.Builder, n *onnx.Node) []*onnx.Value {
-	gate := b.Node("HardSigmoid", []*onnx.Value{n.Input(0)}, 1, onnx.Float32("alpha", 1.0/6), onnx.Float32("beta", 0.5))[0]
-	return []*onnx.Value{b.Mul(n.Input(0), gate)}
 }
 
 // axisOperators count axes from the end since 11.
