@@ -61,7 +61,7 @@ func baselineNames() []string { return append([]string{"dense", "decoder"}, mask
 
 func (d *denoising) baselines(r *denoised) error {
 	for _, name := range d.List("baseline") {
-		fit, err := d.baseline(name, r.mask.Kept())
+		fit, err := d.baseline(name, r.mask)
 		if err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (d *denoising) baselines(r *denoised) error {
 	return nil
 }
 
-func (d *denoising) baseline(name string, kept int64) (*oes.Fit, error) {
+func (d *denoising) baseline(name string, kept *masking.Set) (*oes.Fit, error) {
 	if method, ok := baselineMethods[name]; ok {
 		return method(d)
 	}
@@ -103,16 +103,18 @@ func (d *denoising) decoder() (*oes.Fit, error) {
 }
 
 // pruned keeps as many weights as the learned mask does, by a score taken at initialization.
-func (d *denoising) pruned(score masking.Score, kept int64) (*oes.Fit, error) {
-	var scores []float32
-	for _, v := range training.Parameters(d.problem.Network.Graph) {
-		scores = append(scores, score.Of(v, d.Common.Seed)...)
-	}
-	keep, err := masking.TopK(scores, kept, d.Common.Seed)
+func (d *denoising) pruned(score masking.Score, kept *masking.Set) (*oes.Fit, error) {
+	run := d.stage(score.Name, "train "+score.Name, d.steps)
+	sparsity := 1 - float64(kept.Kept())/float64(kept.Total())
+	set, err := d.problem.Prune(d.Context(), score, masking.Choice{Sparsity: sparsity, Seed: d.Common.Seed}, run)
 	if err != nil {
 		return nil, err
 	}
-	return d.problem.Fit(d.Context(), oes.FitConfig{Steps: d.steps, Rate: d.preset.SparseRate, Mask: keep}, d.stage(score.Name, "train "+score.Name, d.steps))
+	keep, err := packMask(d.problem.Network, set)
+	if err != nil {
+		return nil, err
+	}
+	return d.problem.Fit(d.Context(), oes.FitConfig{Steps: d.steps, Rate: d.preset.SparseRate, Mask: keep}, run)
 }
 
 // best is the largest PSNR of the samples, last the last; NaN without samples or without a clean photo.

@@ -147,7 +147,7 @@ func (c *call) chooseMask(m *onnx.Model, path string) (*masking.Set, string, err
 		return nil, "", refused(path, fmt.Errorf("the model has no weights to prune: no float initializer is read as one"))
 	}
 	scope := masking.Scope(c.Text("scope"))
-	set, err := masking.Choose(parameters, score, c.Float("sparsity"), scope, c.Common.Seed)
+	set, err := masking.Choose(masking.Weights(parameters, c.Common.Seed), score, masking.Choice{Sparsity: c.Float("sparsity"), Scope: scope, Seed: c.Common.Seed})
 	if err != nil {
 		return nil, "", refused(path, err)
 	}

@@ -42,7 +42,7 @@ func pruned(t *testing.T, m *onnx.Model, sparsity float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := masking.Choose(masking.Parameters(m.Graph), score, sparsity, masking.Global, 3)
+	set, err := masking.Choose(masking.Weights(masking.Parameters(m.Graph), 3), score, masking.Choice{Sparsity: sparsity, Seed: 3})
 	if err != nil {
 		t.Fatal(err)
 	}

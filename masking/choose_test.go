@@ -39,8 +39,9 @@ func TestChooseScopes(t *testing.T) {
 	}{
 		{Global, []bool{false, true, true, true}, []bool{false, false, true, false}},
 		{Layer, []bool{false, true, false, true}, []bool{true, false, true, false}},
+		{Row, []bool{false, true, false, true}, []bool{false, false, false, false}}, // one input each: half of one is none
 	} {
-		set, err := Choose(parameters, score, 0.5, c.scope, 0)
+		set, err := Choose(Weights(parameters, 0), score, Choice{Sparsity: 0.5, Scope: c.scope})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,13 +62,33 @@ func TestEveryScore(t *testing.T) {
 		if s.Doc == "" || s.Name != strings.ToLower(s.Name) {
 			t.Errorf("%q has no doc, or no plain name", s.Name)
 		}
-		v := g.Lookup("first")
-		before := string(v.Const.Data)
-		one, two := s.Of(v, 5), s.Of(v, 5)
-		if int64(len(one)) != v.Const.Len() || !slices.Equal(one, two) || string(v.Const.Data) != before {
-			t.Errorf("%s: %d scores of %d elements, or not the same twice", s.Name, len(one), v.Const.Len())
+		looks := 0
+		look := func(kept *Set) ([]Evidence, error) {
+			looks++
+			seen, err := Weights(Parameters(g), 5)(kept)
+			for i := range seen {
+				e := &seen[i]
+				e.Gradient, e.HessianGradient, e.Flow, e.InputNorm = e.Weight, e.Weight, e.Weight, e.Weight
+			}
+			return seen, err
 		}
-		set, err := Choose(Parameters(g), s, 0.9, Global, 5)
+		seen, err := look(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := slices.Clone(seen[0].Weight)
+		for _, of := range []func(Evidence) []float32{s.Of, s.OES} {
+			if of == nil {
+				continue
+			}
+			if one, two := of(seen[0]), of(seen[0]); len(one) != len(before) || !slices.Equal(one, two) || !slices.Equal(seen[0].Weight, before) {
+				t.Errorf("%s: %d scores of %d elements, or not the same twice", s.Name, len(one), len(before))
+			}
+		}
+		set, err := Choose(look, s, Choice{Sparsity: 0.9, Scope: Global, Seed: 5})
+		if want := max(1, s.Rounds) + 1; looks != want {
+			t.Errorf("%s: %d looks, want %d", s.Name, looks, want)
+		}
 		if err != nil || set.Kept() != 50 || set.Total() != 500 {
 			t.Errorf("%s: %v, %v", s.Name, set, err)
 		}
@@ -76,7 +97,7 @@ func TestEveryScore(t *testing.T) {
 
 func TestChooseRefuses(t *testing.T) {
 	g := weights([]float32{1, float32(math.NaN())}, []float32{1, 2})
-	if _, err := Choose(Parameters(g), Scores[0], 0.5, Global, 0); err == nil || err.Error() != `score "first": element 1 is not a number` {
+	if _, err := Choose(Weights(Parameters(g), 0), Scores[0], Choice{Sparsity: 0.5, Scope: Global}); err == nil || err.Error() != `score "first": element 1 is not a number` {
 		t.Error(err)
 	}
 	if _, err := FindScore("magic"); err == nil || !strings.Contains(err.Error(), "magnitude, random") {

@@ -5,7 +5,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	set, err := masking.Choose(masking.Parameters(m.Graph), score, 0.95, masking.Global, seed)
+//	set, err := masking.Choose(masking.Weights(masking.Parameters(m.Graph), seed), score, masking.Choice{Sparsity: 0.95, Seed: seed})
 //	if err != nil {
 //		return err
 //	}

@@ -5,18 +5,62 @@ import (
 	"strings"
 
 	"graft/onnx"
+	"graft/onnx/op"
 )
 
 // Score is a pruning method: it says of every element of a parameter how much it is worth keeping.
 type Score struct {
+	Name  string
+	Doc   string // one line, with the source
+	Needs Need   // what Of reads of the evidence beside the weights
+	// Rounds is in how many rounds weights go, the kept fraction falling exponentially and the evidence being taken anew of
+	// what is left; 0 is one round.
+	Rounds int
+	// Of gives one number for each element of a parameter; larger means keep.
+	Of func(Evidence) []float32
+	// OES is Of as the authors of Optimal Eye Surgeon have it in their code, where that differs; nil: it does not.
+	OES func(Evidence) []float32
+}
+
+// Need is a set of kinds of evidence.
+type Need uint8
+
+// Kinds of evidence. Weights alone need no data; the others take runs of the model.
+const (
+	NeedGradient        Need = 1 << iota // Evidence.Gradient
+	NeedHessianGradient                  // Evidence.HessianGradient
+	NeedFlow                             // Evidence.Flow
+	NeedInputNorm                        // Evidence.InputNorm
+)
+
+// Evidence is what a score sees of one parameter: its name, and numbers for each element, in the tensor's order.
+type Evidence struct {
 	Name string
-	Doc  string // one line, with the source
-	// Of gives one number for each element of v's tensor, in its order; larger means keep. v is a float initializer.
-	Of func(v *onnx.Value, seed uint64) []float32
+	Dims []int64
+	Seed uint64 // of scores by chance
+	// Output and Input are the axes of a product's weight that count its outputs and its inputs; -1: there is none.
+	Output, Input int
+
+	Weight          []float32
+	Gradient        []float32 // of the mean loss
+	HessianGradient []float32 // the loss's second derivative times its gradient
+	Flow            []float32 // gradient of the sum of outputs where all weights are absolute values and all inputs one
+	InputNorm       []float32 // Euclidean norm over samples and places of what the element is multiplied with
+}
+
+// WeightEvidence is what there is to see of a float initializer without running the model.
+func WeightEvidence(v *onnx.Value, seed uint64) Evidence {
+	values, _ := v.Const.Reals()
+	e := Evidence{Name: v.Name, Dims: v.Const.Dims, Seed: seed, Weight: make([]float32, len(values))}
+	e.Output, e.Input = op.WeightAxes(v)
+	for i, x := range values {
+		e.Weight[i] = float32(x)
+	}
+	return e
 }
 
 // Scores lists the methods by name.
-var Scores = []Score{magnitude, random}
+var Scores = []Score{magnitude, random, snip, grasp, synflow, wanda}
 
 // FindScore looks a method up; the error lists the names there are.
 func FindScore(name string) (Score, error) {
@@ -36,3 +80,16 @@ func ScoreNames() []string {
 	}
 	return names
 }
+
+// each is the score that f gives one element after the other.
+func each(f func(e *Evidence, i int) float32) func(Evidence) []float32 {
+	return func(e Evidence) []float32 {
+		scores := make([]float32, len(e.Weight))
+		for i := range scores {
+			scores[i] = f(&e, i)
+		}
+		return scores
+	}
+}
+
+func abs(x float32) float32 { return max(x, -x) }

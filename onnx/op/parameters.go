@@ -74,3 +74,31 @@ func IsParameter(v *onnx.Value) bool {
 func IsWeightInput(n *onnx.Node, i int) bool {
 	return n.Is(n.Op) && slices.Contains(weights[n.Op], i)
 }
+
+// WeightAxes gives the axes of v that count outputs and inputs where v is the weight of a convolution or of a product of matrices
+// that reads it as it is: a group's inputs alone where a convolution has groups. -1 where it is none.
+func WeightAxes(v *onnx.Value) (output, input int) {
+	if v.Const == nil {
+		return -1, -1
+	}
+	rank := len(v.Const.Dims)
+	for _, u := range v.Uses() {
+		switch n := u.Node; {
+		case n.Is("Conv") && u.Index == 1 && rank > 2:
+			return 0, 1
+		case n.Is("ConvTranspose") && u.Index == 1 && rank > 2:
+			return 1, 0
+		case n.Is("MatMul") && u.Index == 1 && rank > 1:
+			return rank - 1, rank - 2
+		case n.Is("MatMul") && u.Index == 0 && rank > 1:
+			return rank - 2, rank - 1
+		case n.Is("Gemm") && u.Index < 2 && rank == 2:
+			transposed := onnx.AttrOr(n, [2]string{"transA", "transB"}[u.Index], int64(0)) != 0
+			if transposed == (u.Index == 1) { // rows are outputs
+				return 0, 1
+			}
+			return 1, 0
+		}
+	}
+	return -1, -1
+}
