@@ -7,6 +7,7 @@ import (
 
 	"graft/graphs"
 	"graft/onnx"
+	"graft/onnx/op"
 )
 
 // TestCompactNetworks masks small networks of every family at random and compacts them.
@@ -16,6 +17,11 @@ func TestCompactNetworks(t *testing.T) {
 		"skip":        graphs.Skip{Channels: []int64{4, 5}, Bypass: []int64{2, 0}, In: 3, Height: 16, Width: 16},
 		"unet":        graphs.UNet{Channels: []int64{3, 4, 5}, In: 3, Height: 16, Width: 16},
 		"deepdecoder": graphs.DeepDecoder{Channels: 5, Layers: 3, Height: 16, Width: 16},
+		"resnet":      graphs.ResNet{Widths: []int64{4, 6}, Blocks: 1, Classes: 3, Height: 16, Width: 16},
+		"mlp":         graphs.MLP{In: 20, Hidden: []int64{12, 9}, Classes: 4},
+		"mobile":      imported(mobile),
+		"digits":      imported(digits),
+		"transposed":  imported(transposed),
 	} {
 		t.Run(name, func(t *testing.T) {
 			removed := int64(0)
@@ -35,6 +41,55 @@ func TestCompactNetworks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// imported are networks as files of others have them.
+type imported func(n *net) *onnx.Value
+
+func (f imported) Build(seed uint64) (*onnx.Model, error) {
+	n := &net{op.NewBuilder(onnx.NewGraph("imported")), nil}
+	n.Graph().AddOutput(f(n), "")
+	n.Graph().AssignNames()
+	return &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: n.Graph()}, n.Err()
+}
+
+// bare is a convolution or product's weight alone.
+func (n *net) bare(name string, x *onnx.Value, out, kernel, group int64) *onnx.Value {
+	return n.Conv(x, n.weight(name+".weight", out, x.Type.Shape[1].Size/group, kernel, kernel), nil, op.ConvAttrs{Group: group, Pads: []int64{kernel / 2, kernel / 2, kernel / 2, kernel / 2}})
+}
+
+func (n *net) batchNorm(name string, x *onnx.Value) *onnx.Value {
+	c := x.Type.Shape[1].Size
+	return n.BatchNormalization(x, n.weight(name+".weight", c), n.weight(name+".bias", c), n.weight(name+".mean", c), n.weight(name+".var", c), 1e-3)
+}
+
+// mobile has depthwise convolutions, a residual sum, and channels that are weighed by their means.
+func mobile(n *net) *onnx.Value {
+	x := n.Relu(n.batchNorm("stem.bn", n.bare("stem", n.input(2, 3, 10, 10), 8, 3, 1)))
+	y := n.Node("HardSwish", []*onnx.Value{n.batchNorm("deep.bn", n.bare("deep", x, 8, 3, 8))}, 1)[0]
+	y = n.batchNorm("point.bn", n.bare("point", y, 8, 1, 1))
+	w := n.Relu(n.conv("squeeze", n.GlobalAveragePool(y), 4, 1))
+	w = n.Node("HardSigmoid", []*onnx.Value{n.conv("excite", w, 8, 1)}, 1)[0]
+	x = n.Add(x, n.Mul(y, w))
+	x = n.Relu(n.Add(n.bare("tail", x, 10, 3, 1), n.weight("tail.bias", 10, 1, 1)))
+	x = n.Clip(x, n.Const(onnx.Scalar(float32(0))), n.Const(onnx.Scalar(float32(6))))
+	x = n.Flatten(n.ReduceMean(x, true, 2, 3), 1)
+	x = n.Relu(n.Gemm(x, n.weight("fc1.weight", 7, 10), n.weight("fc1.bias", 7), op.GemmAttrs{TransB: true}))
+	return n.Add(n.MatMul(x, n.weight("fc2.weight", 7, 5)), n.weight("fc2.bias", 5))
+}
+
+// digits flattens a picture of several places a channel.
+func digits(n *net) *onnx.Value {
+	x := n.Relu(n.Add(n.bare("a", n.input(1, 1, 8, 8), 6, 3, 1), n.weight("a.bias", 6, 1, 1)))
+	x = n.MaxPool(x, op.PoolAttrs{Kernel: []int64{2, 2}, Strides: []int64{2, 2}})
+	x = n.Reshape(n.Relu(n.conv("b", x, 5, 3)), 1, 20)
+	return n.Gemm(n.Relu(n.Gemm(x, n.weight("c.weight", 20, 6), n.weight("c.bias", 6), op.GemmAttrs{})), n.weight("d.weight", 6, 3), nil, op.GemmAttrs{})
+}
+
+func transposed(n *net) *onnx.Value {
+	x := n.Relu(n.conv("a", n.input(1, 2, 6, 6), 6, 3))
+	x = n.ConvTranspose(x, n.weight("up.weight", 6, 5, 2, 2), n.weight("up.bias", 5), op.ConvAttrs{Strides: []int64{2, 2}})
+	return n.conv("b", n.Sub(n.Relu(x), n.Const(onnx.Scalar(float32(0.5)))), 2, 1)
 }
 
 // randomize gives every weight a number of its own and then clears some: single ones, whole filters, whole kernel slices,
@@ -61,6 +116,11 @@ func randomize(g *onnx.Graph, r *rand.Rand) {
 		if len(t.Dims) == 1 {
 			if r.IntN(4) == 0 {
 				clear(data)
+			}
+			if u := v.Uses()[0]; u.Node.Is("BatchNormalization") && u.Index == 4 {
+				for i, x := range data {
+					data[i] = 0.5 + x*x // a variance
+				}
 			}
 		} else {
 			taps := int(t.Len() / t.Dims[0] / t.Dims[1])

@@ -1,13 +1,28 @@
 package masking
 
-import "graft/onnx"
+import (
+	"math"
 
-// normRule: with the statistics of the instance, a channel whose scale is zero or whose input is constant is its shift.
+	"graft/onnx"
+)
+
+// normRule is that of norms whose statistics are the instance's, or at rest: a channel whose scale is zero is its shift, and a
+// constant one stays constant.
 type normRule struct{}
 
+// learned are a norm's inputs beside what is normalized: scale, shift, and statistics at rest.
+func learned(n *onnx.Node) []*onnx.Value { return n.Inputs()[1:] }
+
 func (normRule) fits(c *compactor, n *onnx.Node) bool {
+	wants := 2
+	if n.Is("BatchNormalization") {
+		wants = 4
+	}
+	if n.Input(0) == nil || n.NumInputs() != wants+1 || n.NumOutputs() != 1 || onnx.AttrOr(n, "training_mode", int64(0)) != 0 {
+		return false
+	}
 	channels := c.of(n.Input(0)).count()
-	for _, v := range []*onnx.Value{n.Input(1), n.Input(2)} {
+	for _, v := range learned(n) {
 		if !c.own(v) || len(v.Const.Dims) != 1 || int(v.Const.Len()) != channels {
 			return false
 		}
@@ -19,8 +34,13 @@ func (normRule) constants(c *compactor, n *onnx.Node) {
 	x, y := c.of(n.Input(0)), c.of(n.Output(0))
 	scale, shift := n.Input(1).Const.Float32s(), n.Input(2).Const.Float32s()
 	for i := range x.constant {
-		if scale[i] == 0 || x.constant[i] {
+		switch {
+		case scale[i] == 0 || x.constant[i] && n.Is("InstanceNormalization"):
 			y.set(i, float64(shift[i]))
+		case x.constant[i]:
+			mean, variance := float64(n.Input(3).Const.Float32s()[i]), float64(n.Input(4).Const.Float32s()[i])
+			epsilon := float64(onnx.AttrOr(n, "epsilon", float32(1e-5)))
+			y.set(i, float64(scale[i])*(x.value[i]-mean)/math.Sqrt(variance+epsilon)+float64(shift[i]))
 		}
 	}
 }
@@ -39,12 +59,12 @@ func (normRule) tie(c *compactor, n *onnx.Node) bool {
 
 func (normRule) apply(c *compactor, n *onnx.Node) error {
 	y := c.of(n.Output(0))
-	for _, v := range []*onnx.Value{n.Input(1), n.Input(2)} {
-		if y.whole() && !y.unneeded() {
-			continue
-		}
+	if y.whole() && !y.unneeded() {
+		return nil
+	}
+	for i, v := range learned(n) {
 		t := pick(v.Const, 0, y.kept)
-		if y.unneeded() { // the one that stays is zero
+		if y.unneeded() && i < 2 { // the one that stays is zero
 			clear(t.Data)
 		}
 		replace(v, t)

@@ -20,15 +20,33 @@ type compactRule interface {
 
 // compactRules has a row for every operator that channels can be removed across.
 var compactRules = map[string]compactRule{
-	"Conv":                  convRule{},
+	"Conv":                  productRule{},
+	"ConvTranspose":         productRule{},
+	"Gemm":                  productRule{},
+	"MatMul":                productRule{},
 	"InstanceNormalization": normRule{},
+	"BatchNormalization":    normRule{},
 	"Concat":                concatRule{},
+	"Flatten":               flattenRule{},
+	"Reshape":               flattenRule{},
+	"Squeeze":               flattenRule{},
+
+	"Add": pairRule{of: func(a, b float64) float64 { return a + b }},
+	"Sub": pairRule{of: func(a, b float64) float64 { return a - b }},
+	"Mul": pairRule{of: func(a, b float64) float64 { return a * b }, absorbs: true},
+	"Div": pairRule{of: func(a, b float64) float64 { return a / b }},
 
 	"Pad":         channelwise{stays: padKeeps},
 	"AveragePool": channelwise{stays: poolKeeps},
 	"MaxPool":     channelwise{stays: always},
 	"Resize":      channelwise{stays: always},
 	"Identity":    channelwise{stays: always},
+	"Dropout":     channelwise{stays: always},
+
+	"GlobalAveragePool": channelwise{stays: always},
+	"GlobalMaxPool":     channelwise{stays: always},
+	"ReduceMean":        channelwise{stays: always},
+	"ReduceMax":         channelwise{stays: always},
 
 	"LeakyRelu": channelwise{stays: always, maps: func(n *onnx.Node, x float64) float64 {
 		if x < 0 {
@@ -39,16 +57,32 @@ var compactRules = map[string]compactRule{
 	"Relu":    channelwise{stays: always, maps: func(_ *onnx.Node, x float64) float64 { return max(x, 0) }},
 	"Sigmoid": channelwise{stays: always, maps: func(_ *onnx.Node, x float64) float64 { return 1 / (1 + math.Exp(-x)) }},
 	"Tanh":    channelwise{stays: always, maps: func(_ *onnx.Node, x float64) float64 { return math.Tanh(x) }},
+	"HardSwish": channelwise{stays: always, maps: func(_ *onnx.Node, x float64) float64 {
+		return x * max(0, min(1, x/6+0.5))
+	}},
+	"HardSigmoid": channelwise{stays: always, maps: func(n *onnx.Node, x float64) float64 {
+		alpha, beta := onnx.AttrOr(n, "alpha", float32(0.2)), onnx.AttrOr(n, "beta", float32(0.5))
+		return max(0, min(1, float64(alpha)*x+float64(beta)))
+	}},
+	// Of these only zero is followed: it stays zero.
+	"Clip": channelwise{stays: clipKeeps},
+	"Elu":  channelwise{stays: zero},
+	"Gelu": channelwise{stays: zero},
+	"Mish": channelwise{stays: zero},
+	"Neg":  channelwise{stays: zero},
+	"Abs":  channelwise{stays: zero},
+	"Selu": channelwise{stays: zero},
 }
 
 func (c *compactor) rule(n *onnx.Node) compactRule {
 	if n.Domain != "" && n.Domain != "ai.onnx" {
 		return opaque{}
 	}
-	if r, ok := compactRules[n.Op]; ok {
-		if r.fits(c, n) {
-			return r
-		}
+	if r, ok := compactRules[n.Op]; ok && r.fits(c, n) {
+		return r
+	}
+	if r := (depthwiseRule{}); n.Op == "Conv" && r.fits(c, n) {
+		return r
 	}
 	return opaque{}
 }
@@ -82,6 +116,26 @@ type channelwise struct {
 
 func always(*compactor, *onnx.Node, float64) bool { return true }
 
+func zero(_ *compactor, _ *onnx.Node, value float64) bool { return value == 0 }
+
+// clipKeeps: zero inside the bounds.
+func clipKeeps(c *compactor, n *onnx.Node, value float64) bool {
+	for i, v := range n.Inputs()[1:] {
+		if v == nil {
+			continue
+		}
+		t := c.fixed(v)
+		if t == nil || t.DType != onnx.Float || t.Len() != 1 {
+			return false
+		}
+		if bound := float64(t.Float32s()[0]); i == 0 && bound > 0 || i == 1 && bound < 0 {
+			return false
+		}
+	}
+	least, most := onnx.AttrOr(n, "min", float32(math.Inf(-1))), onnx.AttrOr(n, "max", float32(math.Inf(1)))
+	return value == 0 && least <= 0 && most >= 0
+}
+
 func padKeeps(c *compactor, n *onnx.Node, value float64) bool {
 	if onnx.AttrOr(n, "mode", "constant") != "constant" {
 		return true
@@ -105,6 +159,10 @@ func (r channelwise) fits(c *compactor, n *onnx.Node) bool {
 		return false // a second output counts places across channels
 	}
 	switch n.Op {
+	case "Dropout":
+		return n.NumInputs() < 3 || c.fixed(n.Input(2)) != nil && allZero(c.fixed(n.Input(2)))
+	case "ReduceMean", "ReduceMax":
+		return reducesPlaces(n)
 	case "Pad":
 		if c.fixed(n.Input(1)) == nil || n.NumInputs() > 3 {
 			return false
@@ -121,6 +179,22 @@ func (r channelwise) fits(c *compactor, n *onnx.Node) bool {
 		return scales.Float32s()[1] == 1 && !someAxes && onnx.AttrOr(n, "coordinate_transformation_mode", "half_pixel") != "tf_crop_and_resize"
 	}
 	return true
+}
+
+// reducesPlaces reports whether a reduction leaves the first two axes as they are.
+func reducesPlaces(n *onnx.Node) bool {
+	axes, ok := onnx.AttrOr(n, "axes", []int64(nil)), true
+	if n.Input(1) != nil {
+		axes, ok = op.ConstantInts(n.Input(1))
+	}
+	rank := int64(len(n.Input(0).Type.Shape))
+	for _, a := range axes {
+		if a < 0 {
+			a += rank
+		}
+		ok = ok && a >= 2
+	}
+	return ok && len(axes) > 0
 }
 
 func (r channelwise) constants(c *compactor, n *onnx.Node) {
