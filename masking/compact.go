@@ -36,10 +36,10 @@ func Compact(g *onnx.Graph) (Compaction, error) {
 	for _, n := range slices.Backward(nodes) {
 		c.rules[n].needs(c, n)
 	}
-	for changed := true; changed; {
-		changed = false
-		for _, n := range nodes {
-			changed = c.rules[n].tie(c, n) || changed
+	c.tie(nodes)
+	for _, n := range nodes {
+		if r, ok := c.rules[n].(flattenRule); ok && r.keepOne(c, n) {
+			c.tie(nodes)
 		}
 	}
 	for v, s := range c.state {
@@ -61,6 +61,16 @@ func Compact(g *onnx.Graph) (Compaction, error) {
 	g.RemoveUnused()
 	done.After = weightCount(g)
 	return done, nil
+}
+
+// tie makes values keep the same channels until all demands are met.
+func (c *compactor) tie(nodes []*onnx.Node) {
+	for changed := true; changed; {
+		changed = false
+		for _, n := range nodes {
+			changed = c.rules[n].tie(c, n) || changed
+		}
+	}
 }
 
 // compactor holds what is known of every value's channels.

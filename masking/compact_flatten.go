@@ -59,11 +59,18 @@ func (r flattenRule) needs(c *compactor, n *onnx.Node) {
 	r.each(c, n, func(x, y *channels, i, o int) { x.needed[i] = x.needed[i] || y.needed[o] })
 }
 
-// tie keeps all places of a channel, or none; those of the first where nothing is needed, for a channel has to stay.
-func (r flattenRule) tie(c *compactor, n *onnx.Node) (changed bool) {
-	if x := c.of(n.Input(0)); x.unneeded() && c.of(n.Output(0)).unneeded() {
-		x.needed[0] = true
+// keepOne keeps the first channel where nothing is needed: one has to stay, with all its places.
+func (flattenRule) keepOne(c *compactor, n *onnx.Node) bool {
+	x, y := c.of(n.Input(0)), c.of(n.Output(0))
+	if !x.unneeded() || x.count() == y.count() {
+		return false
 	}
+	x.needed[0] = true
+	return true
+}
+
+// tie keeps all places of a channel, or none.
+func (r flattenRule) tie(c *compactor, n *onnx.Node) (changed bool) {
 	r.each(c, n, func(x, y *channels, i, o int) {
 		if y.needed[o] && !x.needed[i] {
 			x.needed[i], changed = true, true
