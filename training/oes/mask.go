@@ -153,6 +153,9 @@ func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run
 			return f.feed(step)
 		},
 		Each: func(at training.Progress) error {
+			if run.Seen != nil {
+				run.Seen(at.Step-1, at.Output)
+			}
 			psnr := float64(NoPSNR)
 			if done := at.Step - 1; done%Every == 0 && done > 0 {
 				psnr = p.psnr(at.Output)
