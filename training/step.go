@@ -30,6 +30,8 @@ type StepConfig struct {
 	Loss      loss.Func
 	Optimizer optim.Optimizer
 
+	// Observe makes what the loss compares with the target from the network's output; nil: it is the output.
+	Observe func(b *op.Builder, output *onnx.Value) *onnx.Value
 	// Weights makes the network's packed weights from the packed vector that is trained; nil: they are the same. Further
 	// inputs it adds to the graph are fed by the caller.
 	Weights func(b *op.Builder, trained *onnx.Value) *onnx.Value
@@ -128,8 +130,14 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 		}
 	}
 
-	target := g.AddInput(InputTarget, output.Type)
-	objective := c.Loss(b, output, target)
+	seen := output
+	if c.Observe != nil {
+		seen = c.Observe(b, output)
+		if err := b.Err(); err != nil {
+			return nil, err
+		}
+	}
+	objective := c.Loss(b, seen, g.AddInput(InputTarget, seen.Type))
 	if err := b.Err(); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"graft/masking"
 	"graft/onnx"
 	"graft/onnx/noise"
+	"graft/training/degrade"
 	"graft/training/oes"
 )
 
@@ -105,5 +106,32 @@ func TestStop(t *testing.T) {
 	}
 	if s.Step < 120 || s.Step > 170 || !s.Over || s.Image == nil || s.Variance <= 0 {
 		t.Errorf("stopped at %d with variance %g, over: %t", s.Step, s.Variance, s.Over)
+	}
+}
+
+// TestTasks draws pictures from what is observed of them.
+func TestTasks(t *testing.T) {
+	// So smooth a picture needs few columns of its transform: drawing it is not better there after so few steps.
+	for task, gain := range map[string]float64{"inpaint": 3, "super-resolution": 0, "fourier": -12} {
+		t.Run(task, func(t *testing.T) {
+			p := problem(t)
+			o, err := degrade.Observe(task, nil, p.Clean, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Noisy, p.Observe = o.Y, o.Graph
+			fit, err := p.Fit(t.Context(), oes.FitConfig{Steps: 150, Rate: 1e-2}, session(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain, last := oes.RegionPSNR(o.Plain, p.Clean, p.Region), fit.Samples[len(fit.Samples)-1]
+			t.Logf("%.2f dB drawn, %.2f dB plain; loss %.3g", last.PSNR, plain, last.Loss)
+			if last.PSNR < plain+gain || last.Loss > 0.5*fit.Samples[0].Loss {
+				t.Errorf("%.2f dB drawn, %.2f dB plain; loss %.3g from %.3g", last.PSNR, plain, last.Loss, fit.Samples[0].Loss)
+			}
+			if _, err := p.LearnMask(t.Context(), oes.MaskConfig{Keep: 0.4, Strength: 0.1, Steps: 5}, session(t)); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

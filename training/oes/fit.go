@@ -7,7 +7,6 @@ import (
 	"graft/onnx"
 	"graft/training"
 	"graft/training/loss"
-	"graft/training/metric"
 	"graft/training/optim"
 )
 
@@ -28,7 +27,7 @@ type Fit struct {
 // Fit is stage B: Adam on the mean squared error to the noisy image, from the network's initialization times the mask. The
 // gradient is masked too, so that what is off stays at zero, bit for bit.
 func (p *Problem) Fit(ctx context.Context, c FitConfig, run Run) (*Fit, error) {
-	step, err := training.NewStep(p.Network, training.StepConfig{Loss: loss.MSE, Optimizer: optim.Adam(optim.AdamConfig{}), MaskGradient: c.Mask != nil, Constants: p.constants(), Provider: run.Session.Provider})
+	step, err := training.NewStep(p.Network, training.StepConfig{Loss: loss.MSE, Observe: p.Observe, Optimizer: optim.Adam(optim.AdamConfig{}), MaskGradient: c.Mask != nil, Constants: p.constants(), Provider: run.Session.Provider})
 	if err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
@@ -65,7 +64,10 @@ func (p *Problem) finish(ctx context.Context, step *training.Step, done *followe
 	if err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
-	last := Sample{Step: steps, Loss: metric.MSE(image.Float32s(), p.Noisy.Float32s()), PSNR: p.psnr(image)}
+	last := Sample{Step: steps, PSNR: p.psnr(image)}
+	if last.Loss, err = p.loss(ctx, image, run.Session); err != nil {
+		return nil, fmt.Errorf("fit: %w", err)
+	}
 	if n := len(done.samples); n > 0 {
 		last.Seconds = done.samples[n-1].Seconds
 	}

@@ -82,7 +82,7 @@ func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	flat := onnx.TypeOf(onnx.Float, packing.Len())
 	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(packing.Len())}
 	step, err := training.NewStep(p.Network, training.StepConfig{
-		Loss: loss.MSE, Optimizer: optim.Adam(optim.AdamConfig{}),
+		Loss: loss.MSE, Observe: p.Observe, Optimizer: optim.Adam(optim.AdamConfig{}),
 		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
 			uniform := b.Graph().AddInput(inputUniform, flat)
 			initial := b.Graph().AddInput(inputInitial, flat)

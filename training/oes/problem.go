@@ -7,8 +7,10 @@ import (
 
 	"graft/onnx"
 	"graft/onnx/noise"
+	"graft/onnx/op"
 	"graft/runtime"
 	"graft/training"
+	"graft/training/metric"
 )
 
 // ZScale bounds the generator's input: z is uniform on (0, 0.1) [paper's code].
@@ -18,7 +20,9 @@ const ZScale = 0.1
 type Problem struct {
 	Network *onnx.Model  // input z, output image float [1,C,H,W]; its initializers are the initialization
 	Z       *onnx.Tensor // the network's input, fixed throughout
-	Noisy   *onnx.Tensor // target, float [1,C,H,W], padded to the network's size
+	Noisy   *onnx.Tensor // target, float [1,C,H,W], padded to the network's size; with Observe what that gives
+	// Observe makes of the drawn image what is compared with Noisy (package degrade); nil: the image itself.
+	Observe func(b *op.Builder, image *onnx.Value) *onnx.Value
 	Clean   *onnx.Tensor // the same without noise; nil when it is not known
 	Region  Region       // where the image lies in the padded frame; PSNR is taken there
 }
@@ -116,6 +120,34 @@ func (p *Problem) Draw(ctx context.Context, m *onnx.Model, o runtime.Options) (*
 		return t, nil
 	}
 	return nil, fmt.Errorf("draw: the network has no output")
+}
+
+// loss is the mean squared error of an image to what is observed.
+func (p *Problem) loss(ctx context.Context, image *onnx.Tensor, o runtime.Options) (float64, error) {
+	if p.Observe == nil {
+		return metric.MSE(image.Float32s(), p.Noisy.Float32s()), nil
+	}
+	b := op.NewBuilder(onnx.NewGraph("observe"))
+	seen := p.Observe(b, b.Graph().AddInput("image", image.Type()))
+	if err := b.Err(); err != nil {
+		return 0, err
+	}
+	b.Graph().AddOutput(b.Identity(seen), "seen")
+	b.Graph().AssignNames()
+	data, err := (&onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: b.Graph()}).Encode()
+	if err != nil {
+		return 0, err
+	}
+	session, err := runtime.Open(data, o)
+	if err != nil {
+		return 0, err
+	}
+	defer session.Close()
+	got, err := session.Run(ctx, map[string]*onnx.Tensor{"image": image})
+	if err != nil {
+		return 0, err
+	}
+	return metric.MSE(got["seen"].Float32s(), p.Noisy.Float32s()), nil
 }
 
 // constants are the inputs of a training step that never change.

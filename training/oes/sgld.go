@@ -40,7 +40,7 @@ func (p *Problem) SGLD(ctx context.Context, c SGLDConfig, run Run) (*Fit, error)
 		return nil, fmt.Errorf("sgld: the network has %d inputs, wants z alone", len(inputs))
 	}
 	step, err := training.NewStep(p.Network, training.StepConfig{
-		Loss: loss.MSE, Optimizer: optim.Adam(optim.AdamConfig{}), Provider: run.Session.Provider,
+		Loss: loss.MSE, Observe: p.Observe, Optimizer: optim.Adam(optim.AdamConfig{}), Provider: run.Session.Provider,
 		Constants: map[string]*onnx.Tensor{training.InputTarget: p.Noisy},
 		Weights: func(b *op.Builder, trained *onnx.Value) *onnx.Value {
 			return b.Add(trained, b.Graph().AddInput(inputDrift, trained.Type))
