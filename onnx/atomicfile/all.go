@@ -126,6 +126,10 @@ func (r *replacement) clear() error {
 		if !exists(path) {
 			continue
 		}
+		if err := refuseTarget(path); err != nil {
+			r.undo()
+			return err
+		}
 		name := r.waiting[i] + "0"
 		if err := os.Rename(path, name); err != nil {
 			r.undo()
