@@ -74,7 +74,7 @@ func (m *Model) layOut(path string, o SaveOptions) (*layout, *encoding, error) {
 				l.put(pb)
 			}
 		})
-		var large errTooLarge
+		var large *TooLargeError
 		switch {
 		case l.full:
 			return nil, nil, fmt.Errorf("encode model: the weights take more than %d bytes", int64(math.MaxInt64))

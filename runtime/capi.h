@@ -44,6 +44,7 @@ enum {
 	SlotGetAvailableProviders = 125,
 	SlotReleaseAvailableProviders = 126,
 	SlotHasValue = 192,
+	SlotAddExternalInitializers = 210,
 	SlotGetResizedStringTensorElementBuffer = 252,
 	SlotSetUserLoggingFunction = 266,
 	SlotHardwareDevice_Type = 307,
@@ -94,6 +95,10 @@ static inline Result tensor_new(Table t, void *allocator, const int64_t *dims, s
 	r.status = ((Status (*)(void *, const int64_t *, size_t, int, void **))t[SlotCreateTensorAsOrtValue])(
 		allocator, dims, rank, type, &r.value);
 	return r;
+}
+static inline void *memory_of(size_t bytes) { return malloc(bytes); } // cgo's own malloc ends the process where this gives NULL
+static inline Status add_weights(Table t, void *session_options, void *names, void *values, size_t n) {
+	return ((Status (*)(void *, void *, void *, size_t))t[SlotAddExternalInitializers])(session_options, names, values, n);
 }
 static inline Result string_buffer(Table t, void *tensor, size_t index, size_t bytes) {
 	Result r = {0};

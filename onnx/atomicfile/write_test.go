@@ -132,7 +132,9 @@ func TestWriteAll(t *testing.T) {
 	}
 	// A model that a folder stands in the place of when the files are to be put there.
 	in := filepath.Join(dir, "in")
-	err := WriteAll(0o644, File{data, write("new")}, File{in, func(w io.Writer) error { return errors.Join(os.MkdirAll(filepath.Join(in, "x"), 0o755), write("new")(w)) }})
+	err := WriteAll(0o644, File{data, write("new")}, File{in, func(w io.Writer) error {
+		return errors.Join(os.MkdirAll(filepath.Join(in, "x"), 0o755), write("new")(w))
+	}})
 	if err == nil {
 		t.Error("a folder was replaced")
 	}
