@@ -31,7 +31,7 @@ than 1e-5 + 1e-5 of its largest value.`,
 		"graft export hourglass.onnx --z generate --seed 7 --out generator.onnx",
 		"graft export artifacts/ --sparse-initializer --out trained.onnx",
 	},
-	groups: readsModel | runsModel | writes,
+	groups: readsModel | runsModel | writes | writesModel,
 	flags: []cli.Flag{
 		toggle("compact", "cut channels that are constant or unread").under("Form"),
 		toggle("sparse-initializer", "store initializers sparsely where that is smaller").under("Form"),
@@ -49,13 +49,14 @@ than 1e-5 + 1e-5 of its largest value.`,
 type exportedModel struct {
 	executed
 	File          string   `json:"file"`
-	Bytes         int      `json:"bytes"`
+	Bytes         int64    `json:"bytes"`
 	Params        int64    `json:"params"`
 	ParamsNonzero int64    `json:"params_nonzero"`
 	Channels      int64    `json:"channels_removed"`
 	Opset         int64    `json:"opset"`
 	MaxAbsDiff    *float64 `json:"max_abs_diff,omitempty"`
 	Hash          string   `json:"hash"` // SHA-256 of the file
+	*savedModel
 }
 
 func runExport(c *call) error {
@@ -90,22 +91,18 @@ func runExport(c *call) error {
 			made.Metadata.Set(kv.Key, kv.Value)
 		}
 	}
-	data, err := encodeModel(made, out)
-	if err != nil {
+	s := inspect.Describe(made)
+	if doc.savedModel, err = c.saveModel(made, out, true, nil); err != nil {
 		return err
 	}
-	s := inspect.Describe(made)
 	doc.executed = c.executed()
-	doc.Bytes, doc.Params, doc.ParamsNonzero, doc.Hash = len(data), s.Parameters, s.Nonzero, export.Hash(data)
+	doc.Bytes, doc.Params, doc.ParamsNonzero, doc.Hash = doc.bytes, s.Parameters, s.Nonzero, doc.hash
 	c.JSON(doc)
 	would := "would write "
 	if !c.Common.DryRun {
-		if err := writeFile(out, data); err != nil {
-			return err
-		}
 		would = ""
 	}
-	c.Print("%s%s: %s parameters, %s of them not zero, %s, opset %d", would, out, grouped(doc.Params), grouped(doc.ParamsNonzero), size(int64(doc.Bytes)), doc.Opset)
+	c.Print("%s%s: %s parameters, %s of them not zero, %s, opset %d", would, out, grouped(doc.Params), grouped(doc.ParamsNonzero), size(doc.Bytes), doc.Opset)
 	if c.Bool("compact") {
 		c.Print("%s removed", counted(int(doc.Channels), "channel"))
 	}

@@ -26,7 +26,7 @@ nothing written. A rule that fails is skipped and named; exit code 1 under --str
 		"graft simplify model.onnx --out small.onnx --verify",
 		"graft simplify model.onnx --out small.onnx --verify --dim batch=4 --inputs batch.npz --strict",
 	},
-	groups: readsModel | runsModel | writes,
+	groups: readsModel | runsModel | writes | writesModel,
 	flags: []cli.Flag{
 		toggle("verify", "run both models on the same inputs before anything is written").under("Check"),
 		toggle("strict", "take a rule that fails for a failure").under("Check"),
@@ -52,6 +52,7 @@ type simplified struct {
 	Operators   []operatorTell `json:"operators"`
 	Opset       int64          `json:"opset"`
 	Verified    *verified      `json:"verified,omitempty"`
+	*savedModel
 }
 
 // operatorTell counts an operator's nodes, those in graphs inside nodes among them.
@@ -112,9 +113,10 @@ func runSimplify(c *call) error {
 	}
 	doc.executed = c.executed()
 	if refusal == "" {
-		if doc.Bytes, err = c.writeSimplified(m, out); err != nil {
+		if doc.savedModel, err = c.saveModel(m, out, false, nil); err != nil {
 			return err
 		}
+		doc.Bytes = doc.bytes
 	}
 	c.JSON(doc)
 	for _, r := range doc.Skipped {
@@ -125,18 +127,6 @@ func runSimplify(c *call) error {
 	}
 	c.printSimplified(doc)
 	return nil
-}
-
-// writeSimplified writes the model and gives the size of its file. Beyond what one file can hold its weights go beside it.
-func (c *call) writeSimplified(m *onnx.Model, out string) (int64, error) {
-	if c.Common.DryRun {
-		data, err := encodeModel(m, out)
-		return int64(len(data)), err
-	}
-	if err := m.Save(out); err != nil {
-		return 0, &Error{File: out, Err: err, Code: exitEnvironment}
-	}
-	return modelBytes(out), nil
 }
 
 // modelBytes is the size of a model's file.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -69,6 +70,8 @@ type Saving struct {
 	files   []*dataFile
 	stay    []string
 	forced  bool
+
+	stayBytes int64
 }
 
 // SavedFile is a file that a Saving writes.
@@ -94,7 +97,7 @@ func (m *Model) Layout(path string, o SaveOptions) (*Saving, error) {
 	if file, size := m.copyOf(path, o); file != nil {
 		s := &Saving{path: path, copied: file, size: size}
 		if o.Weights == Stay {
-			s.stay = m.source.locations
+			s.stay, s.stayBytes = m.source.locations, math.MaxInt64
 		}
 		return s, nil
 	}
@@ -107,7 +110,8 @@ func (m *Model) Layout(path string, o SaveOptions) (*Saving, error) {
 			return nil, fmt.Errorf("save model: the name of its data file %s", reason)
 		}
 	}
-	return &Saving{path: path, size: int64(encoded.size), encoded: encoded, files: l.files, stay: l.stays(), forced: l.forced}, nil
+	return &Saving{path: path, size: int64(encoded.size), encoded: encoded, files: l.files, stay: l.stays(), stayBytes: l.stayBytes,
+		forced: l.forced}, nil
 }
 
 // Files are what Write writes: the model's file, and those of its weights.
@@ -123,6 +127,9 @@ func (s *Saving) beside(f *dataFile) string { return filepath.Join(filepath.Dir(
 
 // Stay are the files beside the model, as it names them, in which weights stay.
 func (s *Saving) Stay() []string { return s.stay }
+
+// StayBytes is how many bytes of weights stay where they are; the largest number when all do, and the model is a copy.
+func (s *Saving) StayBytes() int64 { return s.stayBytes }
 
 // Forced reports whether weights go into a file of their own because the model is too large to have them inline as asked.
 func (s *Saving) Forced() bool { return s.forced }

@@ -26,10 +26,11 @@ type layout struct {
 	placed     map[*byte]placedData
 	locations  map[*mapping]string // of mapped data files, as locationOf has found them
 	stayed     map[string]bool     // locations of files in which a tensor stays
-	own        bool                // the model is saved over the one that it was read from
-	others     []string            // data files that the model was read from, absolute
-	full       bool                // offsets do not fit
-	forced     bool                // nothing else fits into a file
+	stayBytes  int64
+	own        bool     // the model is saved over the one that it was read from
+	others     []string // data files that the model was read from, absolute
+	full       bool     // offsets do not fit
+	forced     bool     // nothing else fits into a file
 }
 
 // dataFile is a file of weights that is to be written.
@@ -117,6 +118,7 @@ func (l *layout) stay(pb *onnxpb.TensorProto) bool {
 		return false
 	}
 	l.stayed[location] = true
+	l.stayBytes += int64(len(pb.RawData))
 	refer(pb, location, offset, m.sha1)
 	return true
 }
