@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -177,5 +176,3 @@ func TestLargeVerbs(t *testing.T) {
 		}
 	}
 }
-
-var _ = json.Valid

@@ -127,7 +127,9 @@ func (t *Tensor) Clone() *Tensor {
 	c.Strings = slices.Clone(t.Strings)
 	if t.Data != nil {
 		c.Data = alignedBytes(int64(len(t.Data)))
-		copy(c.Data, t.Data)
+		if err := t.ReadData(c.Data); err != nil {
+			copy(c.Data, t.Data)
+		}
 	}
 	return &c
 }

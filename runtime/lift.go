@@ -11,7 +11,7 @@ const largeWeight = 256 << 10
 
 // encode gives the bytes of a model, and the weights that are to be handed over beside them. Of a model that is too large so,
 // large constants in nodes and in graphs inside nodes become initializers of the outermost graph first.
-func encode(m *onnx.Model) (data []byte, apart []*onnx.Tensor, err error) {
+func encode(m *onnx.Model) (data []byte, apart []onnx.Apart, err error) {
 	data, apart, err = m.EncodeApart(largeWeight)
 	var large *onnx.TooLargeError
 	if !errors.As(err, &large) {

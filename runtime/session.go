@@ -42,7 +42,7 @@ type Session struct {
 func Open(model []byte, o Options) (*Session, error) { return open(model, nil, o) }
 
 // open is Open with the weights that the model's bytes lack.
-func open(model []byte, apart []*onnx.Tensor, o Options) (_ *Session, err error) {
+func open(model []byte, apart []onnx.Apart, o Options) (_ *Session, err error) {
 	if len(model) == 0 {
 		return nil, fmt.Errorf("%w: it is empty", ErrModel)
 	}
