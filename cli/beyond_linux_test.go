@@ -73,7 +73,7 @@ func TestBeyondProtobuf(t *testing.T) {
 		words := strings.Fields(strings.NewReplacer("IN", path, "OUT", filepath.Join(folder, "out.onnx")+"_").Replace("graft " + c.line + " --seed 1"))
 		var stdout, stderr bytes.Buffer
 		start := time.Now()
-				if code := NewApp(strings.NewReader(""), &stdout, &stderr).Run(t.Context(), words); code != c.code {
+		if code := NewApp(strings.NewReader(""), &stdout, &stderr).Run(t.Context(), words); code != c.code {
 			t.Errorf("%s: exit code %d\n%s%s", c.line, code, stdout.String(), stderr.String())
 		} else if !strings.Contains(stdout.String()+stderr.String(), c.says) {
 			t.Errorf("%s: does not say %q\n%s%s", c.line, c.says, stdout.String(), stderr.String())
