@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"graft/export"
+	"graft/onnx"
 	"graft/onnx/op"
 	"graft/onnx/rewrite"
 )
@@ -160,12 +161,11 @@ func (c *call) convertModel(w *content, doc *convertedFile) (err error) {
 	return nil
 }
 
-// convertOpset applies --opset. bfloat16 came to most operators with 22: a model for it is brought there.
+// convertOpset applies --opset.
 func (c *call) convertOpset(path string, w *content, doc *convertedFile) error {
 	to := int64(c.Int("opset"))
-	if to == 0 && c.Text("precision") == "bf16" && w.model.Opset("") < bfloatOpset {
-		to = bfloatOpset
-		c.Say("brought to opset %d, with which bfloat16 came to most operators", to)
+	if to == 0 {
+		to = c.bfloatOpset(w.model)
 	}
 	if to == 0 {
 		return nil
@@ -179,7 +179,15 @@ func (c *call) convertOpset(path string, w *content, doc *convertedFile) error {
 	return nil
 }
 
-const bfloatOpset = 22
+// bfloatOpset is the opset that --precision bf16 brings m to, 0 where it is there: bfloat16 came to most operators with 22.
+func (c *call) bfloatOpset(m *onnx.Model) int64 {
+	const least = 22
+	if c.Text("precision") != "bf16" || m.Opset("") >= least {
+		return 0
+	}
+	c.Say("brought to opset %d, with which bfloat16 came to most operators", least)
+	return least
+}
 
 // convertDims applies --free-batch and --fix.
 func (c *call) convertDims(path string, w *content) error {

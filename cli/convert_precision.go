@@ -19,7 +19,8 @@ const madeUpRuns = 3
 type narrowedModel struct {
 	Precision string `json:"type"`
 	*precision.Report
-	MaxRel *runtime.Real `json:"max_rel,omitempty"` // absent when the model was not run
+	MaxRel *runtime.Real `json:"max_rel,omitempty"` // absent when the model was not run, as is
+	MaxAbs *runtime.Real `json:"max_abs_diff,omitempty"`
 	Runs   int           `json:"runs,omitempty"`    // candidates that were run
 	Note   string        `json:"note,omitempty"`    // why the model was not run
 }
@@ -72,11 +73,17 @@ func (c *call) convertPrecision(path string, m *onnx.Model) (*onnx.Model, *narro
 		return nil, nil, c.convertError(path, err)
 	}
 	doc := &narrowedModel{Precision: name, Report: done.Report, Runs: done.Rounds, Note: note}
-	if !math.IsNaN(done.MaxRel) {
-		rel := runtime.Real(done.MaxRel)
-		doc.MaxRel = &rel
-	}
+	doc.MaxRel, doc.MaxAbs = measured(done.MaxRel), measured(done.MaxAbs)
 	return done.Model, doc, nil
+}
+
+// measured is a number that is there unless it is NaN.
+func measured(v float64) *runtime.Real {
+	if math.IsNaN(v) {
+		return nil
+	}
+	r := runtime.Real(v)
+	return &r
 }
 
 // convertFeeds are the inputs that a conversion looks at: those of --inputs, else made up ones.

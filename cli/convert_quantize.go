@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"graft/export"
@@ -17,7 +16,8 @@ type quantizedModel struct {
 	Calibration string `json:"calibration,omitempty"`
 	Samples     int    `json:"samples,omitempty"` // runs that the ranges come from
 	*quantize.Report
-	MaxRel *runtime.Real `json:"max_rel,omitempty"` // largest max|a-b| / max|a| of an output on those runs; absent when not run
+	MaxRel *runtime.Real `json:"max_rel,omitempty"` // largest max|a-b| / max|a| of an output on those runs; absent when not run, as is
+	MaxAbs *runtime.Real `json:"max_abs_diff,omitempty"`
 }
 
 // convertQuantize applies --quantize.
@@ -60,10 +60,7 @@ func quantizedOf(q export.Quantization, done *export.Quantized) *quantizedModel 
 	if q.To == export.StaticInt8 {
 		told.Calibration, told.Samples = string(q.Calibration), len(q.Feeds)
 	}
-	if !math.IsNaN(done.MaxRel) {
-		rel := runtime.Real(done.MaxRel)
-		told.MaxRel = &rel
-	}
+	told.MaxRel, told.MaxAbs = measured(done.MaxRel), measured(done.MaxAbs)
 	return told
 }
 

@@ -14,16 +14,17 @@ import (
 // model does to neighbours shows, then shorter ones, then those of models that want many samples at a time.
 var freeSizes = []int64{64, 32, 16, 8, 4, 2, 1, 128, 256, 512, 1024, 1536}
 
-// MadeUp makes count inputs of m, from seed on, of the first sizes on which the model runs. Free dimensions are given[symbol];
-// else the first axis of an input is 1 and the others are as long as each other. It gives an error of the last try, an
-// OriginalError where the model does not run.
+// MadeUp makes count inputs of m, from seed on, of the first sizes on which the model runs; a single empty one where m wants none.
+// Free dimensions are given[symbol]; else the first axis of an input is 1 and the others are as long as each other. Where none
+// does, the error is that of the last try, an OriginalError.
 func MadeUp(ctx context.Context, m *onnx.Model, seed uint64, count int, given map[string]int64, o runtime.Options) ([]map[string]*onnx.Tensor, error) {
 	base := m.Clone()
 	op.InferModel(base)
 	g := base.Graph
 	batch := map[string]bool{} // symbols of first axes
-	free := false
+	free, fed := false, false
 	for _, v := range g.Inputs() {
+		fed = fed || !v.IsInitializer()
 		for axis, d := range v.Type.Shape {
 			if v.IsInitializer() || d.Known() || d.Symbol != "" && given[d.Symbol] > 0 {
 				continue
@@ -33,6 +34,9 @@ func MadeUp(ctx context.Context, m *onnx.Model, seed uint64, count int, given ma
 				batch[d.Symbol] = true
 			}
 		}
+	}
+	if !fed {
+		count = 1
 	}
 	if !free {
 		return sampled(g, seed, count, given)
