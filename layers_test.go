@@ -49,13 +49,13 @@ var layers = []struct {
 	{set("onnx/noise"), set("onnx", "onnx/op", leaves)},
 	{set("onnx/limits"), nil},
 	{set("onnx/safetensors"), set("onnx", "onnx/atomicfile", "onnx/limits")},
-	{set("onnx/gguf"), set("onnx", "onnx/limits")},
+	{set("onnx/gguf", "onnx/llama2c"), set("onnx", "onnx/limits")},
 	{set(leaves), set(leaves)},
 	{set("onnx"), set("onnx/internal/...", leaves)},
 }
 
 const (
-	leaves  = "onnx/atomicfile onnx/gguf onnx/limits onnx/safetensors onnx/strictzip"
+	leaves  = "onnx/atomicfile onnx/gguf onnx/limits onnx/llama2c onnx/safetensors onnx/strictzip"
 	l0      = "onnx onnx/diff onnx/inspect onnx/noise onnx/op/... onnx/precision onnx/quantize onnx/rewrite/... " + leaves
 	l1      = "graphs/... masking/... runtime runtime/kernels"
 	parts   = "training/autodiff/... training/loss/... training/optim/... training/ort/... training/setting/... training/dataset/... training/metric/... training/study/... training/chart/..."

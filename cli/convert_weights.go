@@ -8,11 +8,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"graft/export/pickle"
 	"graft/onnx"
 	"graft/onnx/atomicfile"
 	"graft/onnx/gguf"
 	"graft/onnx/limits"
+	"graft/onnx/llama2c"
 	"graft/onnx/safetensors"
 	"graft/training/dataset"
 )
@@ -41,15 +41,17 @@ func sniff(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	head := make([]byte, min(size, 9))
+	head := make([]byte, min(size, llama2c.HeaderBytes))
 	if err := limits.ReadAt(f, head, 0, ""); err != nil {
 		return "", limits.InFile(path, err)
 	}
 	switch {
 	case strings.HasPrefix(string(head), "GGUF"):
 		return "GGUF", nil
-	case len(head) == 9 && head[8] == '{' && binary.LittleEndian.Uint64(head) <= uint64(size):
+	case len(head) > 8 && head[8] == '{' && binary.LittleEndian.Uint64(head) <= uint64(size):
 		return "safetensors", nil
+	case llama2c.Is(head, size):
+		return "llama2.c", nil
 	}
 	return "", nil
 }
@@ -66,19 +68,6 @@ func readSafetensors(_ *call, path string) (*content, error) {
 	return w, nil
 }
 
-// readSafetensorsIndex reads model.safetensors.index.json and what lies beside it.
-func readSafetensorsIndex(_ *call, path string) (*content, error) {
-	x, err := safetensors.OpenIndex(path)
-	if err != nil {
-		return nil, refused(path, err)
-	}
-	w := &content{close: func() { _ = x.Close() }}
-	for _, e := range x.Entries() {
-		w.weights = append(w.weights, weight{e.Name, e.DType, e.Dims, func() (*onnx.Tensor, error) { return x.Tensor(e.Name) }})
-	}
-	return w, nil
-}
-
 func readNpz(_ *call, path string) (*content, error) {
 	tensors, err := dataset.ReadTensors(path)
 	if err != nil {
@@ -91,18 +80,29 @@ func readNpz(_ *call, path string) (*content, error) {
 }
 
 func readPyTorch(_ *call, path string) (*content, error) {
-	f, err := pickle.ReadFile(path)
+	tensors, err := stateDict(path)
 	if err != nil {
 		return nil, refused(path, err)
-	}
-	tensors, err := f.Tensors()
-	if err != nil {
-		return nil, refused(path, err)
-	}
-	if len(tensors) == 0 || tensors[0].Name == "" {
-		return nil, refused(path, errors.New("holds no tensors by name: save a state dict"))
 	}
 	return &content{weights: held(tensors), metadata: map[string]string{"format": "pt"}}, nil
+}
+
+// readLlama2c gives the weights under Hugging Face's names, and the numbers of the header.
+func readLlama2c(_ *call, path string) (*content, error) {
+	f, err := llama2c.Open(path)
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	w := &content{metadata: map[string]string{}, close: func() { _ = f.Close() }}
+	for name, n := range map[string]int{"hidden_size": f.Width, "intermediate_size": f.Hidden, "num_hidden_layers": f.Layers,
+		"num_attention_heads": f.Heads, "num_key_value_heads": f.KVHeads, "vocab_size": f.Vocabulary, "max_position_embeddings": f.Sequence} {
+		w.metadata["llama2c."+name] = fmt.Sprint(n)
+	}
+	w.metadata["llama2c.tie_word_embeddings"] = fmt.Sprint(!f.OwnClassifier)
+	for _, e := range f.Entries() {
+		w.weights = append(w.weights, weight{e.Name, onnx.Float, e.Dims, func() (*onnx.Tensor, error) { return f.Tensor(e.Name) }})
+	}
+	return w, nil
 }
 
 // readGGUF gives every tensor, quantized ones as float32. What the metadata says in numbers and words goes along, lists such

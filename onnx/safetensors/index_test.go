@@ -112,7 +112,7 @@ func FuzzIndex(f *testing.F) {
 			return
 		}
 		defer x.Close()
-		for _, shard := range x.shards {
+		for _, shard := range x.shards.Files {
 			if filepath.Dir(filepath.Join(dir, shard)) != dir {
 				t.Fatalf("a file outside of the folder: %q", shard)
 			}
