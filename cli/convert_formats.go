@@ -40,6 +40,7 @@ type format struct {
 // formats are the kinds of files, one a row.
 var formats = []format{
 	{name: "ONNX", extensions: []string{".onnx"}, read: (*call).readONNX, write: (*call).writeONNX},
+	{name: "ORT format", extensions: []string{".ort"}, write: (*call).writeORT},
 	{name: "safetensors", extensions: []string{".safetensors"}, read: readSafetensors, write: (*call).writeSafetensors},
 	{name: "weights in several files", extensions: []string{".json"}, read: readIndex},
 	{name: "NumPy archive", extensions: []string{".npz"}, read: readNpz, write: (*call).writeNpz},
