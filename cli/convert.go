@@ -130,6 +130,9 @@ func (c *call) printConversion(doc convertedFile) {
 		for _, k := range n.Kept {
 			c.Detail("%s (%s) stays: %s", k.Node, k.Op, k.Reason)
 		}
+		if n.Nodes == 0 && len(n.Kept) > 0 && n.MaxRel != nil {
+			c.Print("no node was converted: on these inputs the model makes much of the rounding of what it reads; --inputs gives others, --tolerance allows more")
+		}
 		if n.MaxRel == nil {
 			c.Print("not verified: the model was not run")
 		} else {

@@ -57,7 +57,7 @@ func (w Narrowing) Apply(ctx context.Context, m *onnx.Model) (*Narrowed, error) 
 		}
 		base.Graph.AssignNames()
 	}
-	s := &narrowing{Narrowing: w, base: base, plan: precision.Plan{To: w.To, KeepIO: w.KeepIO, Keep: map[string]string{}, Wide: map[string]bool{}}, delicate: map[string]bool{}}
+	s := &narrowing{Narrowing: w, base: base, plan: precision.Plan{To: w.To, KeepIO: w.KeepIO, Keep: map[string]string{}, Wide: map[string]bool{}}, delicate: map[string]bool{}, blamed: map[string]bool{}}
 	if w.Delicate {
 		s.keepDelicate(base.Graph)
 	}
@@ -87,6 +87,16 @@ func (w Narrowing) Apply(ctx context.Context, m *onnx.Model) (*Narrowed, error) 
 		if s.ends {
 			return nil, fmt.Errorf("convert: an output differs by %.3g of its largest value with every node in float32", worst)
 		}
+		if round == blameRounds && !s.tried {
+			found, err := s.tryAll(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if w.Say != nil {
+				w.Say("an output differs by %.3g of its largest value: by trial, %d nodes stay in float32", worst, found)
+			}
+			continue
+		}
 		found, err := s.blame(ctx, runnable, round)
 		if err != nil {
 			return nil, err
@@ -103,6 +113,9 @@ func (w Narrowing) Apply(ctx context.Context, m *onnx.Model) (*Narrowed, error) 
 		}
 	}
 }
+
+// blameRounds is the round in which nodes are chosen by trial, for what is lost is not lost in a few.
+const blameRounds = 4
 
 // judge runs a candidate and gives what it loses, and the model whose values inside are to be looked at.
 // The CPU has few kernels for float16 and none for bfloat16: chains of nodes run in float32 there, and lose less than on
@@ -146,7 +159,9 @@ type narrowing struct {
 	wanted   []map[string]*onnx.Tensor // the original's outputs, by feed
 	exposed  []string                  // floating-point values inside
 	inner    []string                  // nodes, by Key, of graphs inside nodes that lose too much
-	delicate map[string]bool           // of these
+	delicate map[string]bool           // nodes that are not tried
+	blamed   map[string]bool           // nodes that stay because of blame alone
+	tried    bool                      // tryAll has been
 	ends     bool                      // inputs and outputs stay, too
 }
 
@@ -370,12 +385,14 @@ func (s *narrowing) blame(ctx context.Context, m *onnx.Model, round int) (int, e
 	take := min(len(list), max(1, len(list)>>max(0, 6-round)))
 	for _, n := range list[:take] {
 		s.plan.Keep[n.key] = fmt.Sprintf("loses %.2g of its largest value", n.loss)
+		s.blamed[n.key] = true
 		s.addInner(n.node)
 		if n.loss <= s.Tolerance {
 			continue
 		}
 		for _, v := range n.node.Inputs() { // what it loses may be digits that its operands have lost already
 			if floating(v) && v.Producer() != nil && !v.Producer().Is("Constant") && s.plan.Keep[precision.Key(v.Producer())] == "" {
+				s.blamed[precision.Key(v.Producer())] = true
 				s.plan.Keep[precision.Key(v.Producer())] = fmt.Sprintf("%s loses %.2g of its largest value", n.key, n.loss)
 			}
 		}
