@@ -21,8 +21,8 @@ type narrowedModel struct {
 	*precision.Report
 	MaxRel *runtime.Real `json:"max_rel,omitempty"` // absent when the model was not run, as is
 	MaxAbs *runtime.Real `json:"max_abs_diff,omitempty"`
-	Runs   int           `json:"runs,omitempty"`    // candidates that were run
-	Note   string        `json:"note,omitempty"`    // why the model was not run
+	Runs   int           `json:"runs,omitempty"` // candidates that were run
+	Note   string        `json:"note,omitempty"` // why the model was not run
 }
 
 // toleranceOf is --tolerance where it is not given: half of what float16 is held to, some steps of bfloat16's eight bits.

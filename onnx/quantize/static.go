@@ -204,11 +204,11 @@ func (s *static) bias(p product, in, w *stored) {
 	v := p.node.Input(p.bias)
 	t := v.Const
 	channels := int(p.tensor.Dims[p.channel])
-	if t == nil || t.DType != onnx.Float || t.Check() != nil || len(t.Dims) != 1 || int(t.Dims[0]) != channels || s.graph.IsInput(v) || !p.plain && p.node.Is("Gemm") {
+	if t == nil || t.DType != onnx.Float || t.Check() != nil || len(t.Dims) == 0 || t.Len() != int64(channels) || int(t.Dims[len(t.Dims)-1]) != channels || s.graph.IsInput(v) || !p.plain && p.node.Is("Gemm") {
 		return
 	}
 	scales := make([]float32, channels)
-	q := onnx.NewTensor(onnx.Int32, t.Dims...)
+	q := onnx.NewTensor(onnx.Int32, int64(channels)) // [1 C] of a Gemm says the same as [C]
 	for i, b := range t.Float32s() {
 		scales[i] = in.scales[0] * w.scales[min(i, len(w.scales)-1)]
 		n := float64(b) / float64(scales[i])
