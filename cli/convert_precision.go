@@ -13,7 +13,7 @@ import (
 )
 
 // madeUpRuns is how many inputs are made up, from as many seeds, where a conversion looks at runs and none are given.
-const madeUpRuns = 3
+const madeUpRuns = 5
 
 // narrowedModel is what graft convert --json says of --precision.
 type narrowedModel struct {

@@ -81,7 +81,7 @@ func TestPrecisionFolder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		feeds, err := folderFeeds(name, m, 0, 3, o)
+		feeds, err := folderFeeds(name, m, 0, 5, o)
 		var fresh []map[string]*onnx.Tensor
 		if err == nil {
 			fresh, err = folderFeeds(name, m, 100, 3, o)

@@ -162,6 +162,7 @@ type narrowing struct {
 	delicate map[string]bool           // nodes that are not tried
 	blamed   map[string]bool           // nodes that stay because of blame alone
 	tried    bool                      // tryAll has been
+	whole    bool                      // candidates are run as they are, too
 	ends     bool                      // inputs and outputs stay, too
 }
 

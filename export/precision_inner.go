@@ -33,14 +33,22 @@ func (s *narrowing) addInner(n *onnx.Node) {
 
 const together = "loses too much together with its neighbours"
 
-// tryInner keeps all noted nodes, and tries which of them the tolerance allows to convert. It gives how many stay.
+// tryInner keeps all noted nodes, with inputs and outputs where the rounding of these alone costs too much, and tries which of them
+// the tolerance allows to convert. It gives how many stay.
 func (s *narrowing) tryInner(ctx context.Context) (int, error) {
 	list := s.inner
 	s.inner = nil
+	s.whole = true
+	defer func() { s.whole = false }()
 	for _, key := range list {
 		s.plan.Keep[key] = together
 	}
-	if worst, err := s.costs(ctx); err != nil || worst > s.Tolerance {
+	worst, err := s.costs(ctx)
+	if err == nil && worst > s.Tolerance*share && !s.plan.KeepIO {
+		s.plan.KeepIO = true
+		worst, err = s.costs(ctx)
+	}
+	if err != nil || worst > s.Tolerance {
 		return len(list), err // it is not they alone
 	}
 	return s.tryParts(ctx, list)
@@ -86,11 +94,15 @@ func (s *narrowing) tryAll(ctx context.Context) (int, error) {
 	return s.tryParts(ctx, list)
 }
 
-// costs is what the plan as it is loses, with each value rounded.
+// costs is what the plan as it is loses, with each value rounded; of graphs inside nodes, whose values are not, as they run too.
 func (s *narrowing) costs(ctx context.Context) (float64, error) {
 	m, _, err := s.convert()
 	if err != nil {
 		return 0, err
+	}
+	if s.whole {
+		_, worst, _, err := s.judge(ctx, m)
+		return worst, err
 	}
 	if s.To != onnx.Float {
 		if m, err = precision.Simulate(m, s.To); err != nil {

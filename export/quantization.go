@@ -96,6 +96,7 @@ func (q Quantization) Apply(ctx context.Context, m *onnx.Model) (*Quantized, err
 			return nil, err
 		}
 	}
+	ForgetInferred(w, m)
 	return out, nil
 }
 
