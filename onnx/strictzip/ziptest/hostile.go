@@ -1,18 +1,14 @@
 package ziptest
 
-import "strings"
+import (
+	"strings"
 
-// Case is an archive that must be refused.
-type Case struct {
-	ID    string // of the attack's family, P19 to P26
-	What  string
-	Bytes []byte
-	Want  string // in the error
-}
+	"graft/onnx/limits/limitstest"
+)
 
-// Hostile are the attacks on an archive of files, of which there must be at least two.
-func Hostile(files []File) []Case {
-	var cases []Case
+// Hostile are the attacks on an archive of files, of which there must be at least two: P19 to P26.
+func Hostile(files []File) []limitstest.Case {
+	var cases []limitstest.Case
 	base := func() Archive {
 		a := Archive{}
 		for _, f := range files {
@@ -23,7 +19,7 @@ func Hostile(files []File) []Case {
 	add := func(id, what, want string, change func(a *Archive)) {
 		a := base()
 		change(&a)
-		cases = append(cases, Case{id, what, a.Bytes(), want})
+		cases = append(cases, limitstest.Case{ID: id, What: what, Bytes: a.Bytes(), Want: want})
 	}
 	first := func(id, what, want string, change func(e *Entry)) {
 		add(id, what, want, func(a *Archive) { change(&a.Entries[0]) })
