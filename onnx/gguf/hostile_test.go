@@ -167,8 +167,8 @@ func TestHostileG12Padding(t *testing.T) {
 
 func TestHostileG13SumOfSizes(t *testing.T) {
 	const big = 1 << 59
-	refused(t, table(64, line("a", []uint64{big / 4}, 0, 0), line("b", []uint64{big / 4}, 0, big), line("c", []uint64{4}, 0, math.MaxInt64 &^ 31)), `tensor "a"`)
-	refused(t, table(64, line("c", []uint64{4}, 0, math.MaxInt64 &^ 31)), `tensor "c"`)
+	refused(t, table(64, line("a", []uint64{big / 4}, 0, 0), line("b", []uint64{big / 4}, 0, big), line("c", []uint64{4}, 0, math.MaxInt64&^31)), `tensor "a"`)
+	refused(t, table(64, line("c", []uint64{4}, 0, math.MaxInt64&^31)), `tensor "c"`)
 }
 
 func TestHostileG14Blocks(t *testing.T) {
@@ -185,8 +185,8 @@ func TestHostileG15Types(t *testing.T) {
 
 func TestHostileG16Offsets(t *testing.T) {
 	refused(t, table(64, line("a", []uint64{4}, 0, 1)), "no multiple of the alignment")
-	refused(t, table(64, line("a", []uint64{4}, 0, 1 << 63)), "no multiple of the alignment")
-	refused(t, table(64, line("a", []uint64{4}, 0, math.MaxUint64 &^ 31)), "no multiple of the alignment")
+	refused(t, table(64, line("a", []uint64{4}, 0, 1<<63)), "no multiple of the alignment")
+	refused(t, table(64, line("a", []uint64{4}, 0, math.MaxUint64&^31)), "no multiple of the alignment")
 	refused(t, table(64, line("a", []uint64{16}, 0, 0), line("b", []uint64{4}, 0, 32)), "overlaps")
 	refused(t, table(64, line("a", []uint64{4}, 0, 0), line("b", []uint64{4}, 0, 0)), "overlaps")
 	refused(t, table(64, line("a", []uint64{4}, 0, 64)), "the file has 64 bytes of data")
