@@ -30,6 +30,10 @@ func parseHeader(b []byte, dataSize int64) (entries []Entry, metadata map[string
 	if len(b) == 0 || b[0] != '{' {
 		return nil, nil, limits.Refuse("header", "does not begin with '{'")
 	}
+	// Counted before anything is kept, so that what a header of many tensors costs is its bytes.
+	if n := objects(b); n > maxCount+2 { // the header itself, and __metadata__
+		return nil, nil, limits.Refuse("header", "more than %d tensors: %d objects", maxCount, n)
+	}
 	j := &jsonReader{b: b}
 	seen := make(map[string]bool)
 	err = j.object(func(key string) error {
@@ -56,6 +60,22 @@ func parseHeader(b []byte, dataSize int64) (entries []Entry, metadata map[string
 		return nil, nil, j.fail("%d bytes after the JSON", len(b)-j.pos)
 	}
 	return entries, metadata, checkLayout(entries, dataSize)
+}
+
+// objects counts the braces that open, outside of strings.
+func objects(b []byte) (n int) {
+	quoted := false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			quoted = !quoted
+		case c == '\\' && quoted:
+			i++
+		case c == '{' && !quoted:
+			n++
+		}
+	}
+	return n
 }
 
 func (j *jsonReader) metadata() (map[string]string, error) {

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"graft/export/pickle/pickletest"
+	"graft/onnx/gguf/gguftest"
+	"graft/onnx/limits/limitstest"
+	"graft/onnx/safetensors/safetensorstest"
+)
+
+// Files of weights, given to each verb that reads such: P by torch.save, S safetensors, G GGUF.
+
+// beside is what lies beside a hostile file: a model of one input x with a weight of two rows and three columns.
+func beside(t testing.TB, folder string) {
+	t.Helper()
+	data, err := parsed17(`g (float[N,2] x) => (float[N,3] y) <float[2,3] w = {1, 2, 3, 4, 5, 6}> { y = MatMul(x, w) }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file("model.onnx", data)(t, folder)
+}
+
+// files are cases as files of that name, with a model beside them.
+func files(name string, cases []limitstest.Case) (list []hostile) {
+	for _, c := range cases {
+		list = append(list, hostile{id: c.Name(), says: c.Want, read: len(c.Bytes), make: func(t testing.TB, folder string) {
+			beside(t, folder)
+			file(name, c.Bytes)(t, folder)
+		}})
+	}
+	return list
+}
+
+// first are those of a list that begin a family.
+func first(list []hostile) (some []hostile) {
+	last := ""
+	for _, h := range list {
+		if family, _, _ := strings.Cut(h.id, " "); family != last {
+			some = append(some, h)
+			last = family
+		}
+	}
+	return some
+}
+
+// whatever are the same files, whatever is said of them: verbs that read several formats know them as none.
+func whatever(list []hostile) (same []hostile) {
+	for _, h := range list {
+		h.says = ""
+		same = append(same, h)
+	}
+	return same
+}
+
+func TestHostilePyTorch(t *testing.T) {
+	list := files("hostile.pt", pickletest.Hostile())
+	refuseThrough(t, list, "convert $DIR/hostile.pt --out $OUT.safetensors")
+	refuseThrough(t, first(list), "convert $DIR/model.onnx --weights $DIR/hostile.pt --out $OUT.onnx")
+	refuseThrough(t, whatever(first(list)), "prune $DIR/model.onnx --mask $DIR/hostile.pt --out $OUT.onnx")
+}
+
+// P18: the kind of a file is told by what is in it.
+func TestHostilePyTorchNames(t *testing.T) {
+	system := []limitstest.Case{{ID: "P18", What: "os.system", Bytes: pickletest.Plain(pickletest.Global("os", "system") + ")R"), Want: `global "os.system"`},
+		{ID: "P18", What: "os.system in a zip", Bytes: pickletest.Zip(pickletest.Global("os", "system") + ")R"), Want: `global "os.system"`}}
+	for _, name := range []string{"hostile.bin", "hostile.pth", "hostile", "hostile.npz", "hostile.gguf", "hostile.safetensors", "hostile.index.json", "hostile.keras"} {
+		refuseThrough(t, files(name, system), "convert $DIR/"+name+" --out $OUT.safetensors")
+	}
+	keras := []limitstest.Case{{ID: "P17", What: "Keras", Bytes: pickletest.Keras(), Want: "export the model to ONNX with tf2onnx"},
+		{ID: "P17", What: "HDF5", Bytes: pickletest.HDF5(), Want: "export the model to ONNX with tf2onnx"}}
+	for _, name := range []string{"hostile.keras", "hostile.h5", "hostile.pt", "hostile.npz", "hostile.onnx"} {
+		refuseThrough(t, files(name, keras), "convert $DIR/"+name+" --out $OUT.safetensors", "convert $DIR/model.onnx --weights $DIR/"+name+" --out $OUT.onnx")
+	}
+}
+
+func TestHostileSafetensors(t *testing.T) {
+	list := files("hostile.safetensors", safetensorstest.Hostile())
+	refuseThrough(t, list, "convert $DIR/hostile.safetensors --out $OUT.npz")
+	refuseThrough(t, first(list), append(inputLines("hostile.safetensors"),
+		"convert $DIR/model.onnx --weights $DIR/hostile.safetensors --out $OUT.onnx",
+		"prune $DIR/model.onnx --mask $DIR/hostile.safetensors --out $OUT.onnx")...)
+}
+
+// S15: files that name others.
+func TestHostileSafetensorsIndex(t *testing.T) {
+	var list []hostile
+	for _, h := range files("model.safetensors.index.json", safetensorstest.Indexes()) {
+		list = append(list, hostile{id: h.id, says: h.says, read: h.read, make: func(t testing.TB, folder string) {
+			h.make(t, folder)
+			file("a.safetensors", safetensorstest.Shard("a"))(t, folder)
+			file("b.safetensors", safetensorstest.Shard("b"))(t, folder)
+			if err := os.WriteFile(filepath.Join(filepath.Dir(folder), "x.safetensors"), safetensorstest.Shard("a"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}})
+	}
+	refuseThrough(t, list, "convert $DIR/model.safetensors.index.json --out $OUT.safetensors",
+		"convert $DIR/model.onnx --weights $DIR/model.safetensors.index.json --out $OUT.onnx")
+}
+
+func TestHostileGGUF(t *testing.T) {
+	list := files("hostile.gguf", gguftest.Hostile())
+	refuseThrough(t, list, "convert $DIR/hostile.gguf --out $OUT.safetensors")
+	refuseThrough(t, first(list), "convert $DIR/model.onnx --weights $DIR/hostile.gguf --out $OUT.onnx")
+}
+
+// inputLines are the verbs that a file of inputs is given to. Each reads it before it opens a session.
+func inputLines(name string) []string {
+	const model = " $DIR/model.onnx "
+	name = "$DIR/" + name
+	return []string{
+		"run" + model + "--out $OUT --input x=" + name,
+		"run" + model + "--out $OUT --input " + name,
+		"compare" + model + model + "--inputs " + name,
+		"diff" + model + model + "--inputs " + name,
+		"bench" + model + "--inputs " + name,
+		"verify" + model + "--runtimes ort,onnx-go --inputs " + name,
+		"simplify" + model + "--out $OUT.onnx --verify --inputs " + name,
+		"convert" + model + "--out $OUT.onnx --precision fp16 --inputs " + name,
+		"convert" + model + "--out $OUT.onnx --quantize int8-static --data " + name,
+	}
+}
