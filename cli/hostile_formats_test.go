@@ -47,10 +47,10 @@ func first(list []hostile) (some []hostile) {
 	return some
 }
 
-// whatever are the same files, whatever is said of them: verbs that read several formats know them as none.
+// whatever are the same files, of which only the name need be said: verbs that read several formats know them as none.
 func whatever(list []hostile) (same []hostile) {
 	for _, h := range list {
-		h.says = ""
+		h.says = "hostile."
 		same = append(same, h)
 	}
 	return same
