@@ -1,8 +1,9 @@
 package safetensorstest
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 
 	"graft/onnx/limits/limitstest"
 )
@@ -56,14 +57,15 @@ func Hostile() []limitstest.Case {
 	return cases
 }
 
-func million() string {
+// million is the header of a million tensors.
+var million = sync.OnceValue(func() string {
 	var b strings.Builder
 	b.WriteByte('{')
 	for i := range 1_000_000 {
-		fmt.Fprintf(&b, `"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},`, i)
+		b.WriteString(`"` + strconv.Itoa(i) + `":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},`)
 	}
 	return b.String()
-}
+})
 
 // GoodIndex names a.safetensors, which holds "a", and b.safetensors, which holds "b", each of two F32.
 const GoodIndex = `{"metadata": {"total_size": 16, "format": "pt"}, "weight_map": {"a": "a.safetensors", "b": "b.safetensors"}}`
