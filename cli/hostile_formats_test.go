@@ -9,7 +9,9 @@ import (
 	"graft/export/pickle/pickletest"
 	"graft/onnx/gguf/gguftest"
 	"graft/onnx/limits/limitstest"
+	"graft/onnx/safetensors"
 	"graft/onnx/safetensors/safetensorstest"
+	"graft/training/dataset/datasettest"
 )
 
 // Files of weights, given to each verb that reads such: P by torch.save, S safetensors, G GGUF.
@@ -74,6 +76,43 @@ func TestHostilePyTorchNames(t *testing.T) {
 		{ID: "P17", What: "HDF5", Bytes: pickletest.HDF5(), Want: "export the model to ONNX with tf2onnx"}}
 	for _, name := range []string{"hostile.keras", "hostile.h5", "hostile.pt", "hostile.npz", "hostile.onnx"} {
 		refuseThrough(t, files(name, keras), "convert $DIR/"+name+" --out $OUT.safetensors", "convert $DIR/model.onnx --weights $DIR/"+name+" --out $OUT.onnx")
+	}
+}
+
+// P17: a file of another kind in the place of a model is called what it is.
+func TestHostileForeignModels(t *testing.T) {
+	w := gguftest.Table(64, gguftest.Line{Name: "a", Dims: []uint64{4}})
+	cases := []limitstest.Case{
+		{What: "PyTorch", Bytes: pickletest.Zip("N"), Want: "is a ZIP archive, as PyTorch, NumPy and Keras write and no ONNX model"},
+		{What: "old PyTorch", Bytes: pickletest.Legacy("N", nil), Want: "is a pickle, as PyTorch writes and no ONNX model"},
+		{What: "tar", Bytes: pickletest.Tar(), Want: "is a tar archive"},
+		{What: "Keras", Bytes: pickletest.Keras(), Want: "a Keras model is exported to ONNX with tf2onnx"},
+		{What: "HDF5", Bytes: pickletest.HDF5(), Want: "export the model to ONNX with tf2onnx"},
+		{What: "GGUF", Bytes: w, Want: "is a GGUF file"},
+		{What: "safetensors", Bytes: safetensorstest.Shard("a"), Want: "is a safetensors file"},
+		{What: "NumPy", Bytes: datasettest.NpyOf("'<f4'", "(2,)", make([]byte, 8)), Want: "is an array of NumPy"},
+		{What: "answer of a server", Bytes: []byte("<!DOCTYPE html><html></html>"), Want: "is an HTML page"},
+		{What: "Git LFS", Bytes: []byte("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"), Want: "git lfs pull"},
+		{What: "TensorFlow Lite", Bytes: []byte("\x1c\x00\x00\x00TFL3"), Want: "is a TensorFlow Lite model"},
+		{What: "ORT format", Bytes: []byte("\x1c\x00\x00\x00ORTM"), Want: "ONNX Runtime's own format"},
+	}
+	for i := range cases {
+		cases[i].ID = "P17"
+	}
+	refuseThrough(t, files("hostile.onnx", cases), "inspect $DIR/hostile.onnx", "run $DIR/hostile.onnx", "compare $DIR/model.onnx $DIR/hostile.onnx")
+}
+
+// G19: a template is text, whatever it says.
+func TestHostileChatTemplate(t *testing.T) {
+	w := newWorkshop(t)
+	template := "{{ cycler.__init__.__globals__.os.popen('touch owned').read() }}<script>\x1b[2J"
+	data := gguftest.Meta("tokenizer.chat_template", gguftest.String, func(b *gguftest.Builder) { b.Text(template) })
+	messages := w.must(w.write("m.gguf", data), "--out", w.path("m.safetensors"), "--verbose")
+	if _, metadata, err := safetensors.ReadFile(w.path("m.safetensors")); err != nil || metadata["gguf.tokenizer.chat_template"] != template {
+		t.Errorf("%v, %v", metadata, err)
+	}
+	if strings.Contains(messages, "\x1b") {
+		t.Errorf("messages %q", messages)
 	}
 }
 

@@ -31,7 +31,13 @@ func artifacts(t *testing.T) string {
 	return dir
 }
 
-// trained are hostile files beside artifacts.
+// trainingSet is data for the small model.
+func trainingSet() []byte {
+	x, target := datasettest.NpyOf("'<f4'", "(2, 2)", make([]byte, 16)), datasettest.NpyOf("'<f4'", "(2, 3)", make([]byte, 24))
+	return ziptest.Build([]ziptest.File{{Name: "x.npy", Data: x}, {Name: "target.npy", Data: target}})
+}
+
+// withArtifacts are hostile files beside artifacts, or in their place.
 func withArtifacts(dir string, list []hostile) (with []hostile) {
 	for _, h := range list {
 		make := h.make
@@ -52,11 +58,23 @@ func TestHostileTraining(t *testing.T) {
 	refuseThrough(t, withArtifacts(dir, first(files("hostile.npy", datasettest.HostileNpy()))), train+"hostile.npy")
 	refuseThrough(t, withArtifacts(dir, first(files("hostile.npz", datasettest.HostileNpz()))), train+"hostile.npz")
 	refuseThrough(t, withArtifacts(dir, whatever(first(files("hostile.safetensors", safetensorstest.Hostile())))), train+"hostile.safetensors")
+	hashed := first(files("artifacts/checkpoint/parameters.safetensors", safetensorstest.Hostile()))
+	for i := range hashed {
+		make := hashed[i].make
+		hashed[i].says = "parameters.safetensors: is damaged"
+		hashed[i].make = func(t testing.TB, folder string) {
+			make(t, folder)
+			file("set.npz", trainingSet())(t, folder)
+		}
+	}
 	deep := []byte(strings.Repeat("[", 20_000))
 	refuseThrough(t, withArtifacts(dir, files("artifacts/contract.json", []limitstest.Case{{ID: "Y11", What: "contract", Bytes: deep, Want: "contract.json"}})),
 		train+"none.npz", "export $DIR/artifacts --out $OUT.onnx")
 	refuseThrough(t, withArtifacts(dir, files("artifacts/checkpoint/state.json", []limitstest.Case{{ID: "Y11", What: "state", Bytes: deep, Want: "state.json"}})),
 		"export $DIR/artifacts --out $OUT.onnx", "export $DIR/model.onnx --from $DIR/artifacts/checkpoint --out $OUT.onnx")
+	// What does not have the hash that state.json says is not read.
+	refuseThrough(t, withArtifacts(dir, hashed),
+		train+"set.npz", "export $DIR/artifacts --out $OUT.onnx", "export $DIR/model.onnx --from $DIR/artifacts/checkpoint --out $OUT.onnx")
 	var cut bytes.Buffer
 	z := gzip.NewWriter(&cut)
 	if _, err := io.WriteString(z, strings.Repeat("1,2,3\n", 1000)); err != nil || z.Close() != nil {
@@ -82,14 +100,11 @@ func TestHostileTraining(t *testing.T) {
 func TestHostileMasks(t *testing.T) {
 	dir := artifacts(t)
 	list := append(whatever(first(files("hostile.mask", safetensorstest.Hostile()))), whatever(first(files("hostile.mask", pickletest.Hostile())))...)
-	data := datasettest.NpyOf("'<f4'", "(2, 2)", make([]byte, 16))
-	target := datasettest.NpyOf("'<f4'", "(2, 3)", make([]byte, 24))
-	set := ziptest.Build([]ziptest.File{{Name: "x.npy", Data: data}, {Name: "target.npy", Data: target}})
 	for i := range list {
 		make := list[i].make
 		list[i].make = func(t testing.TB, folder string) {
 			make(t, folder)
-			file("set.npz", set)(t, folder)
+			file("set.npz", trainingSet())(t, folder)
 			pictured(t, folder)
 		}
 	}

@@ -101,6 +101,11 @@ func Hostile() []limitstest.Case {
 		}
 		cases = append(cases, c)
 	}
+	add("P25", "byteorder of many bytes", "byteorder of 17 bytes", ziptest.Build([]ziptest.File{
+		{Name: "archive/data.pkl", Data: Plain("N")}, {Name: "archive/byteorder", Data: []byte("little           ")}}))
+	large := ziptest.Plain(ziptest.File{Name: "archive/data.pkl", Data: make([]byte, 300_000)})
+	large.Method, large.Size, large.LocalSize = 8, 256<<20+1, 256<<20+1
+	add("P25", "pickle above its limit", "268435457 bytes, at most 268435456", ziptest.Archive{Entries: []ziptest.Entry{large}}.Bytes())
 	nested := ZipFiles("N")
 	nested[0].Data = Zip("N")
 	add("P26", "zip in a zip", "PERSID", ziptest.Build(nested))
