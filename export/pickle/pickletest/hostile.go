@@ -82,6 +82,9 @@ func Hostile() []limitstest.Case {
 	plain("P12", "deep", "deeper than 100", ")"+strings.Repeat("\x85", 900_000))
 	plain("P13", "a million marks", "is over its limit", strings.Repeat("(", 1_000_000))
 	plain("P13", "opcodes", "more than 1000000 opcodes", strings.Repeat("N0", 600_000))
+	many := "](" + strings.Repeat("h\x00h\x01R", 9000) + "e0"
+	add("P13", "tensors", "more than 250000 tensors", Zip(Global("torch._utils", "_rebuild_tensor_v2")+"q\x000"+
+		Tuple(Storage("ByteStorage", "0", 1), Integer(0), ")", ")", "\x89", "N")+"q\x010"+strings.Repeat(many, 28)+"N", Data(1)))
 	plain("P14", "LONG4 of 2 GiB", "2147483648 bytes, at most 16", "\x8b\x00\x00\x00\x80")
 	plain("P14", "LONG of a million digits", "no end of line", "L"+strings.Repeat("9", 1_000_000)+"L\n")
 	add("P15", "two pickles", "bytes after STOP", []byte(Proto2+"N."+Proto2+"N."))
@@ -106,6 +109,15 @@ func Hostile() []limitstest.Case {
 	large := ziptest.Plain(ziptest.File{Name: "archive/data.pkl", Data: make([]byte, 300_000)})
 	large.Method, large.Size, large.LocalSize = 8, 256<<20+1, 256<<20+1
 	add("P25", "pickle above its limit", "268435457 bytes, at most 268435456", ziptest.Archive{Entries: []ziptest.Entry{large}}.Bytes())
+	unpacked := ziptest.Archive{}
+	for _, f := range ZipFiles(tensor("ByteStorage", 100<<20, 0, []int64{100 << 20}, one), make([]byte, 120_000)) {
+		e := ziptest.Plain(f)
+		if len(f.Data) == 120_000 {
+			e.Method, e.Size, e.LocalSize = 8, 100<<20, 100<<20
+		}
+		unpacked.Entries = append(unpacked.Entries, e)
+	}
+	add("P25", "storage that unpacks to a hundred megabytes", "bytes of tensors", unpacked.Bytes())
 	nested := ZipFiles("N")
 	nested[0].Data = Zip("N")
 	add("P26", "zip in a zip", "PERSID", ziptest.Build(nested))
