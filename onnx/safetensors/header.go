@@ -30,9 +30,10 @@ func parseHeader(b []byte, dataSize int64) (entries []Entry, metadata map[string
 	if len(b) == 0 || b[0] != '{' {
 		return nil, nil, limits.Refuse("header", "does not begin with '{'")
 	}
-	// Counted before anything is kept, so that what a header of many tensors costs is its bytes.
-	if n := objects(b); n > maxCount+2 { // the header itself, and __metadata__
-		return nil, nil, limits.Refuse("header", "more than %d tensors: %d objects", maxCount, n)
+	// Counted before anything is kept, so that what a header of many tensors costs is its bytes. Every tensor is an object, as are the
+	// header itself and __metadata__.
+	if n := objects(b); n > maxCount+2 {
+		return nil, nil, limits.Refuse("header", "%d objects, more than %d tensors", n, maxCount)
 	}
 	j := &jsonReader{b: b}
 	seen := make(map[string]bool)
@@ -41,9 +42,6 @@ func parseHeader(b []byte, dataSize int64) (entries []Entry, metadata map[string
 			return j.fail("key %s twice", limits.Name(key))
 		}
 		seen[key] = true
-		if len(seen) > maxCount {
-			return j.fail("more than %d tensors", maxCount)
-		}
 		if key == "__metadata__" {
 			var err error
 			metadata, err = j.metadata()

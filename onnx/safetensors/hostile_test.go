@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -156,12 +155,6 @@ func TestHostileS13Metadata(t *testing.T) {
 }
 
 func TestHostileS14Names(t *testing.T) {
-	var b strings.Builder
-	b.WriteByte('{')
-	for i := range 1_000_000 {
-		fmt.Fprintf(&b, `"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},`, i)
-	}
-	refused(t, file(b.String(), 0), "more than 250000 tensors")
 	empty := `:{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`
 	refused(t, file(`{"`+strings.Repeat("a", 1<<20)+`"`+empty, 0), "1048576 bytes, at most 4096")
 	refused(t, file(`{"\u001b[2J"`+empty, 0), `"\x1b[2J"`)

@@ -2,8 +2,10 @@ package safetensors
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,6 +89,32 @@ func TestHostileS15Index(t *testing.T) {
 	if _, err := OpenIndex(dir); err == nil {
 		t.Error("a folder")
 	}
+}
+
+// What an index may ask for is bounded: bytes, tensors and files.
+func TestHostileS15Bounds(t *testing.T) {
+	dir := shards(t)
+	path := filepath.Join(dir, "large.index.json")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Truncate(maxIndex+1), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = OpenIndex(path)
+	limitstest.Refused(t, err, path, "100000001 bytes, at most 100000000")
+	many := func(n int, shard string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `,"%d":"%s"`, i, strings.ReplaceAll(shard, "#", strconv.Itoa(i)))
+		}
+		return `{"weight_map":{` + b.String()[1:] + "}}"
+	}
+	_, err = openIndex(t, dir, many(maxCount+1, "a.safetensors"))
+	limitstest.Refused(t, err, filepath.Join(dir, "model.safetensors.index.json"), "more than 250000 tensors")
+	_, err = openIndex(t, dir, many(maxShards+1, "#.safetensors"))
+	limitstest.Refused(t, err, filepath.Join(dir, "model.safetensors.index.json"), "more than 1024 files")
 }
 
 func FuzzIndex(f *testing.F) {

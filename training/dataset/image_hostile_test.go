@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"image"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -85,7 +86,23 @@ func TestUnreadablePaths(t *testing.T) {
 	if err := errors.Join(f.Truncate(maxFileBytes+1), f.Close()); err != nil {
 		t.Fatal(err)
 	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	oneLine(t, second(ReadImage(big)), big, "MiB")
+	if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 8<<20 {
+		t.Errorf("%d KiB allocated for a file that is not read", (after.TotalAlloc-before.TotalAlloc)>>10)
+	}
+	oneLine(t, second(DecodeImage("big.png", make([]byte, maxFileBytes+1))), "big.png", "512 MiB or more")
+}
+
+// The size that was judged is the size that is used, whatever a decoder makes of the rest of the file.
+func TestHostileDecoder(t *testing.T) {
+	sound := decoders[formatPNG]
+	defer func() { decoders[formatPNG] = sound }()
+	other := sound
+	other.decode = func(io.Reader) (image.Image, error) { return corners(64, 49), nil }
+	decoders[formatPNG] = other
+	oneLine(t, second(DecodeImage("x.png", asPNG(t, corners(64, 48)))), "x.png", "the header claims 64x48 pixels, the data has 64x49")
 }
 
 // A name with control characters reaches the terminal quoted.

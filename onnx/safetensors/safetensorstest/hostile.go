@@ -52,6 +52,7 @@ func Hostile() []limitstest.Case {
 	text("S13", "deep", "not a string", `{"__metadata__":`+strings.Repeat(`{"a":`, 20_000)+`"x"`+strings.Repeat("}", 20_001))
 	text("S13", "deep array", "expected", `{"w":`+strings.Repeat("[", 20_000))
 	text("S14", "name of a megabyte", "1048576 bytes, at most 4096", `{"`+strings.Repeat("a", 1<<20)+`":`+empty+"}")
+	text("S13", "a quarter of a million entries and one", "more than 250000 entries in __metadata__", entries(250_001))
 	text("S14", "a million tensors", "more than 250000 tensors", million())
 	text("S14", "escape in a name", `"\x1b[2J"`, `{"\u001b[2J":`+empty+"}")
 	return cases
@@ -66,6 +67,16 @@ var million = sync.OnceValue(func() string {
 	}
 	return b.String()
 })
+
+// entries is a header of so many lines of metadata.
+func entries(n int) string {
+	var b strings.Builder
+	b.WriteString(`{"__metadata__":{"":""`)
+	for i := range n {
+		b.WriteString(`,"` + strconv.Itoa(i) + `":""`)
+	}
+	return b.String() + "}}"
+}
 
 // GoodIndex names a.safetensors, which holds "a", and b.safetensors, which holds "b", each of two F32.
 const GoodIndex = `{"metadata": {"total_size": 16, "format": "pt"}, "weight_map": {"a": "a.safetensors", "b": "b.safetensors"}}`

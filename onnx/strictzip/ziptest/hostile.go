@@ -92,6 +92,20 @@ func Hostile(files []File) []limitstest.Case {
 		a.Comment = string(b[len(b)-22:])
 	})
 	add("P25", "bytes after the end", "no end record", func(a *Archive) { a.Tail = []byte{0} })
+	hidden := func(a *Archive, header []byte) { // a local header that no entry of ours writes
+		e := Plain(File{Name: "hidden"})
+		e.NoLocal, e.Offset = true, int64(localEnd(a))
+		a.Entries, a.BeforeDir = append(a.Entries, e), header
+	}
+	add("P25", "no room for a local header", "have no room for a local header", func(a *Archive) { hidden(a, []byte("PK\x03\x04")) })
+	add("P25", "local header beyond its room", "local header reaches beyond the entry", func(a *Archive) {
+		hidden(a, append([]byte("PK\x03\x04\x14\x00"), append(make([]byte, 20), 0xe8, 3, 0, 0)...))
+	})
+	add("P25", "entries that unpack to too much", "inflated bytes", func(a *Archive) {
+		e := Plain(File{Name: "large", Data: make([]byte, 300_000)})
+		e.Method, e.Size, e.LocalSize = 8, 315_000_000, 315_000_000 // a ratio that deflate nearly reaches
+		a.Entries = append(a.Entries, e)
+	})
 	first("P25", "comment of an entry", "has a comment", func(e *Entry) { e.Comment = "x" })
 	first("P26", "AES field", "encryption", func(e *Entry) { e.Extra = []byte("\x01\x99\x00\x00") })
 	for _, method := range []uint16{1, 9, 12, 14, 93, 99} {
@@ -110,4 +124,13 @@ func Hostile(files []File) []limitstest.Case {
 	first("P26", "deflate of more than declared", "has more", func(e *Entry) { *e = damaged; e.Size--; e.LocalSize-- })
 	first("P26", "deflate of less than declared", "the packed stream has", func(e *Entry) { *e = damaged; e.Size++; e.LocalSize++ })
 	return cases
+}
+
+// localEnd is where the entries of a end.
+func localEnd(a *Archive) int {
+	n := len(a.Prefix)
+	for _, e := range a.Entries {
+		n += 30 + len(e.LocalName) + len(e.LocalExtra) + len(e.Raw) + len(e.After)
+	}
+	return n
 }

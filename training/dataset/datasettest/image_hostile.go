@@ -54,6 +54,8 @@ func HostileImages(t testing.TB) []limitstest.Case {
 		{ID: "I01", What: "int32.png", Bytes: ClaimPNG(1<<31-1, 1<<31-1), Want: "absurd number of pixels"},
 		{ID: "I01", What: "wrap.png", Bytes: ClaimPNG(1<<31, 1), Want: "PNG header"},
 		{ID: "I01", What: "zero.png", Bytes: ClaimPNG(0, 64), Want: "PNG header"},
+		{ID: "I01", What: "wide.png", Bytes: ClaimPNG(8193, 64), Want: "a side may have at most 8192"},
+		{ID: "I01", What: "high.png", Bytes: ClaimPNG(64, 8193), Want: "a side may have at most 8192"},
 		{ID: "I01", What: "area.png", Bytes: ClaimPNG(8192, 8192), Want: "67.1 megapixels"},
 		{ID: "I01", What: "max.jpg", Bytes: ClaimJPEG(jpegData, 65535, 65535), Want: "65535x65535 pixels"},
 		{ID: "I01", What: "one.jpg", Bytes: ClaimJPEG(jpegData, 1, 1), Want: "1x1 pixels"},
