@@ -13,7 +13,7 @@ import (
 )
 
 func TestHostile(t *testing.T) {
-	cases := append(pipelinetest.Hostile(), limitstest.Case{ID: "Y05", What: "a hundred megabytes", Bytes: bytes.Repeat([]byte("a"), 100<<20), Want: "bytes, a pipeline has at most"})
+	cases := append(pipelinetest.Hostile(), limitstest.Case{ID: "Y05", What: "a hundred megabytes", Bytes: bytes.Repeat([]byte("a"), 100<<20), Want: "104857600 bytes, a pipeline has at most 1048576"})
 	for _, c := range cases {
 		t.Run(c.Name(), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "p.yaml")
@@ -36,6 +36,29 @@ func TestHostile(t *testing.T) {
 				t.Errorf("message of %d bytes: %.200q", len(err.Error()), err)
 			}
 		})
+	}
+}
+
+// Bounds that Read does not come to.
+func TestHostileBounds(t *testing.T) {
+	if _, err := Parse("p.yaml", bytes.Repeat([]byte("#\n"), maxBytes)); err == nil || !strings.Contains(err.Error(), "2097152 bytes, a pipeline has at most 1048576") {
+		t.Error(err)
+	}
+	axes, args := "", ""
+	for _, axis := range "abcdefghijkl" { // 4096 cells
+		axes += string(axis) + ": [1, 2], "
+		args += "${matrix." + string(axis) + "}"
+	}
+	text := "matrix: {" + strings.TrimSuffix(axes, ", ") + "}\nsteps:\n"
+	for _, name := range []string{"x", "y", "z"} {
+		text += "- {name: " + name + ", verb: check, args: \"" + args + "\"}\n"
+	}
+	f, err := Parse("p.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Plan(Places{Work: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "more than 10000 steps and cells") {
+		t.Error(err)
 	}
 }
 
