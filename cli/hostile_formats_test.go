@@ -39,11 +39,11 @@ func files(name string, cases []limitstest.Case) (list []hostile) {
 
 // first are those of a list that begin a family.
 func first(list []hostile) (some []hostile) {
-	last := ""
+	seen := map[string]bool{}
 	for _, h := range list {
-		if family, _, _ := strings.Cut(h.id, " "); family != last {
+		if family, _, _ := strings.Cut(h.id, " "); !seen[family] {
 			some = append(some, h)
-			last = family
+			seen[family] = true
 		}
 	}
 	return some

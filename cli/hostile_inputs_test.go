@@ -70,6 +70,7 @@ func TestHostileJSONInput(t *testing.T) {
 		{ID: "Y10", What: "UTF-16", Bytes: []byte("\xff\xfe[\x00]\x00"), Want: "UTF-8"},
 		{ID: "Y04", What: "key twice", Bytes: []byte(`{"x": [[1, 2]], "x": [[1, 2]]}`), Want: `has "x" twice`},
 		{ID: "Y04", What: "unknown key", Bytes: []byte(`{"\u001b[2J": [[1, 2]]}`), Want: `has "\x1b[2J", which is no input|has no "x"`},
+		{ID: "Y05", What: "above the limit", Bytes: make([]byte, mostText+1), Want: "16777217 bytes, text has at most 16777216"},
 		{ID: "Y05", What: "a string of ten megabytes", Bytes: []byte(`[["` + strings.Repeat("a", 10<<20) + `"]]`), Want: "stands for a number"},
 	}
 	refuseThrough(t, files("hostile.json", cases), "run $DIR/model.onnx --out $OUT --input $DIR/hostile.json", "run $DIR/model.onnx --out $OUT --input x=$DIR/hostile.json")

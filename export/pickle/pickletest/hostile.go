@@ -72,10 +72,10 @@ func Hostile() []limitstest.Case {
 			laughs += "0"
 		}
 	}
-	plain("P11", "lists of lists", "more than 1000000 values", laughs)
-	plain("P11", "DUP", "more than 1000000 values", "]"+strings.Repeat("2\x86", 60))
 	view := Tensor("h\x00", 0, []int64{1 << 20}, one)
 	add("P11", "views of one storage", "bytes of tensors", Zip("]("+Storage("ByteStorage", "0", 1<<20)+"q\x000"+strings.Repeat(view, 1000)+"e", make([]byte, 1<<20)))
+	plain("P11", "lists of lists", "more than 1000000 values", laughs)
+	plain("P11", "DUP", "more than 1000000 values", "]"+strings.Repeat("2\x86", 60))
 	long := strings.Repeat("a", 1<<20)
 	add("P11", "names of a megabyte", "bytes of names", Zip(Tensor(Storage("ByteStorage", "0", 1), 0, one, one)+"q\x000"+
 		Dict(long, "]("+strings.Repeat("h\x00", 200)+"e"), Data(1)))
