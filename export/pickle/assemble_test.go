@@ -12,7 +12,6 @@ import (
 var (
 	le32       = pickletest.LE32
 	le64       = pickletest.LE64
-	integer64  = pickletest.Integer
 	str        = pickletest.Str
 	tupleOf    = pickletest.Tuple
 	globalOp   = pickletest.Global

@@ -17,9 +17,6 @@ var (
 	corners             = datasettest.Corners
 	grey16              = datasettest.Grey16
 	withPNGChunk        = datasettest.WithPNGChunk
-	pngChunk            = datasettest.PNGChunk
-	claimPNG            = datasettest.ClaimPNG
-	claimJPEG           = datasettest.ClaimJPEG
 	exif                = datasettest.EXIF
 	withJPEGExif        = datasettest.WithJPEGEXIF
 	withTIFFOrientation = datasettest.WithTIFFOrientation

@@ -123,7 +123,7 @@ func Hostile(files []File) []limitstest.Case {
 	})
 	first("P26", "deflate of more than declared", "has more", func(e *Entry) { *e = damaged; e.Size--; e.LocalSize-- })
 	first("P26", "deflate of less than declared", "the packed stream has", func(e *Entry) { *e = damaged; e.Size++; e.LocalSize++ })
-	return cases
+	return append(cases, limitstest.Case{ID: "P25", What: "less than an end record", Bytes: []byte("PK\x05\x06"), Want: "4 bytes are no archive"})
 }
 
 // localEnd is where the entries of a end.
