@@ -16,8 +16,8 @@ import (
 
 // Files of weights, given to each verb that reads such: P by torch.save, S safetensors, G GGUF.
 
-// beside is what lies beside a hostile file: a model of one input x with a weight of two rows and three columns.
-func beside(t testing.TB, folder string) {
+// besideModel is what lies beside a hostile file: a model of one input x with a weight of two rows and three columns.
+func besideModel(t testing.TB, folder string) {
 	t.Helper()
 	data, err := parsed17(`g (float[N,2] x) => (float[N,3] y) <float[2,3] w = {1, 2, 3, 4, 5, 6}> { y = MatMul(x, w) }`)
 	if err != nil {
@@ -30,7 +30,7 @@ func beside(t testing.TB, folder string) {
 func files(name string, cases []limitstest.Case) (list []hostile) {
 	for _, c := range cases {
 		list = append(list, hostile{id: c.Name(), says: c.Want, read: len(c.Bytes), make: func(t testing.TB, folder string) {
-			beside(t, folder)
+			besideModel(t, folder)
 			file(name, c.Bytes)(t, folder)
 		}})
 	}

@@ -22,7 +22,7 @@ import (
 func artifacts(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
-	beside(t, folder)
+	besideModel(t, folder)
 	var out bytes.Buffer
 	dir := filepath.Join(folder, "artifacts")
 	if code := NewApp(strings.NewReader(""), &out, &out).Run(t.Context(), []string{"graft", "artifacts", filepath.Join(folder, "model.onnx"), "--loss", "mse", "--optimizer", "adam", "--out", dir}); code != 0 {
