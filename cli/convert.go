@@ -14,8 +14,8 @@ import (
 
 var convertVerb = verb{
 	name: "convert", args: "FILE ...", short: "bring a model into another opset, element type or file format",
-	long: `The formats of FILE and --out follow from their extensions. Flags may be given together: the opset is changed first, then
-dimensions, then element types, then weights become integers.
+	long: `FILE is read as what its first bytes say it is, else by its extension; that of --out says what is written. Flags may be
+given together: the opset is changed first, then dimensions, then element types, then weights become integers.
 
 What cannot be rewritten exactly in an older opset is named, all of it at once. With --precision, what would overflow or lose
 accuracy stays in float32, by what runs of the model show: on --inputs, or on inputs made up from --seed. --quantize

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
@@ -14,6 +16,7 @@ import (
 	"graft/onnx/limits"
 	"graft/onnx/llama2c"
 	"graft/onnx/safetensors"
+	"graft/onnx/strictzip"
 	"graft/training/dataset"
 )
 
@@ -34,24 +37,55 @@ func held(tensors []*onnx.Tensor) []weight {
 	return list
 }
 
-// sniff gives the name of the row of formats that a file's first bytes belong to; "" where they do not say.
+// sniff gives the name of the row of formats that a file's first bytes belong to; "" where they do not say. What they show to
+// be of no format that is read is refused, whatever the file is called.
 func sniff(path string) (string, error) {
 	f, size, err := limits.OpenRegular(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	head := make([]byte, min(size, llama2c.HeaderBytes))
+	head := make([]byte, min(size, limits.RecognizeLen))
 	if err := limits.ReadAt(f, head, 0, ""); err != nil {
 		return "", limits.InFile(path, err)
 	}
+	begins := func(magic string) bool { return strings.HasPrefix(string(head), magic) }
 	switch {
-	case strings.HasPrefix(string(head), "GGUF"):
+	case begins("GGUF"):
 		return "GGUF", nil
 	case len(head) > 8 && head[8] == '{' && binary.LittleEndian.Uint64(head) <= uint64(size):
 		return "safetensors", nil
 	case llama2c.Is(head, size):
 		return "llama2.c", nil
+	case begins("\x93NUMPY"):
+		return "NumPy archive", nil
+	case strictzip.IsZip(head):
+		name, err := sniffZip(f, size)
+		return name, limits.InFile(path, err)
+	case len(head) > 1 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5 && !strings.EqualFold(filepath.Ext(path), ".onnx"), len(head) > 262 && string(head[257:262]) == "ustar":
+		return "PyTorch", nil
+	}
+	if what, hint := limits.Recognize(head, size); what != "" {
+		return "", limits.InFile(path, limits.Refuse("", "is %s, which is not read", what).WithHint("%s", hint))
+	}
+	return "", nil
+}
+
+// sniffZip tells the archives that hold weights apart.
+func sniffZip(src io.ReaderAt, size int64) (string, error) {
+	a, err := strictzip.Open(src, size)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range a.Entries() {
+		switch folder, name := path.Split(e.Name); {
+		case name == "data.pkl" && strings.Count(folder, "/") == 1:
+			return "PyTorch", nil
+		case strings.HasSuffix(name, ".weights.h5"):
+			return "", limits.Refuse("", "is a model of Keras, which is not read").WithHint("export the model to ONNX with tf2onnx")
+		case strings.HasSuffix(name, ".npy"):
+			return "NumPy archive", nil
+		}
 	}
 	return "", nil
 }
