@@ -56,7 +56,7 @@ func TestConvertORT(t *testing.T) {
 	if code, messages := w.convert(path, "--out", out); code != exitEnvironment {
 		t.Errorf("over a file: exit %d: %s", code, messages)
 	}
-	w.refuses(3, "ORT format is written, not read", out, "--out="+w.path("back.onnx"))
+	w.refuses(3, "in ONNX Runtime's own format, which is not read", out, "--out="+w.path("back.onnx"))
 	bad := w.model("bad.onnx", `<ir_version: 8, opset_import: ["" : 17, "nobody" : 1]> g (float[1] x) => (float[1] y) { y = nobody.Thing(x) }`)
 	w.refuses(3, "bad.onnx", bad, "--out="+w.path("bad.ort"))
 }
