@@ -26,7 +26,7 @@ int8-static takes its ranges from runs on --data, --inputs or made-up inputs.`,
 		"graft convert model.onnx --quantize int8-static --data train.npz --out int8.onnx",
 		"graft convert model.onnx --free-batch --out any-batch.onnx",
 	},
-	groups: readsModel | runsModel | writes,
+	groups: readsModel | runsModel | writes | writesModel,
 	flags: slices.Concat([]cli.Flag{
 		integer("opset", "N", rewrite.OldestOpset, rewrite.NewestOpset, 0, "opset of the standard's operators to bring the model into (default: as it is)").under("Form"),
 		repeated("fix", "NAME=N", "give a free dimension of the inputs a size: by its name, or as INPUT:AXIS; repeatable").under("Form"),
@@ -60,6 +60,7 @@ type convertedFile struct {
 	Changes   []rewrite.Change `json:"changes,omitempty"` // of nodes, by --opset
 	Narrowed  *narrowedModel   `json:"precision,omitempty"`
 	Quantized *quantizedModel  `json:"quantization,omitempty"`
+	*savedModel
 }
 
 func runConvert(c *call) error {
@@ -87,7 +88,7 @@ func runConvert(c *call) error {
 	if doc.Bytes, err = to.write(c, w, out); err != nil {
 		return err
 	}
-	doc.executed = c.executed()
+	doc.executed, doc.savedModel = c.executed(), w.saved
 	c.JSON(doc)
 	would := ""
 	if c.Common.DryRun {

@@ -17,6 +17,7 @@ type content struct {
 	weights  []weight          // without a model, in the file's order
 	metadata map[string]string // without a model: what the file says of itself
 	close    func()            // nil: nothing is open
+	saved    *savedModel       // of a model that is written
 }
 
 // release closes the file that the weights are read from.
@@ -137,12 +138,10 @@ func (c *call) writeONNX(w *content, path string) (int64, error) {
 		return 0, &Error{File: path, Reason: "weights without a network make no ONNX file", Code: exitInput,
 			Hint: "put them into a model of the same parameters: graft convert model.onnx --weights FILE"}
 	}
-	data, err := encodeModel(w.model, path)
+	saved, err := c.saveModel(w.model, path, false, nil)
 	if err != nil {
 		return 0, err
 	}
-	if c.Common.DryRun {
-		return int64(len(data)), nil
-	}
-	return int64(len(data)), writeFile(path, data)
+	w.saved = saved
+	return saved.bytes, nil
 }

@@ -34,7 +34,7 @@ model's input is made inside, and elsewhere with ranges taken as the model runs;
 		"graft export artifacts/ --sparse-initializer --out trained.onnx",
 		"graft export pruned.onnx --compact --precision int8 --inputs samples.npz --out small.onnx",
 	},
-	groups: readsModel | runsModel | writes,
+	groups: readsModel | runsModel | writes | writesModel,
 	flags: []cli.Flag{
 		toggle("compact", "cut channels that are constant or unread").under("Form"),
 		toggle("sparse-initializer", "store initializers sparsely where that is smaller").under("Form"),
@@ -55,13 +55,14 @@ model's input is made inside, and elsewhere with ranges taken as the model runs;
 type exportedModel struct {
 	executed
 	File          string   `json:"file"`
-	Bytes         int      `json:"bytes"`
+	Bytes         int64    `json:"bytes"`
 	Params        int64    `json:"params"`
 	ParamsNonzero int64    `json:"params_nonzero"`
 	Channels      int64    `json:"channels_removed"`
 	Opset         int64    `json:"opset"`
 	MaxAbsDiff    *float64 `json:"max_abs_diff,omitempty"`
 	Hash          string   `json:"hash"` // SHA-256 of the file
+	*savedModel
 
 	Narrowed  *narrowedModel  `json:"precision,omitempty"`
 	Quantized *quantizedModel `json:"quantization,omitempty"`
@@ -103,22 +104,18 @@ func runExport(c *call) error {
 		made.Metadata.Set("graft.max_abs_diff", strconv.FormatFloat(*doc.MaxAbsDiff, 'g', 6, 64))
 	}
 	doc.Opset = made.Opset("")
-	data, err := encodeModel(made, out)
-	if err != nil {
+	s := inspect.Describe(made)
+	if doc.savedModel, err = c.saveModel(made, out, true, nil); err != nil {
 		return err
 	}
-	s := inspect.Describe(made)
 	doc.executed = c.executed()
-	doc.Bytes, doc.Params, doc.ParamsNonzero, doc.Hash = len(data), s.Parameters, s.Nonzero, export.Hash(data)
+	doc.Bytes, doc.Params, doc.ParamsNonzero, doc.Hash = doc.bytes, s.Parameters, s.Nonzero, doc.hash
 	c.JSON(doc)
 	would := "would write "
 	if !c.Common.DryRun {
-		if err := writeFile(out, data); err != nil {
-			return err
-		}
 		would = ""
 	}
-	c.Print("%s%s: %s parameters, %s of them not zero, %s, opset %d", would, out, grouped(doc.Params), grouped(doc.ParamsNonzero), size(int64(doc.Bytes)), doc.Opset)
+	c.Print("%s%s: %s parameters, %s of them not zero, %s, opset %d", would, out, grouped(doc.Params), grouped(doc.ParamsNonzero), size(doc.Bytes), doc.Opset)
 	if c.Bool("compact") {
 		c.Print("%s removed", counted(int(doc.Channels), "channel"))
 	}

@@ -86,11 +86,7 @@ func (c Calibrator) look(ctx context.Context, m *onnx.Model, names []string, tak
 		}
 		outputs = append(outputs, name)
 	}
-	data, err := open.Encode()
-	if err != nil {
-		return err
-	}
-	session, err := runtime.Open(data, c.Options)
+	session, err := runtime.OpenModel(open, c.Options)
 	if err != nil {
 		return &OriginalError{err}
 	}

@@ -41,11 +41,7 @@ func MadeUp(ctx context.Context, m *onnx.Model, seed uint64, count int, given ma
 	if !free {
 		return sampled(g, seed, count, given)
 	}
-	data, err := base.Encode()
-	if err != nil {
-		return nil, err
-	}
-	session, err := runtime.Open(data, o)
+	session, err := runtime.OpenModel(base, o)
 	if err != nil {
 		return nil, &OriginalError{err}
 	}

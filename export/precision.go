@@ -246,11 +246,7 @@ func measure(largest map[string]float64, tensors map[string]*onnx.Tensor) {
 
 // each runs a model on all feeds; outputs are the names wanted, nil: its floating-point outputs.
 func (s *narrowing) each(ctx context.Context, m *onnx.Model, outputs []string, take func(feed int, got map[string]*onnx.Tensor)) error {
-	data, err := m.Encode()
-	if err != nil {
-		return err
-	}
-	session, err := runtime.Open(data, s.Options)
+	session, err := runtime.OpenModel(m, s.Options)
 	if err != nil {
 		return err
 	}
@@ -296,11 +292,7 @@ func (s *narrowing) inside(ctx context.Context, m *onnx.Model, take func(feed in
 	if len(names) == 0 {
 		return nil
 	}
-	data, err := open.Encode()
-	if err != nil {
-		return err
-	}
-	session, err := runtime.Open(data, s.Options)
+	session, err := runtime.OpenModel(open, s.Options)
 	if err != nil {
 		return err
 	}

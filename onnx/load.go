@@ -86,7 +86,8 @@ func (o LoadOptions) decode(path string, file *os.File, info os.FileInfo, size i
 		used := r.close(m)
 		if m != nil {
 			m.mappings = append(m.mappings, used...)
-			m.source = &source{path: path, options: o, external: len(r.files) > 0}
+			m.source = &source{path: path, options: o}
+			m.source.files, m.source.locations = r.names()
 		}
 		return m, err
 	}

@@ -209,7 +209,7 @@ func (s *static) bias(p product, in, w *stored) {
 	}
 	scales := make([]float32, channels)
 	q := onnx.NewTensor(onnx.Int32, int64(channels)) // [1 C] of a Gemm says the same as [C]
-	for i, b := range t.Float32s() {
+	for i, b := range onnx.Read[float32](t) {
 		scales[i] = in.scales[0] * w.scales[min(i, len(w.scales)-1)]
 		n := float64(b) / float64(scales[i])
 		if n > 1<<31-1 || n < -(1<<31) {
