@@ -42,8 +42,8 @@ func perceptron(count, side int) *onnx.Model {
 	return &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}
 }
 
-// measured is what a run of graft took.
-type measured struct {
+// took is what a run of graft took.
+type took struct {
 	seconds    float64
 	peak, anon int64 // of memory: with and without pages of files
 	err        error
@@ -51,7 +51,7 @@ type measured struct {
 }
 
 // measure runs a command and reads its memory as it goes.
-func measure(name string, args ...string) (m measured) {
+func measure(name string, args ...string) (m took) {
 	cmd := exec.Command(name, args...)
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
