@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -66,14 +65,13 @@ func TestHostileModels(t *testing.T) {
 // bounded runs what reads a file of some bytes, and holds it to a second and to a bounded heap.
 func bounded(t *testing.T, size int, read func()) {
 	t.Helper()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	if took := limitstest.CPU(t, read); took > time.Second {
+	var allocated int64
+	took := limitstest.CPU(t, func() { allocated = limitstest.Allocated(read) })
+	if took > time.Second {
 		t.Errorf("took %v", took)
 	}
-	runtime.ReadMemStats(&after)
-	if grown := after.TotalAlloc - before.TotalAlloc; grown > 64<<20+16*uint64(size) {
-		t.Errorf("allocated %d bytes for %d", grown, size)
+	if allocated > 64<<20+16*int64(size) {
+		t.Errorf("allocated %d bytes for %d", allocated, size)
 	}
 }
 
