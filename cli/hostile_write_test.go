@@ -235,6 +235,42 @@ func TestHostileW03Race(t *testing.T) {
 	}
 }
 
+// TestHostileW02Log begins and goes on with the log of a training where a link or another name of a victim lies.
+func TestHostileW02Log(t *testing.T) {
+	folder := t.TempDir()
+	v, path := newVictim(t, filepath.Join(folder, "victim")), filepath.Join(folder, "log")
+	for name, link := range map[string]func(string, string) error{"link": os.Symlink, "name": os.Link} {
+		for _, keep := range []int64{0, 4} {
+			_ = os.Remove(path)
+			if err := link(v.path, path); err != nil {
+				t.Fatal(err)
+			}
+			f, err := openLog(path, keep)
+			if err == nil {
+				_, err = f.WriteString("line\n")
+				f.Close()
+			}
+			if (err == nil) != (keep == 0) {
+				t.Errorf("%s, %d bytes kept: %v", name, keep, err)
+			}
+			v.untouched(t, name)
+		}
+	}
+	_ = os.Remove(path)
+	for _, keep := range []int64{0, 5} {
+		f, err := openLog(path, keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteString("line\nmore\n"); err != nil || f.Close() != nil {
+			t.Fatal(err)
+		}
+	}
+	if data, err := os.ReadFile(path); string(data) != "line\nline\nmore\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+}
+
 // TestHostileW05OutputIsInput writes over what is read: a file that is mapped, and one whose data, which lies beside it, is.
 func TestHostileW05OutputIsInput(t *testing.T) {
 	for _, c := range []struct {
