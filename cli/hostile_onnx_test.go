@@ -68,6 +68,39 @@ func TestHostileModels(t *testing.T) {
 	refuseThrough(t, others, fewLines...)
 }
 
+// TestHostilePipeline gives models to the steps of a pipeline: the pipeline ends with a no, the step with exit code 3, and of what it
+// was to write nothing is there.
+func TestHostilePipeline(t *testing.T) {
+	seen := map[string]bool{}
+	for _, m := range hostiletest.Models() {
+		if seen[m.ID] || m.ID[0] != 'E' && m.ID != "O02" && m.ID != "O11" {
+			continue
+		}
+		seen[m.ID] = true
+		top := t.TempDir()
+		folder := filepath.Join(top, "models")
+		m.Write(t, folder)
+		file("p.yaml", []byte("steps:\n  - {name: small, verb: simplify, args: hostile.onnx, out: small.onnx}\n  - {name: same, verb: diff, args: [hostile.onnx, \"${steps.small}\"]}\n"))(t, folder)
+		outside, err := os.ReadFile(filepath.Join(top, "secret"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := writer{}.try(t, []string{"pipeline", "run", filepath.Join(folder, "p.yaml"), "--json"})
+		if code != exitNo || !strings.Contains(stdout, `"exit": 3`) || strings.Contains(stdout+stderr, "panic") {
+			t.Errorf("%s: exit code %d\n%s%s", m.Name, code, stdout, stderr)
+		}
+		_ = filepath.WalkDir(folder, func(path string, _ os.DirEntry, err error) error {
+			if filepath.Base(path) == "small.onnx" {
+				t.Errorf("%s: %s is there", m.Name, path)
+			}
+			return err
+		})
+		if after, err := os.ReadFile(filepath.Join(top, "secret")); err != nil || !bytes.Equal(outside, after) {
+			t.Errorf("%s: a file outside is changed", m.Name)
+		}
+	}
+}
+
 // beside puts a good model beside a hostile one, and makes the folder one of artifacts whose models are the hostile one.
 func beside(t testing.TB, folder string, contract *training.Contract) {
 	t.Helper()

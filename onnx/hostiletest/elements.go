@@ -81,6 +81,21 @@ func elements() []Model {
 	for _, b := range Tensors() {
 		list = append(list, wrong(b.ID, b.Name, b.Says, func() *onnxpb.ModelProto { return Identity(b.Tensor) }))
 	}
+	for _, index := range []struct {
+		name string
+		dims []int64
+		at   []int64
+	}{{"above", []int64{1}, []int64{8}}, {"below", []int64{1}, []int64{-1}}, {"above, by axes", []int64{1, 2}, []int64{0, 4}}, {"below, by axes", []int64{1, 2}, []int64{-1, 0}}} {
+		list = append(list, wrong("O07", "a sparse index "+index.name, "outside of dims", func() *onnxpb.ModelProto {
+			m := Good()
+			m.Graph.SparseInitializer = []*onnxpb.SparseTensorProto{{
+				Values:  &onnxpb.TensorProto{Name: proto.String("s"), Dims: []int64{1}, DataType: proto.Int32(float), FloatData: []float32{1}},
+				Indices: &onnxpb.TensorProto{Dims: index.dims, DataType: proto.Int32(int64s), Int64Data: index.at},
+				Dims:    []int64{8, 4}[:len(index.at)],
+			}}
+			return m
+		}))
+	}
 	bad := &onnxpb.TensorProto{Name: proto.String("x"), Dims: []int64{4}, DataType: proto.Int32(float), RawData: make([]byte, 15)}
 	for _, h := range Hiding(bad) {
 		list = append(list, wrong("O07", "15 bytes in "+h.Where, "15 bytes", func() *onnxpb.ModelProto { return h.Model }))

@@ -68,7 +68,7 @@ func functions() []Model {
 		with("a calls b calls a", Function("a", "", Call("b", "", "y")), Function("b", "", Call("a", "", "y"))),
 		with("a calls a in a branch", Function("a", "", Node("If", []string{"x"}, []string{"y"}, branch))),
 		twice,
-		wrong("O12", "calls 101 deep", "deep", func() *onnxpb.ModelProto { return Chain(101, 1) }),
+		wrong("O12", "calls 101 deep", "more than 100 deep", func() *onnxpb.ModelProto { return Chain(101, 1) }),
 		wrong("O12", "10,001 functions", "10001 functions", func() *onnxpb.ModelProto { return Chain(10_001, 0) }),
 		message("O13", "graphs 33 deep", "32 deep", func() *onnxpb.ModelProto { return Deep(33) }),
 		message("O13", "graphs 1,000 deep", "deep", func() *onnxpb.ModelProto { return Deep(1000) }),
