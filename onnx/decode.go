@@ -12,7 +12,13 @@ import (
 // (functions, training information, fields of newer standards) is carried along and written back by Encode.
 //
 // The error is a *limits.InputError for bytes that are no ONNX file, an *InvalidError for a model that contradicts itself.
-func Decode(data []byte) (*Model, error) { return decode(data, nil) }
+func Decode(data []byte) (*Model, error) {
+	m, err := decode(data, nil)
+	if err != nil {
+		return nil, elsewhere(data[:min(len(data), limits.RecognizeLen)], int64(len(data)), err)
+	}
+	return m, nil
+}
 
 // DecodeTensor reads a tensor from the bytes of a TensorProto, as in the .pb files of ONNX's test data.
 func DecodeTensor(data []byte) (*Tensor, error) {

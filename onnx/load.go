@@ -49,18 +49,18 @@ func Load(path string, o LoadOptions) (*Model, error) {
 		return nil, invalid
 	}
 	if err != nil {
-		return nil, limits.InFile(path, elsewhere(file, size, err))
+		head := make([]byte, min(size, limits.RecognizeLen))
+		if limits.ReadAt(file, head, 0, "") == nil {
+			err = elsewhere(head, size, err)
+		}
+		return nil, limits.InFile(path, err)
 	}
 	return m, nil
 }
 
-// elsewhere is err, or where the file's first bytes are those of another format a refusal that says so.
-func elsewhere(file *os.File, size int64, err error) error {
+// elsewhere is err, or where the first bytes of so many are those of another format a refusal that says so.
+func elsewhere(head []byte, size int64, err error) error {
 	if _, ok := errors.AsType[*limits.InputError](err); !ok {
-		return err
-	}
-	head := make([]byte, min(size, limits.RecognizeLen))
-	if limits.ReadAt(file, head, 0, "") != nil {
 		return err
 	}
 	if what, hint := limits.Recognize(head, size); what != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"graft/onnx/internal/onnxpb"
 	"graft/onnx/limits"
@@ -22,6 +23,10 @@ type source struct {
 // weights where o wants them. It is nil otherwise.
 func (m *Model) copyOf(path string, o SaveOptions) (file *os.File, size int64) {
 	s := m.source
+	outside := func(location string) bool { return !filepath.IsLocal(filepath.FromSlash(location)) }
+	if s != nil && slices.ContainsFunc(s.locations, outside) { // allowed to be read there, not to be asked for again
+		return nil, 0
+	}
 	if s == nil || o.Weights != Inline && o.Weights != Stay || len(s.files) > 0 && (o.Weights != Stay || !sameFolder(s.path, path)) {
 		return nil, 0
 	}

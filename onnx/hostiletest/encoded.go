@@ -87,7 +87,7 @@ func encoded() []Model {
 		raw("O24", "a model before a ZIP", "damaged", func(t testing.TB) []byte {
 			return append(Marshal(t, Good()), "PK\x03\x04\x14\x00\x00\x00\x08\x00"...)
 		}),
-		text("O24", "ZIP", "damaged", "PK\x03\x04 a zip"),
-		text("O24", "HTML", "damaged", "<!DOCTYPE html><html>"),
-		text("O24", "a pointer of Git LFS", "damaged", "version https://git-lfs.github.com/spec/v1\n"))
+		text("O24", "ZIP", "is a ZIP archive", "PK\x03\x04 a zip"),
+		text("O24", "HTML", "is an HTML page", "<!DOCTYPE html><html>"),
+		text("O24", "a pointer of Git LFS", "Git LFS", "version https://git-lfs.github.com/spec/v1\n"))
 }
