@@ -102,12 +102,12 @@ func (c *standardChecker) numbers(n *onnx.Node, form *op.Form, where string) {
 
 func (c *standardChecker) attributes(n *onnx.Node, form *op.Form, where string) {
 	for _, a := range n.Attrs {
-		i := slices.IndexFunc(form.Attributes, func(f op.FormalAttribute) bool { return f.Name == a.Name })
-		if i < 0 {
+		formal, ok := form.Attribute(a.Name)
+		if !ok {
 			c.report(where, "attribute", "%s of opset %d has no attribute %q; it knows %s", n.Op, form.Since, a.Name, known(form.Attributes))
 			continue
 		}
-		if kind, want := a.Kind(), form.Attributes[i].Kind; kind != "" && kind != want {
+		if kind, want := a.Kind(), formal.Kind; kind != "" && kind != want {
 			c.report(where, "attribute", "attribute %q is of kind %s, %s of opset %d wants %s", a.Name, kind, n.Op, form.Since, want)
 		}
 	}
