@@ -119,7 +119,11 @@ func runSimplify(c *call) error {
 	}
 	c.JSON(doc)
 	for _, r := range doc.Skipped {
-		c.Say("rule %s failed at %s and was skipped: %s", r.Rule, r.Where, oneLine(r.Reason))
+		where := ""
+		if r.Where != "" {
+			where = " at " + r.Where
+		}
+		c.Say("rule %s failed%s and was skipped: %s", r.Rule, where, oneLine(r.Reason))
 	}
 	if refusal != "" {
 		return no(refusal)

@@ -46,13 +46,20 @@ def of(table, name):
     return next((v for k, v in table.items() if name.startswith(k)), None)
 
 
-def nodes(graph):
-    total = len(graph.node)
-    for n in graph.node:
-        for a in n.attribute:
-            for g in ([a.g] if a.type == onnx.AttributeProto.GRAPH else a.graphs):
-                total += nodes(g)
-    return total
+def nodes(model):
+    """The nodes of a model, those in graphs inside nodes among them; a call of a function counts as what it consists of."""
+    functions = {(f.domain, f.name): f for f in model.functions}
+
+    def count(graph):
+        total = 0
+        for n in graph.node:
+            f = functions.get((n.domain, n.op_type))
+            total += count(f) if f else 1
+            for a in n.attribute:
+                total += sum(map(count, [a.g] if a.type == onnx.AttributeProto.GRAPH else a.graphs))
+        return total
+
+    return count(model.graph)
 
 
 def session(path):
@@ -180,7 +187,7 @@ def main():
                     r = subprocess.run([str(x) for x in command(model, out[t])], capture_output=True)
                     seconds[t].append(clock(a.cpu) - start)
                     done[t] = r.returncode == 0 and out[t].exists()
-            count = {t: nodes(onnx.load(out[t]).graph) if done[t] else None for t in tools}
+            count = {t: nodes(onnx.load(out[t])) if done[t] else None for t in tools}
             took = {t: statistics.median(seconds[t]) for t in tools}
             diff = {t: difference(model, out[t], model.name) if done[t] else float("inf") for t in tools}
             bad = [f"more nodes than {t}" for t in tools if count["graft"] is None or count[t] is not None and count["graft"] > count[t]]
@@ -190,7 +197,7 @@ def main():
                 bad.append("slow")
             failures += len(bad)
             show = lambda d: "not run" if d is None else f"{d:.1g}"
-            print(f"| {model.stem} | {nodes(onnx.load(model).graph)} | {count['graft']} | " +
+            print(f"| {model.stem} | {nodes(onnx.load(model))} | {count['graft']} | " +
                   " | ".join(str(count[t]) if count[t] is not None else "fails" for t in ("OnnxSlim", "onnxsim")) + " | " +
                   " | ".join(f"{took[t]:.2f}" for t in tools) + f" | {show(diff['graft'])} | {show(diff['OnnxSlim'])} |" +
                   (" <- " + ", ".join(bad) if bad else ""), flush=True)
