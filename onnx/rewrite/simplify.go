@@ -55,7 +55,7 @@ type pattern struct {
 }
 
 // patternFamilies lists the rules in the order in which they are tried on a node, one file a family.
-var patternFamilies = [][]pattern{foldPatterns, idlePatterns, chainPatterns, convPatterns, matrixPatterns, normPatterns, attentionPatterns, sharePatterns}
+var patternFamilies = [][]pattern{foldPatterns, idlePatterns, chainPatterns, convPatterns, matrixPatterns, normPatterns, attentionPatterns, recurrentPatterns, sharePatterns}
 
 // maxSimplify bounds the rounds over the graph.
 const maxSimplify = 24
