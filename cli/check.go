@@ -53,13 +53,7 @@ func runCheck(c *call) error {
 	doc.executed = c.executed()
 	doc.Valid = inspect.Valid(doc.Findings)
 	c.JSON(doc)
-	failures := 0
-	for _, f := range doc.Findings {
-		c.Print("%s", f)
-		if f.Severity == onnx.Error {
-			failures++
-		}
-	}
+	failures := c.printFindings(doc.Findings)
 	if !doc.Valid {
 		return no(fmt.Sprintf("%s: invalid, %s", path, counted(failures, "error")))
 	}
@@ -69,6 +63,35 @@ func runCheck(c *call) error {
 	}
 	c.Print("%s: valid%s%s", path, warnings, doc.on())
 	return nil
+}
+
+// printFindings prints a few findings of each rule, or all with --verbose, and gives the number of errors among all.
+func (c *call) printFindings(findings []onnx.Finding) (failures int) {
+	const most = 10
+	type kind struct {
+		severity onnx.Severity
+		rule     string
+	}
+	times := map[kind]int{}
+	var order []kind
+	for _, f := range findings {
+		k := kind{f.Severity, f.Rule}
+		if times[k]++; times[k] == 1 {
+			order = append(order, k)
+		}
+		if times[k] <= most || c.Common.Verbose {
+			c.Print("%s", f)
+		}
+		if f.Severity == onnx.Error {
+			failures++
+		}
+	}
+	for _, k := range order {
+		if n := times[k] - most; n > 0 && !c.Common.Verbose {
+			c.Print("and %s [%s]: --verbose and --json list all", counted(n, "more "+string(k.severity)), k.rule)
+		}
+	}
+	return failures
 }
 
 // checkRuntime says what ONNX Runtime has against a model; trouble with the runtime itself is an error.

@@ -18,6 +18,13 @@ var fixtures = map[string]func() ([]byte, error){
 		return rawModel(rawNode("Relu", "first", "b", "a"), rawNode("Relu", "second", "a", "b"), rawNode("Add", "", "x", "y", "b")), nil
 	},
 	"unknown": func() ([]byte, error) { return rawModel(rawNode("Relu", "lost", "nowhere", "y")), nil },
+	"repetitive": func() ([]byte, error) { // twelve nodes of an operator that there is not
+		nodes := make([][]byte, 12)
+		for i := range nodes {
+			nodes[i] = rawNode("Frob", fmt.Sprint("n", i), "x", fmt.Sprint("y", i))
+		}
+		return rawModel(append(nodes, rawNode("Add", "", "x", "y", "y0"))...), nil
+	},
 	"huge": func() ([]byte, error) {
 		return rawModel(rawNode("Add", "add", "x", "y", "w"), rawTensor("w", []uint64{1 << 20, 1 << 20}, make([]byte, 16))), nil
 	},

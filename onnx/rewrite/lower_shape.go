@@ -141,3 +141,34 @@ func reshapeZeros(b *op.Builder, n *onnx.Node) []*onnx.Value {
 	removeAttr(n, "allowzero")
 	return nil
 }
+
+// expandValue: a value for every element is one that is broadcast.
+func expandValue(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	value := onnx.AttrOr(n, "value", onnx.NewTensor(onnx.Float)).Clone()
+	value.Name, value.Dims = "", nil // a number takes the whole shape, also that of a number
+	return []*onnx.Value{b.Expand(b.Const(value), n.Input(0))}
+}
+
+// expandKnown makes a constant of what a number is broadcast to, where that is known and no more than 64 MB.
+func expandKnown(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	const most = 64_000_000
+	value := op.ConstantOf(n.Input(0))
+	dims, ok := op.ConstantInts(n.Input(1))
+	if !ok || value == nil || value.Check() != nil || value.Len() != 1 || value.DType == onnx.String {
+		b.Fail("the operator came with opset 8")
+		return nil
+	}
+	size := int64(len(value.Data))
+	for _, d := range dims {
+		if d < 0 || d > 0 && size > most/d {
+			b.Fail("the operator came with opset 8, and its result of %v is too large for a constant", dims)
+			return nil
+		}
+		size *= d
+	}
+	t := onnx.NewTensor(value.DType, dims...)
+	for at := 0; at < len(t.Data); at += len(value.Data) {
+		copy(t.Data[at:], value.Data)
+	}
+	return []*onnx.Value{b.Graph().AddInitializer("", t)}
+}

@@ -29,6 +29,7 @@ var lowerSteps = slices.Concat(
 		{"Shape", 15, shapeSliced},
 		{"Reshape", 14, reshapeZeros},
 		{"CastLike", 15, castKnown},
+		{"ConstantOfShape", 9, expandValue}, {"Expand", 8, expandKnown},
 		{"ScatterElements", 11, func(_ *op.Builder, n *onnx.Node) []*onnx.Value { n.Op = "Scatter"; return nil }},
 		{"Gemm", 11, gemmZeros},
 		{"Constant", 12, constantTensor}, {"Constant", 9, constantInitializer},

@@ -2,6 +2,7 @@ package rewrite_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,8 @@ func TestToOpset(t *testing.T) {
 		{"pad of an axis", 18, 9, unary, "p = Constant<value = int64[2] {1, 2}>()\na = Constant<value = int64[1] {-1}>()\nv = Constant<value = float {1.5}>()\ny = Pad(x, p, v, a)", "Pad", ""},
 		{"part of a shape", 15, 13, "(float[2,3,4] x) => (int64[2] y)", "y = Shape<start = 1>(x)", "", ""},
 		{"upsample", 13, 9, "(float[1,2,3,4] x) => (float[1,2,6,8] y)", "s = Constant<value = float[4] {1, 1, 2, 2}>()\ny = Resize<coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"floor\">(x, , s)", "Constant Upsample", ""},
+		{"zeros of a shape", 13, 8, unary, "s = Shape(x)\nz = ConstantOfShape<value = float[1] {2}>(s)\ny = Add(x, z)", "Shape Constant Expand Add", "z: in the place of ConstantOfShape"},
+		{"zeros of a known shape", 9, 7, "(float[2,3] x) => (float[] y)", "s = Constant<value = int64[2] {2, 3}>()\nz = ConstantOfShape<value = float[1] {2}>(s)\ny = Add(x, z)", "Add", ""},
 		{"up and down", 9, 12, unary, "y = Clip<min = -0.5, max = 0.5>(x)", "Constant Constant Clip", ""},
 		{"beyond the engines' opset", 13, 24, unary, "y = Relu(x)", "Relu", ""},
 	} {
@@ -89,6 +92,18 @@ func TestToOpsetRefuses(t *testing.T) {
 	}
 	if _, err := rewrite.ToOpset(m, 6); err == nil {
 		t.Error("opset 6 is taken")
+	}
+}
+
+// TestToOpsetTellsOnce names a few of the nodes that share a reason, and how many there are.
+func TestToOpsetTellsOnce(t *testing.T) {
+	var nodes strings.Builder
+	for i := range 9 {
+		fmt.Fprintf(&nodes, "[n%d] y%d = Trilu(x)\n", i, i)
+	}
+	_, err := rewrite.ToOpset(old(t, 18, "(float[2,3] x) => (float[] y8)", nodes.String()), 11)
+	if want := "n0, n1, n2, n3, n4, n5 and 3 more (Trilu): the operator came with opset 14"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v\nlacks %q", err, want)
 	}
 }
 

@@ -38,15 +38,38 @@ type UpgradeError struct {
 	Problems []op.Problem
 }
 
+// Error tells each reason once, with the nodes that it holds for.
 func (e *UpgradeError) Error() string {
-	const most = 20
-	lines := make([]string, 0, most+1)
-	for i, p := range e.Problems {
-		if i == most {
-			lines = append(lines, fmt.Sprintf("and %d more", len(e.Problems)-most))
+	const mostReasons, mostNodes = 20, 6
+	type reason struct{ op, text string }
+	var order []reason
+	nodes := map[reason][]string{}
+	for _, p := range e.Problems {
+		r := reason{text: p.Err.Error()}
+		if text, scoped := strings.CutPrefix(r.text, p.Node.String()+": "); scoped && p.Node.Name != "" {
+			r = reason{p.Node.Op, text}
+		}
+		if nodes[r] == nil {
+			order = append(order, r)
+		}
+		nodes[r] = append(nodes[r], p.Node.Name)
+	}
+	var lines []string
+	for i, r := range order {
+		if i == mostReasons {
+			lines = append(lines, fmt.Sprintf("and %d more reasons", len(order)-i))
 			break
 		}
-		lines = append(lines, p.Err.Error())
+		if r.op == "" {
+			lines = append(lines, r.text)
+			continue
+		}
+		names := nodes[r]
+		said := strings.Join(names[:min(len(names), mostNodes)], ", ")
+		if more := len(names) - mostNodes; more > 0 {
+			said += fmt.Sprintf(" and %d more", more)
+		}
+		lines = append(lines, fmt.Sprintf("%s (%s): %s", said, r.op, r.text))
 	}
 	if e.To != 0 {
 		return fmt.Sprintf("convert opset %d to %d: %s", e.Opset, e.To, strings.Join(lines, "; "))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"graft/onnx"
@@ -60,6 +61,9 @@ func ReadTable(path string, c ReadConfig) (*Table, error) {
 	for _, format := range Formats {
 		if format.is(f) {
 			t, err := format.read(f, c)
+			if err == nil {
+				err = t.check(f.size)
+			}
 			if err != nil {
 				return nil, limits.InFile(path, err)
 			}
@@ -75,6 +79,16 @@ func ReadTable(path string, c ReadConfig) (*Table, error) {
 		refusal = refusal.WithHint("text wants to be token numbers, as the model's tokenizer makes them: a .bin or .jsonl file")
 	}
 	return nil, limits.InFile(path, refusal)
+}
+
+// check refuses more samples without elements than the file has bytes: it can claim any number of them.
+func (t *Table) check(size int64) error {
+	for _, c := range t.Columns {
+		if _, dims := c.Rows.Sample(); c.Rows.Len() > size && slices.Contains(dims, 0) {
+			return limits.Refuse(limits.Name(c.Name), "has %d samples of dims %v, which hold nothing, in a file of %d bytes", c.Rows.Len(), dims, size)
+		}
+	}
+	return nil
 }
 
 // source is a file or folder that is being looked at.
