@@ -14,7 +14,7 @@ import (
 // the form now, from having the form f.
 func fit(n *onnx.Node, now, f *op.Form) error {
 	if n.NumInputs() > f.MaxIn && f.MaxIn >= 0 || n.NumInputs() < f.MinIn {
-		return fmt.Errorf("%d inputs, the form of opset %d has %d to %d", n.NumInputs(), f.Since, f.MinIn, f.MaxIn)
+		return fmt.Errorf("%d inputs, the form of opset %d has %s", n.NumInputs(), f.Since, op.Span(f.MinIn, f.MaxIn))
 	}
 	if n.NumOutputs() > f.MaxOut && f.MaxOut >= 0 {
 		return fmt.Errorf("%d outputs, the form of opset %d has at most %d", n.NumOutputs(), f.Since, f.MaxOut)
