@@ -37,7 +37,7 @@ DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(in
           "tensor(bool)": np.bool_, "tensor(double)": np.float64}
 # Sizes and values of inputs that 1 and chance are wrong for.
 SIZES = {"ch_PP-OCRv4_det": 64, "ch_PP-OCRv4_rec": 64, "ch_ppocr_mobile": {"p2o.DynamicDimension.1": 48, "p2o.DynamicDimension.2": 192},
-         "silero_vad_legacy": {"sequence": 512}, "ort_eval_model": {"input-0_dim1": 784}}
+         "silero_vad_legacy": {"sequence": 512}, "ort_eval_model": {"input-0_dim1": 784}, "transformer_script": {"sequence": 6}}
 SHAPES = {"silero_vad_v5": {"input": (1, 512), "state": (2, 1, 128)}, "silero_vad_v6": {"input": (1, 512), "state": (2, 1, 128)}}
 VALUES = {"silero": {"sr": 16000}}
 
