@@ -32,6 +32,7 @@ var lowerSteps = slices.Concat(
 		{"ConstantOfShape", 9, expandValue}, {"Expand", 8, expandKnown},
 		{"ScatterElements", 11, func(_ *op.Builder, n *onnx.Node) []*onnx.Value { n.Op = "Scatter"; return nil }},
 		{"Gemm", 11, gemmZeros},
+		{"OptionalHasElement", 18, hasElement}, {"OptionalGetElement", 18, getElement},
 		{"Constant", 12, constantTensor}, {"Constant", 9, constantInitializer},
 		{"QuantizeLinear", 13, oneScale}, {"DequantizeLinear", 13, oneScale},
 		{"LayerNormalization", 17, LayerNormalization}, {"RMSNormalization", 23, RMSNormalization},
@@ -235,6 +236,28 @@ func constantInitializer(b *op.Builder, n *onnx.Node) []*onnx.Value {
 		return nil
 	}
 	return []*onnx.Value{b.Graph().AddInitializer("", t)}
+}
+
+// plain reports whether a type is known to be no optional.
+func plain(t onnx.TensorType) bool {
+	return t.DType != onnx.Undefined || t.Of != nil && t.Of.Kind != onnx.Optional
+}
+
+// hasElement: before 18 there was an input, and it was an optional.
+func hasElement(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	x := n.Input(0)
+	if x == nil || plain(x.Type) {
+		return []*onnx.Value{b.Const(onnx.Scalar(x != nil))}
+	}
+	return nil
+}
+
+// getElement: what is no optional is handed on.
+func getElement(b *op.Builder, n *onnx.Node) []*onnx.Value {
+	if x := n.Input(0); x != nil && plain(x.Type) {
+		return []*onnx.Value{b.Identity(x)}
+	}
+	return nil
 }
 
 // oneScale: scales along an axis came with 13.
