@@ -24,7 +24,7 @@ var layers = []struct {
 	// Test support: reached from tests alone, which TestOnlyTestsUseTestSupport holds.
 	{set(makers), set("onnx/limits/limitstest", "onnx/strictzip/ziptest")},
 	{set("onnx/onnxtest"), set(l0)},
-	{set("onnx/limits/limitstest"), nil},
+	{set("onnx/limits/limitstest onnx/hostiletest"), set("onnx/internal/...")},
 	{set("runtime/runtimetest"), set("runtime", l0)},
 	// L5, L4
 	{set("."), set("cli")},

@@ -109,6 +109,7 @@ type simplifier struct {
 	contents    map[*onnx.Value]op.Content
 	names       names // of the model at the beginning of the round; nil until asked for
 	made        int64 // bytes that folding made
+	computed    int64 // bytes that it computed, those that were there among them
 	pool        pool
 	evaluated   bool
 }
