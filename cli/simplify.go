@@ -35,6 +35,7 @@ nothing written. A rule that fails is skipped and named; exit code 1 under --str
 		dimFlag().under("Check"),
 		number("atol", "X", between(0, 1e9), 1e-5, "absolute tolerance of --verify").under("Check"),
 		number("rtol", "X", between(0, 1e9), 1e-5, "tolerance of --verify relative to the largest element of an output").under("Check"),
+		toggle("keep-functions", "leave calls of the model's functions as they are").under("Rules"),
 		toggle("no-runtime", "compute constants without ONNX Runtime alone").under("Rules"),
 	},
 	run: runSimplify,
@@ -91,7 +92,7 @@ func runSimplify(c *call) error {
 	if c.Bool("verify") {
 		original = m.Clone()
 	}
-	how := rewrite.Simplifying{MaxBytes: max(rewrite.DefaultFold, doc.BytesBefore)}
+	how := rewrite.Simplifying{MaxBytes: max(rewrite.DefaultFold, doc.BytesBefore), KeepFunctions: c.Bool("keep-functions")}
 	if !c.Bool("no-runtime") {
 		how.Evaluate = func(constants *onnx.Model) ([]*onnx.Tensor, error) { return c.evaluateConstants(constants, path) }
 	}
@@ -120,7 +121,11 @@ func runSimplify(c *call) error {
 	}
 	c.JSON(doc)
 	for _, r := range doc.Skipped {
-		c.Say("rule %s failed at %s and was skipped: %s", r.Rule, r.Where, oneLine(r.Reason))
+		where := ""
+		if r.Where != "" {
+			where = " at " + r.Where
+		}
+		c.Say("rule %s failed%s and was skipped: %s", r.Rule, where, oneLine(r.Reason))
 	}
 	if refusal != "" {
 		return no(refusal)

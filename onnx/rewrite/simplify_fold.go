@@ -82,13 +82,9 @@ func (s *simplifier) affordable(d onnx.DataType, dims []int64) bool {
 
 // keep is the initializer that holds t, which folding made; nil when that would be too many bytes.
 func (s *site) keep(t *onnx.Tensor) *onnx.Value {
-	if !s.pool.holds(t) {
-		if s.made+int64(len(t.Data)) > s.MaxBytes {
-			return nil
-		}
-		s.made += int64(len(t.Data))
-	}
-	return s.tensor(t)
+	v, added := s.pool.valueWithin(t, s.MaxBytes-s.made)
+	s.made += added
+	return v
 }
 
 // knownContents replaces what shapes say: by a constant where the sizes are known, else by a value that holds the same.
