@@ -5,6 +5,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"graft/onnx/internal/onnxpb"
+	"graft/onnx/limits"
 )
 
 // Decode reads a model from the bytes of an ONNX file. Tensors own their memory: data may be reused. A model that keeps
