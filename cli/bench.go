@@ -158,13 +158,9 @@ func (c *call) loadRuntime() error {
 	n.Output(0).Type = onnx.TypeOf(onnx.Float, 1)
 	g.AddOutput(n.Output(0), "y")
 	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}
-	data, err := m.Encode()
-	if err != nil {
-		return err
-	}
 	options := c.runtimeOptions()
 	options.Placed, options.Strict = nil, false
-	s, err := runtime.Open(data, options)
+	s, err := runtime.OpenModel(m, options)
 	if err != nil {
 		return runtimeError(err, "")
 	}
@@ -176,14 +172,10 @@ func (c *call) loadRuntime() error {
 }
 
 // open makes the session of a model and runs it for the first time, and measures what memory that takes.
-func (c *call) open(m *contestant) error {
-	data, err := encodeModel(m.model, m.path)
-	if err != nil {
-		return err
-	}
+func (c *call) open(m *contestant) (err error) {
 	meter := beginMemory()
 	begin := time.Now()
-	if m.session, err = runtime.Open(data, c.runtimeOptions()); err != nil {
+	if m.session, err = runtime.OpenModel(m.model, c.runtimeOptions()); err != nil {
 		return runtimeError(err, m.path)
 	}
 	m.timed.OpenMS = 1000 * time.Since(begin).Seconds()

@@ -23,7 +23,7 @@ var buildVerb = verb{
 		"graft build hourglass --set channels=16,32,64 --set upkernel=5 --out own.onnx",
 		"graft build --list",
 	},
-	groups: writes,
+	groups: writes | writesModel,
 	flags: []cli.Flag{
 		text("preset", "NAME", "configuration to start from; paper unless given"),
 		text("size", "H[xW]", "height and width of the image in pixels"),
@@ -40,11 +40,12 @@ type built struct {
 	Settings   []string       `json:"settings"`
 	Seed       uint64         `json:"seed"`
 	File       string         `json:"file"`
-	Bytes      int            `json:"bytes"`
+	Bytes      int64          `json:"bytes"`
 	Parameters int64          `json:"parameters"`
 	MACs       int64          `json:"macs"`
 	Inputs     []inspect.Port `json:"inputs"`
 	Outputs    []inspect.Port `json:"outputs"`
+	*savedModel
 }
 
 func runBuild(c *call) error {
@@ -70,20 +71,16 @@ func runBuild(c *call) error {
 		return &Error{Err: err, Code: exitUsage}
 	}
 	doc.describe(m)
-	data, err := encodeModel(m, out)
-	if err != nil {
+	if doc.savedModel, err = c.saveModel(m, out, false, nil); err != nil {
 		return err
 	}
-	doc.File, doc.Bytes = out, len(data)
+	doc.File, doc.Bytes = out, doc.bytes
 	c.JSON(doc)
 	if c.Common.DryRun {
-		c.Print("would write %s: %s, %s parameters, %s", out, doc.Network, grouped(doc.Parameters), size(int64(doc.Bytes)))
+		c.Print("would write %s: %s, %s parameters, %s", out, doc.Network, grouped(doc.Parameters), size(doc.Bytes))
 		return nil
 	}
-	if err := writeFile(out, data); err != nil {
-		return err
-	}
-	c.Print("%s: %s, %s parameters, %s", out, doc.Network, grouped(doc.Parameters), size(int64(doc.Bytes)))
+	c.Print("%s: %s, %s parameters, %s", out, doc.Network, grouped(doc.Parameters), size(doc.Bytes))
 	c.Print("%s -> %s", portList(doc.Inputs), portList(doc.Outputs))
 	return nil
 }

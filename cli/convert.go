@@ -7,14 +7,15 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"graft/export"
+	"graft/onnx"
 	"graft/onnx/op"
 	"graft/onnx/rewrite"
 )
 
 var convertVerb = verb{
 	name: "convert", args: "FILE ...", short: "bring a model into another opset, element type or file format",
-	long: `The formats of FILE and --out follow from their extensions. Flags may be given together: the opset is changed first, then
-dimensions, then element types, then weights become integers.
+	long: `FILE is read as what its first bytes say it is, else by its extension; that of --out says what is written. Flags may be
+given together: the opset is changed first, then dimensions, then element types, then weights become integers.
 
 What cannot be rewritten exactly in an older opset is named, all of it at once. With --precision, what would overflow or lose
 accuracy stays in float32, by what runs of the model show: on --inputs, or on inputs made up from --seed. --quantize
@@ -25,7 +26,7 @@ int8-static takes its ranges from runs on --data, --inputs or made-up inputs.`,
 		"graft convert model.onnx --quantize int8-static --data train.npz --out int8.onnx",
 		"graft convert model.onnx --free-batch --out any-batch.onnx",
 	},
-	groups: readsModel | runsModel | writes,
+	groups: readsModel | runsModel | writes | writesModel,
 	flags: slices.Concat([]cli.Flag{
 		integer("opset", "N", rewrite.OldestOpset, rewrite.NewestOpset, 0, "opset of the standard's operators to bring the model into (default: as it is)").under("Form"),
 		repeated("fix", "NAME=N", "give a free dimension of the inputs a size: by its name, or as INPUT:AXIS; repeatable").under("Form"),
@@ -59,6 +60,7 @@ type convertedFile struct {
 	Changes   []rewrite.Change `json:"changes,omitempty"` // of nodes, by --opset
 	Narrowed  *narrowedModel   `json:"precision,omitempty"`
 	Quantized *quantizedModel  `json:"quantization,omitempty"`
+	*savedModel
 }
 
 func runConvert(c *call) error {
@@ -86,7 +88,7 @@ func runConvert(c *call) error {
 	if doc.Bytes, err = to.write(c, w, out); err != nil {
 		return err
 	}
-	doc.executed = c.executed()
+	doc.executed, doc.savedModel = c.executed(), w.saved
 	c.JSON(doc)
 	would := ""
 	if c.Common.DryRun {
@@ -129,6 +131,9 @@ func (c *call) printConversion(doc convertedFile) {
 		for _, k := range n.Kept {
 			c.Detail("%s (%s) stays: %s", k.Node, k.Op, k.Reason)
 		}
+		if n.Nodes == 0 && len(n.Kept) > 0 && n.MaxRel != nil {
+			c.Print("no node was converted: on these inputs the model makes much of the rounding of what it reads; --inputs gives others, --tolerance allows more")
+		}
 		if n.MaxRel == nil {
 			c.Print("not verified: the model was not run")
 		} else {
@@ -160,12 +165,11 @@ func (c *call) convertModel(w *content, doc *convertedFile) (err error) {
 	return nil
 }
 
-// convertOpset applies --opset. bfloat16 came to most operators with 22: a model for it is brought there.
+// convertOpset applies --opset.
 func (c *call) convertOpset(path string, w *content, doc *convertedFile) error {
 	to := int64(c.Int("opset"))
-	if to == 0 && c.Text("precision") == "bf16" && w.model.Opset("") < bfloatOpset {
-		to = bfloatOpset
-		c.Say("brought to opset %d, with which bfloat16 came to most operators", to)
+	if to == 0 {
+		to = c.bfloatOpset(w.model)
 	}
 	if to == 0 {
 		return nil
@@ -179,7 +183,15 @@ func (c *call) convertOpset(path string, w *content, doc *convertedFile) error {
 	return nil
 }
 
-const bfloatOpset = 22
+// bfloatOpset is the opset that --precision bf16 brings m to, 0 where it is there: bfloat16 came to most operators with 22.
+func (c *call) bfloatOpset(m *onnx.Model) int64 {
+	const least = 22
+	if c.Text("precision") != "bf16" || m.Opset("") >= least {
+		return 0
+	}
+	c.Say("brought to opset %d, with which bfloat16 came to most operators", least)
+	return least
+}
 
 // convertDims applies --free-batch and --fix.
 func (c *call) convertDims(path string, w *content) error {

@@ -17,6 +17,7 @@ type content struct {
 	weights  []weight          // without a model, in the file's order
 	metadata map[string]string // without a model: what the file says of itself
 	close    func()            // nil: nothing is open
+	saved    *savedModel       // of a model that is written
 }
 
 // release closes the file that the weights are read from.
@@ -40,16 +41,18 @@ type format struct {
 // formats are the kinds of files, one a row.
 var formats = []format{
 	{name: "ONNX", extensions: []string{".onnx"}, read: (*call).readONNX, write: (*call).writeONNX},
+	{name: "ORT format", extensions: []string{".ort"}, write: (*call).writeORT},
 	{name: "safetensors", extensions: []string{".safetensors"}, read: readSafetensors, write: (*call).writeSafetensors},
-	{name: "safetensors in several files", extensions: []string{".json"}, read: readSafetensorsIndex},
+	{name: "weights in several files", extensions: []string{".json"}, read: readIndex},
 	{name: "NumPy archive", extensions: []string{".npz"}, read: readNpz, write: (*call).writeNpz},
-	{name: "PyTorch", extensions: []string{".pt", ".pth", ".bin"}, read: readPyTorch},
+	{name: "PyTorch", extensions: pyTorchExtensions, read: readPyTorch},
 	{name: "GGUF", extensions: []string{".gguf"}, read: readGGUF},
+	{name: "llama2.c", read: readLlama2c}, // known by its content: the extension is PyTorch's
 }
 
 // formatFlags are flags of graft convert that belong to formats, and to models put together or cut.
 var formatFlags = slices.Concat([]cli.Flag{
-	text("weights", "FILE", "give the model the weights of FILE by name: safetensors, npz, PyTorch, GGUF or ONNX").under("Weights"),
+	text("weights", "FILE", "give the model the weights of FILE by name: safetensors, npz, PyTorch, GGUF, llama2.c or ONNX").under("Weights"),
 }, surgeryFlags)
 
 // formatOf finds the row for a path by its extension.
@@ -135,12 +138,10 @@ func (c *call) writeONNX(w *content, path string) (int64, error) {
 		return 0, &Error{File: path, Reason: "weights without a network make no ONNX file", Code: exitInput,
 			Hint: "put them into a model of the same parameters: graft convert model.onnx --weights FILE"}
 	}
-	data, err := encodeModel(w.model, path)
+	saved, err := c.saveModel(w.model, path, false, nil)
 	if err != nil {
 		return 0, err
 	}
-	if c.Common.DryRun {
-		return int64(len(data)), nil
-	}
-	return int64(len(data)), writeFile(path, data)
+	w.saved = saved
+	return saved.bytes, nil
 }

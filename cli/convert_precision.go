@@ -13,15 +13,16 @@ import (
 )
 
 // madeUpRuns is how many inputs are made up, from as many seeds, where a conversion looks at runs and none are given.
-const madeUpRuns = 3
+const madeUpRuns = 5
 
 // narrowedModel is what graft convert --json says of --precision.
 type narrowedModel struct {
 	Precision string `json:"type"`
 	*precision.Report
-	MaxRel *runtime.Real `json:"max_rel,omitempty"` // absent when the model was not run
-	Runs   int           `json:"runs,omitempty"`    // candidates that were run
-	Note   string        `json:"note,omitempty"`    // why the model was not run
+	MaxRel *runtime.Real `json:"max_rel,omitempty"` // absent when the model was not run, as is
+	MaxAbs *runtime.Real `json:"max_abs_diff,omitempty"`
+	Runs   int           `json:"runs,omitempty"` // candidates that were run
+	Note   string        `json:"note,omitempty"` // why the model was not run
 }
 
 // toleranceOf is --tolerance where it is not given: half of what float16 is held to, some steps of bfloat16's eight bits.
@@ -46,16 +47,6 @@ func (c *call) convertPrecision(path string, m *onnx.Model) (*onnx.Model, *narro
 	case "bf16":
 		w.To = onnx.BFloat16
 	}
-	if w.To != onnx.Float && hasHalves(m) { // from one 16-bit type to the other, or to the same with other nodes kept
-		wide := m.Clone()
-		op.InferModel(wide)
-		wide.Graph.AssignNames()
-		if _, err := precision.Convert(wide, precision.Plan{To: onnx.Float}); err != nil {
-			return nil, nil, refused(path, err)
-		}
-		wide.Graph.AssignNames()
-		m = wide
-	}
 	var err error
 	if w.Tolerance == 0 {
 		w.Tolerance = toleranceOf[w.To]
@@ -63,7 +54,7 @@ func (c *call) convertPrecision(path string, m *onnx.Model) (*onnx.Model, *narro
 	note := ""
 	if !c.Bool("no-verify") {
 		if w.Feeds, err = c.convertFeeds(path, m); err != nil {
-			if !c.madeUp() {
+			if !c.madeUp() || isEnvironment(err) || c.Context().Err() != nil {
 				return nil, nil, err
 			}
 			note = oneLine(err.Error())
@@ -82,27 +73,32 @@ func (c *call) convertPrecision(path string, m *onnx.Model) (*onnx.Model, *narro
 		return nil, nil, c.convertError(path, err)
 	}
 	doc := &narrowedModel{Precision: name, Report: done.Report, Runs: done.Rounds, Note: note}
-	if !math.IsNaN(done.MaxRel) {
-		rel := runtime.Real(done.MaxRel)
-		doc.MaxRel = &rel
-	}
+	doc.MaxRel, doc.MaxAbs = measured(done.MaxRel), measured(done.MaxAbs)
 	return done.Model, doc, nil
 }
 
-// hasHalves reports whether a value of the outermost graph is of a 16-bit floating-point type.
-func hasHalves(m *onnx.Model) bool {
-	for _, list := range [][]*onnx.Value{m.Graph.Inputs(), m.Graph.Initializers(), m.Graph.Outputs()} {
-		for _, v := range list {
-			if d := v.Type.DType; d == onnx.Float16 || d == onnx.BFloat16 {
-				return true
-			}
-		}
+// measured is a number that is there unless it is NaN.
+func measured(v float64) *runtime.Real {
+	if math.IsNaN(v) {
+		return nil
 	}
-	return false
+	r := runtime.Real(v)
+	return &r
 }
 
 // convertFeeds are the inputs that a conversion looks at: those of --inputs, else made up ones.
 func (c *call) convertFeeds(path string, m *onnx.Model) ([]map[string]*onnx.Tensor, error) {
+	dims, err := c.freeDims()
+	if err != nil {
+		return nil, err
+	}
+	if len(c.List("inputs")) == 0 {
+		list, err := export.MadeUp(c.Context(), m, c.Common.Seed, madeUpRuns, dims, c.runtimeOptions())
+		if err != nil {
+			return nil, c.convertError(path, err)
+		}
+		return list, nil
+	}
 	inferred := m.Clone()
 	op.InferModel(inferred)
 	names := feedNames(inferred.Graph)
@@ -113,15 +109,6 @@ func (c *call) convertFeeds(path string, m *onnx.Model) ([]map[string]*onnx.Tens
 			return nil, err
 		}
 		list = append(list, feeds)
-	}
-	if len(list) == 0 {
-		for range madeUpRuns {
-			list = append(list, map[string]*onnx.Tensor{})
-		}
-	}
-	dims, err := c.freeDims()
-	if err != nil {
-		return nil, err
 	}
 	for i, feeds := range list {
 		made, err := runtime.Sample(inferred.Graph, c.Common.Seed+uint64(i), dims)

@@ -6,9 +6,7 @@ import (
 
 	"graft/export"
 	"graft/onnx"
-	"graft/onnx/op"
 	"graft/onnx/quantize"
-	"graft/onnx/rewrite"
 	"graft/runtime"
 )
 
@@ -18,86 +16,52 @@ type quantizedModel struct {
 	Calibration string `json:"calibration,omitempty"`
 	Samples     int    `json:"samples,omitempty"` // runs that the ranges come from
 	*quantize.Report
-	MaxRel *runtime.Real `json:"max_rel,omitempty"` // largest max|a-b| / max|a| of an output on those runs; absent when not run
+	MaxRel *runtime.Real `json:"max_rel,omitempty"` // largest max|a-b| / max|a| of an output on those runs; absent when not run, as is
+	MaxAbs *runtime.Real `json:"max_abs_diff,omitempty"`
 }
 
 // convertQuantize applies --quantize.
 func (c *call) convertQuantize(path string, w *content, doc *convertedFile) error {
-	kind := c.Text("quantize")
-	least := int64(quantize.LeastOpset)
-	if kind == "int4" && c.Text("int4-form") == "standard" {
-		least = quantize.BlockOpset
+	q := export.Quantization{
+		To:          export.Integers(c.Text("quantize")),
+		Weights:     quantize.Weights{PerTensor: c.Bool("per-tensor"), FullRange: c.Bool("full-range")},
+		Calibration: export.Calibration(c.Text("calibration")), Percentile: c.Float("percentile"),
+		Block: c.Int("block"), NBits: c.Text("int4-form") == "matmulnbits",
+		Options: c.runtimeOptions(),
 	}
-	if from := w.model.Opset(""); from < least {
-		m := w.model.Clone()
-		changes, err := rewrite.ToOpset(m, least)
-		if err != nil {
-			return refused(path, err)
-		}
-		if c.Int("opset") != 0 {
-			return misuse("--opset %d: --quantize %s wants opset %d or later", c.Int("opset"), kind, least)
-		}
-		c.Say("brought to opset %d, which --quantize %s needs", least, kind)
-		w.model, doc.Changes = m, changes
+	from := w.model.Opset("")
+	if from < q.LeastOpset() && c.Int("opset") != 0 {
+		return misuse("--opset %d: --quantize %s wants opset %d or later", c.Int("opset"), q.To, q.LeastOpset())
 	}
-	m := w.model.Clone()
-	op.InferModel(m)
-	if m.Graph.UnlistInitializers() > 0 {
-		m.IRVersion = max(m.IRVersion, 4)
-	}
-	m.Graph.AssignNames()
-	original := m.Clone()
-	if err := quantize.Prepare(m); err != nil {
-		return refused(path, err)
-	}
-	done := &quantizedModel{Quantize: kind}
-	static := kind == "int8-static"
-	if static && c.Bool("no-verify") {
+	if q.To == export.StaticInt8 && c.Bool("no-verify") {
 		return misuse("--no-verify: --quantize int8-static takes its ranges from runs")
 	}
-	var feeds []map[string]*onnx.Tensor
-	var err error
 	if !c.Bool("no-verify") {
-		if feeds, err = c.sampleFeeds(path, m); err != nil {
+		var err error
+		if q.Feeds, err = c.sampleFeeds(path, w.model); err != nil {
 			return err
 		}
 	}
-	form := quantize.Weights{PerTensor: c.Bool("per-tensor"), FullRange: c.Bool("full-range")}
-	switch kind {
-	case "int8-static":
-		cal := export.Calibrator{Method: export.Calibration(c.Text("calibration")), Percentile: c.Float("percentile"), Feeds: feeds, Options: c.runtimeOptions()}
-		ranges, err := cal.Ranges(c.Context(), m, quantize.Activations(m))
-		if err != nil {
-			return c.convertError(path, err)
-		}
-		done.Calibration, done.Samples = string(cal.Method), len(feeds)
-		done.Report = quantize.Static(m, ranges, form)
-	case "int8-dynamic":
-		done.Report, err = quantize.Dynamic(m, form)
-	default:
-		done.Report, err = quantize.Blocks(m, c.Int("block"), c.Text("int4-form") == "matmulnbits")
-	}
+	done, err := q.Apply(c.Context(), w.model)
 	if err != nil {
-		return refused(path, err)
+		return c.convertError(path, err)
 	}
-	if done.Products == 0 {
-		reason := "no Conv, MatMul or Gemm has a constant float32 weight"
-		if len(done.Kept) > 0 {
-			reason = "nothing can be quantized: " + done.Kept[0]
-		}
-		return refused(path, fmt.Errorf("%s", reason))
+	if from < q.LeastOpset() {
+		c.Say("brought to opset %d, which --quantize %s needs", q.LeastOpset(), q.To)
+		doc.Changes = done.Changes
 	}
-	m.Graph.AssignNames()
-	if len(feeds) > 0 {
-		rel, err := export.LargestDifference(c.Context(), original, m, feeds[:min(len(feeds), 8)], c.runtimeOptions())
-		if err != nil {
-			return c.convertError(path, err)
-		}
-		real := runtime.Real(rel)
-		done.MaxRel = &real
-	}
-	w.model, doc.Quantized = m, done
+	w.model, doc.Quantized = done.Model, quantizedOf(q, done)
 	return nil
+}
+
+// quantizedOf says what a quantization did.
+func quantizedOf(q export.Quantization, done *export.Quantized) *quantizedModel {
+	told := &quantizedModel{Quantize: string(q.To), Report: done.Report}
+	if q.To == export.StaticInt8 {
+		told.Calibration, told.Samples = string(q.Calibration), len(q.Feeds)
+	}
+	told.MaxRel, told.MaxAbs = measured(done.MaxRel), measured(done.MaxAbs)
+	return told
 }
 
 // sampleFeeds are the inputs that ranges come from: those of --data, cut into samples, then those of --inputs, else made up.

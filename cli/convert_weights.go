@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
-	"graft/export/pickle"
 	"graft/onnx"
 	"graft/onnx/atomicfile"
 	"graft/onnx/gguf"
 	"graft/onnx/limits"
+	"graft/onnx/llama2c"
 	"graft/onnx/safetensors"
+	"graft/onnx/strictzip"
 	"graft/training/dataset"
 )
 
@@ -34,22 +37,55 @@ func held(tensors []*onnx.Tensor) []weight {
 	return list
 }
 
-// sniff gives the name of the row of formats that a file's first bytes belong to; "" where they do not say.
+// sniff gives the name of the row of formats that a file's first bytes belong to; "" where they do not say. What they show to
+// be of no format that is read is refused, whatever the file is called.
 func sniff(path string) (string, error) {
 	f, size, err := limits.OpenRegular(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	head := make([]byte, min(size, 9))
+	head := make([]byte, min(size, limits.RecognizeLen))
 	if err := limits.ReadAt(f, head, 0, ""); err != nil {
 		return "", limits.InFile(path, err)
 	}
+	begins := func(magic string) bool { return strings.HasPrefix(string(head), magic) }
 	switch {
-	case strings.HasPrefix(string(head), "GGUF"):
+	case begins("GGUF"):
 		return "GGUF", nil
-	case len(head) == 9 && head[8] == '{' && binary.LittleEndian.Uint64(head) <= uint64(size):
+	case len(head) > 8 && head[8] == '{' && binary.LittleEndian.Uint64(head) <= uint64(size):
 		return "safetensors", nil
+	case llama2c.Is(head, size):
+		return "llama2.c", nil
+	case begins("\x93NUMPY"):
+		return "NumPy archive", nil
+	case strictzip.IsZip(head):
+		name, err := sniffZip(f, size)
+		return name, limits.InFile(path, err)
+	case len(head) > 1 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5 && !strings.EqualFold(filepath.Ext(path), ".onnx"), len(head) > 262 && string(head[257:262]) == "ustar":
+		return "PyTorch", nil
+	}
+	if what, hint := limits.Recognize(head, size); what != "" {
+		return "", limits.InFile(path, limits.Refuse("", "is %s, which is not read", what).WithHint("%s", hint))
+	}
+	return "", nil
+}
+
+// sniffZip tells the archives that hold weights apart.
+func sniffZip(src io.ReaderAt, size int64) (string, error) {
+	a, err := strictzip.Open(src, size)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range a.Entries() {
+		switch folder, name := path.Split(e.Name); {
+		case name == "data.pkl" && strings.Count(folder, "/") == 1:
+			return "PyTorch", nil
+		case strings.HasSuffix(name, ".weights.h5"):
+			return "", limits.Refuse("", "is a model of Keras, which is not read").WithHint("export the model to ONNX with tf2onnx")
+		case strings.HasSuffix(name, ".npy"):
+			return "NumPy archive", nil
+		}
 	}
 	return "", nil
 }
@@ -66,19 +102,6 @@ func readSafetensors(_ *call, path string) (*content, error) {
 	return w, nil
 }
 
-// readSafetensorsIndex reads model.safetensors.index.json and what lies beside it.
-func readSafetensorsIndex(_ *call, path string) (*content, error) {
-	x, err := safetensors.OpenIndex(path)
-	if err != nil {
-		return nil, refused(path, err)
-	}
-	w := &content{close: func() { _ = x.Close() }}
-	for _, e := range x.Entries() {
-		w.weights = append(w.weights, weight{e.Name, e.DType, e.Dims, func() (*onnx.Tensor, error) { return x.Tensor(e.Name) }})
-	}
-	return w, nil
-}
-
 func readNpz(_ *call, path string) (*content, error) {
 	tensors, err := dataset.ReadTensors(path)
 	if err != nil {
@@ -91,18 +114,29 @@ func readNpz(_ *call, path string) (*content, error) {
 }
 
 func readPyTorch(_ *call, path string) (*content, error) {
-	f, err := pickle.ReadFile(path)
+	tensors, err := stateDict(path)
 	if err != nil {
 		return nil, refused(path, err)
-	}
-	tensors, err := f.Tensors()
-	if err != nil {
-		return nil, refused(path, err)
-	}
-	if len(tensors) == 0 || tensors[0].Name == "" {
-		return nil, refused(path, errors.New("holds no tensors by name: save a state dict"))
 	}
 	return &content{weights: held(tensors), metadata: map[string]string{"format": "pt"}}, nil
+}
+
+// readLlama2c gives the weights under Hugging Face's names, and the numbers of the header.
+func readLlama2c(_ *call, path string) (*content, error) {
+	f, err := llama2c.Open(path)
+	if err != nil {
+		return nil, refused(path, err)
+	}
+	w := &content{metadata: map[string]string{}, close: func() { _ = f.Close() }}
+	for name, n := range map[string]int{"hidden_size": f.Width, "intermediate_size": f.Hidden, "num_hidden_layers": f.Layers,
+		"num_attention_heads": f.Heads, "num_key_value_heads": f.KVHeads, "vocab_size": f.Vocabulary, "max_position_embeddings": f.Sequence} {
+		w.metadata["llama2c."+name] = fmt.Sprint(n)
+	}
+	w.metadata["llama2c.tie_word_embeddings"] = fmt.Sprint(!f.OwnClassifier)
+	for _, e := range f.Entries() {
+		w.weights = append(w.weights, weight{e.Name, onnx.Float, e.Dims, func() (*onnx.Tensor, error) { return f.Tensor(e.Name) }})
+	}
+	return w, nil
 }
 
 // readGGUF gives every tensor, quantized ones as float32. What the metadata says in numbers and words goes along, lists such

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Exit codes; the help and the documentation list them in these words.
@@ -169,10 +173,36 @@ func oneLine(s string) string {
 	return s
 }
 
-// writeJSON writes one indented document; struct order, sorted map keys.
+// writeJSON writes one indented document; struct order, sorted map keys. What acts on a terminal stands in it as \u escapes.
 func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(inertJSON(b.Bytes()))
+	return err
+}
+
+// inertJSON escapes the control and format characters that JSON lets stand in strings.
+func inertJSON(doc []byte) []byte {
+	acts := func(r rune) bool { return r >= 0x7f && unicode.In(r, unicode.Cc, unicode.Cf) }
+	if !bytes.ContainsFunc(doc, acts) {
+		return doc
+	}
+	out := make([]byte, 0, len(doc)+len(doc)/8)
+	for _, r := range string(doc) {
+		switch {
+		case !acts(r):
+			out = utf8.AppendRune(out, r)
+		case r < 0x10000:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		default:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		}
+	}
+	return out
 }

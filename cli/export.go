@@ -25,17 +25,23 @@ A generator's one input can be made inside the file (--z generate), uniform on (
 input at all. --z tensor stores the same numbers.
 
 The new file is run against the old one on the same inputs before it is written, and refused when an output differs by more
-than 1e-5 + 1e-5 of its largest value.`,
+than 1e-5 + 1e-5 of its largest value. --precision then brings it into another element type: fp16 and bf16 keep in float32 what
+would cost an output more than --tolerance; int8 computes in integers where the ranges are known, from --inputs or because the
+model's input is made inside, and elsewhere with ranges taken as the model runs; int4 stores weights in blocks.`,
 	examples: []string{
 		"graft export pruned.onnx --compact --out small.onnx",
 		"graft export hourglass.onnx --z generate --seed 7 --out generator.onnx",
 		"graft export artifacts/ --sparse-initializer --out trained.onnx",
+		"graft export pruned.onnx --compact --precision int8 --inputs samples.npz --out small.onnx",
 	},
-	groups: readsModel | runsModel | writes,
+	groups: readsModel | runsModel | writes | writesModel,
 	flags: []cli.Flag{
 		toggle("compact", "cut channels that are constant or unread").under("Form"),
 		toggle("sparse-initializer", "store initializers sparsely where that is smaller").under("Form"),
-		choice("precision", "fp32", "element type of the weights: fp32 in this version", "fp32", "fp16", "bf16", "int8", "int4").under("Form"),
+		choice("precision", "fp32", "element type of values and weights, as graft convert makes it", "fp32", "fp16", "bf16", "int8", "int4").under("Precision"),
+		toggle("keep-io", "leave inputs and outputs in their types, with Casts behind and before them (fp16, bf16)").under("Precision"),
+		number("tolerance", "X", between(0, 1), 0, "largest max|a-b| / max|a| that --precision may cost an output; 0: 0.005 for fp16, 0.03 for bf16, not held for int8 and int4").under("Precision"),
+		repeated("inputs", "FILE", "inputs by name to decide, calibrate and check by: .npz, .safetensors or .npy; repeatable (default: made up from --seed)").under("Precision"),
 		choice("z", string(export.ZInput), "where a generator's input comes from", string(export.ZGenerate), string(export.ZInput), string(export.ZTensor)).under("Form"),
 		text("from", "DIR", "checkpoint folder to take the weights from").under("Weights"),
 		toggle("ema", "take the checkpoint's moving average of the parameters").under("Weights"),
@@ -49,13 +55,17 @@ than 1e-5 + 1e-5 of its largest value.`,
 type exportedModel struct {
 	executed
 	File          string   `json:"file"`
-	Bytes         int      `json:"bytes"`
+	Bytes         int64    `json:"bytes"`
 	Params        int64    `json:"params"`
 	ParamsNonzero int64    `json:"params_nonzero"`
 	Channels      int64    `json:"channels_removed"`
 	Opset         int64    `json:"opset"`
 	MaxAbsDiff    *float64 `json:"max_abs_diff,omitempty"`
 	Hash          string   `json:"hash"` // SHA-256 of the file
+	*savedModel
+
+	Narrowed  *narrowedModel  `json:"precision,omitempty"`
+	Quantized *quantizedModel `json:"quantization,omitempty"`
 }
 
 func runExport(c *call) error {
@@ -63,8 +73,8 @@ func runExport(c *call) error {
 	if err != nil {
 		return err
 	}
-	if p := c.Text("precision"); p != "fp32" {
-		return misuse("--precision %s: this version exports fp32 alone", p)
+	if err := c.checkExportPrecision(); err != nil {
+		return err
 	}
 	path := c.Arg(0)
 	m, err := c.exportSource(path)
@@ -78,34 +88,34 @@ func runExport(c *call) error {
 		return refused(path, err)
 	}
 	made := deployed.Model
-	doc := exportedModel{File: out, Channels: deployed.Compaction.Channels, Opset: made.Opset("")}
+	doc := exportedModel{File: out, Channels: deployed.Compaction.Channels}
 	if !c.Bool("no-verify") {
 		diff, err := c.verifyExport(path, m, made)
 		if err != nil {
 			return err
 		}
 		doc.MaxAbsDiff = &diff
-		for _, kv := range []onnx.KeyValue{{Key: "graft.max_abs_diff", Value: strconv.FormatFloat(diff, 'g', 6, 64)},
-			{Key: "graft.tolerance", Value: fmt.Sprintf("%g + %g of the largest value", export.Float32.Absolute, export.Float32.Relative)}} {
-			made.Metadata.Set(kv.Key, kv.Value)
-		}
+		made.Metadata.Set("graft.tolerance", fmt.Sprintf("%g + %g of the largest value", export.Float32.Absolute, export.Float32.Relative))
 	}
-	data, err := encodeModel(made, out)
-	if err != nil {
+	if made, err = c.exportPrecision(path, made, &doc); err != nil {
 		return err
 	}
+	if doc.MaxAbsDiff != nil {
+		made.Metadata.Set("graft.max_abs_diff", strconv.FormatFloat(*doc.MaxAbsDiff, 'g', 6, 64))
+	}
+	doc.Opset = made.Opset("")
 	s := inspect.Describe(made)
+	if doc.savedModel, err = c.saveModel(made, out, true, nil); err != nil {
+		return err
+	}
 	doc.executed = c.executed()
-	doc.Bytes, doc.Params, doc.ParamsNonzero, doc.Hash = len(data), s.Parameters, s.Nonzero, export.Hash(data)
+	doc.Bytes, doc.Params, doc.ParamsNonzero, doc.Hash = doc.bytes, s.Parameters, s.Nonzero, doc.hash
 	c.JSON(doc)
 	would := "would write "
 	if !c.Common.DryRun {
-		if err := writeFile(out, data); err != nil {
-			return err
-		}
 		would = ""
 	}
-	c.Print("%s%s: %s parameters, %s of them not zero, %s, opset %d", would, out, grouped(doc.Params), grouped(doc.ParamsNonzero), size(int64(doc.Bytes)), doc.Opset)
+	c.Print("%s%s: %s parameters, %s of them not zero, %s, opset %d", would, out, grouped(doc.Params), grouped(doc.ParamsNonzero), size(doc.Bytes), doc.Opset)
 	if c.Bool("compact") {
 		c.Print("%s removed", counted(int(doc.Channels), "channel"))
 	}

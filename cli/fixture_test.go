@@ -78,6 +78,12 @@ growing (float[N, 2] x, int64[N, 2] dims) => (float[N, 1] y) <float[2, 1] w = {0
 	"wordy": func() ([]byte, error) {
 		return parsed17("wordy (float[N, 2] x) => (float[N, 2] y) <float[2] w = {1, 2}> {a = Identity (x)\nb = Constant <value = float[2] {3, 4}> ()\nc = Mul (b, w)\nd = Sin (c)\ne = Add (a, d)\ny = Dropout (e)}")
 	},
+	"endless": func() ([]byte, error) { // a loop of 2^63 rounds
+		return parsed17("endless (float[2] x) => (float[2] y) <int64 n = {9223372036854775807}, bool go = {1}> {y = Loop <body = b (int64 i, bool c, float[2] s) => (bool d, float[2] t) {d = Identity (c)\nt = Add (s, s)}> (n, go, x)}")
+	},
+	"vast": func() ([]byte, error) { // 16 TB
+		return parsed17("vast (int64[2] x) => (float y) <int64[2] s = {2097152, 2097152}> {t = Add (x, s)\nc = ConstantOfShape (t)\ny = ReduceSum <keepdims = 0> (c)}")
+	},
 	"lengths": func() ([]byte, error) { // says of two inputs that they are as long as each other
 		return parsed17("lengths (float[N] a, float[N] b) => (int64[1] y) {p = Shape (a)\nq = Shape (b)\ny = Sub (p, q)}")
 	},

@@ -21,11 +21,20 @@ import (
 const cpuLimit = 7 * 24 * 3600
 
 func limitChild() {
-	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
-	_ = unix.Setrlimit(unix.RLIMIT_CPU, &unix.Rlimit{Cur: cpuLimit, Max: cpuLimit + 60})
+	lower(unix.RLIMIT_CORE, 0, 0)
+	lower(unix.RLIMIT_CPU, cpuLimit, cpuLimit+60)
 	if bytes := physicalMemory(); bytes > 0 {
-		_ = unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: bytes, Max: bytes})
+		lower(unix.RLIMIT_DATA, bytes, bytes)
 	}
+}
+
+// lower sets a limit, or leaves a lower one that the caller has set: root could raise it.
+func lower(which int, soft, hard uint64) {
+	var now unix.Rlimit
+	if unix.Getrlimit(which, &now) == nil {
+		soft, hard = min(soft, now.Cur), min(hard, now.Max)
+	}
+	_ = unix.Setrlimit(which, &unix.Rlimit{Cur: soft, Max: hard})
 }
 
 // physicalMemory is the machine's memory or, where smaller, that of the

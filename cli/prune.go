@@ -24,7 +24,7 @@ var pruneVerb = verb{
 		"graft prune model.onnx --method random --sparsity 0.5 --scope layer --save-mask mask.safetensors --out pruned.onnx",
 		"graft prune model.onnx --mask mask.safetensors --out pruned.onnx",
 	},
-	groups: readsModel | writes,
+	groups: readsModel | writes | writesModel,
 	flags: []cli.Flag{
 		choice("method", "", "how weights are ranked", masking.ScoreNames()...),
 		number("sparsity", "S", below(0, 1), 0, "fraction of the weights to remove"),
@@ -45,8 +45,9 @@ type pruned struct {
 	DeadChannels *int64        `json:"dead_channels,omitempty"`
 	Compact      *int64        `json:"params_compact,omitempty"` // what compaction would leave
 	File         string        `json:"file"`
-	Bytes        int           `json:"bytes"`
+	Bytes        int64         `json:"bytes"`
 	Mask         string        `json:"mask,omitempty"`
+	*savedModel
 }
 
 type prunedLayer struct {
@@ -76,12 +77,7 @@ func runPrune(c *call) error {
 		return refused(path, err)
 	}
 	m.Metadata.Set("graft.pruned", how)
-	data, err := encodeModel(m, out)
-	if err != nil {
-		return err
-	}
 	doc := describePruning(set)
-	doc.File, doc.Bytes, doc.Mask = out, len(data), maskOut
 	if n := inspect.Describe(m.Clone()).Constants; n > 0 {
 		c.Say("%s more parameters are constant nodes of the graph, not initializers: they stay as they are", grouped(n))
 	}
@@ -89,11 +85,10 @@ func runPrune(c *call) error {
 	if err != nil {
 		c.Detail("dead channels are not counted: %s", err.Error())
 	}
-	if !c.Common.DryRun {
-		if err := writePruned(set, how, maskOut, out, data); err != nil {
-			return err
-		}
+	if doc.savedModel, err = c.writePruned(m, set, how, maskOut, out); err != nil {
+		return err
 	}
+	doc.File, doc.Bytes, doc.Mask = out, doc.bytes, maskOut
 	c.JSON(doc)
 	c.printPruning(doc)
 	return nil
@@ -189,22 +184,23 @@ func convChannels(g *onnx.Graph) (n int64) {
 }
 
 // writePruned writes the mask, when one is wanted, and the model; a mask whose model could not be written goes again.
-func writePruned(set *masking.Set, how, mask, model string, data []byte) error {
-	if mask != "" {
-		_, err := os.Lstat(mask)
-		fresh := os.IsNotExist(err)
+func (c *call) writePruned(m *onnx.Model, set *masking.Set, how, mask, model string) (*savedModel, error) {
+	if mask == "" {
+		return c.saveModel(m, model, false, nil)
+	}
+	_, err := os.Lstat(mask)
+	fresh, wrote := os.IsNotExist(err), false
+	saved, err := c.saveModel(m, model, false, func() error {
 		if err := set.WriteFile(mask, map[string]string{"producer": "graft", "pruned": how}); err != nil {
 			return &Error{File: mask, Err: err, Code: exitEnvironment}
 		}
-		if err := writeFile(model, data); err != nil {
-			if fresh {
-				os.Remove(mask)
-			}
-			return err
-		}
+		wrote = true
 		return nil
+	})
+	if err != nil && fresh && wrote {
+		os.Remove(mask)
 	}
-	return writeFile(model, data)
+	return saved, err
 }
 
 func (c *call) printPruning(doc pruned) {
@@ -218,7 +214,7 @@ func (c *call) printPruning(doc pruned) {
 	if doc.DeadChannels != nil && *doc.DeadChannels > 0 {
 		c.Print("%s: compaction would leave %s parameters", counted(int(*doc.DeadChannels), "dead channel"), grouped(*doc.Compact))
 	}
-	files := doc.File + " (" + size(int64(doc.Bytes)) + ")"
+	files := doc.File + " (" + size(doc.Bytes) + ")"
 	if doc.Mask != "" {
 		files += " and " + doc.Mask
 	}

@@ -44,10 +44,6 @@ func (c *call) openProfiled(m *onnx.Model, path string) (*runtime.Session, profi
 		s, err := c.openSession(m, path)
 		return s, profile{}, err
 	}
-	data, err := encodeModel(m, path)
-	if err != nil {
-		return nil, profile{}, err
-	}
 	dir, err := os.MkdirTemp("", "graft-profile-")
 	if err != nil {
 		return nil, profile{}, environment(err, "--profile needs a folder for what ONNX Runtime writes")
@@ -55,7 +51,7 @@ func (c *call) openProfiled(m *onnx.Model, path string) (*runtime.Session, profi
 	p := profile{dir, c.Int("repeat")}
 	options := c.runtimeOptions()
 	options.Profile = filepath.Join(dir, "times")
-	s, err := runtime.Open(data, options)
+	s, err := runtime.OpenModel(m, options)
 	if err != nil {
 		p.remove()
 		return nil, profile{}, runtimeError(err, path)

@@ -20,11 +20,7 @@ func (c *call) runtimeOptions() runtime.Options {
 
 // openSession opens a model, which has been read and checked, in ONNX Runtime. path names it in errors.
 func (c *call) openSession(m *onnx.Model, path string) (*runtime.Session, error) {
-	data, err := encodeModel(m, path)
-	if err != nil {
-		return nil, err
-	}
-	s, err := runtime.Open(data, c.runtimeOptions())
+	s, err := runtime.OpenModel(m, c.runtimeOptions())
 	if err != nil {
 		return nil, runtimeError(err, path)
 	}

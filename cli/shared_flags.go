@@ -64,6 +64,9 @@ func commonFlags(g group) []cli.Flag {
 		provider().under(sectionRun),
 		text("ort-lib", "FILE", "the ONNX Runtime library to load").under(sectionRun),
 	)
+	if g&writesModel != 0 {
+		flags = append(flags, externalFlags()...)
+	}
 	if g&runsModel != 0 {
 		flags = append(flags,
 			integer("device-id", "N", 0, 1023, 0, "the provider's device, as graft runtime info numbers them").under(sectionDevice),

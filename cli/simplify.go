@@ -26,7 +26,7 @@ nothing written. A rule that fails is skipped and named; exit code 1 under --str
 		"graft simplify model.onnx --out small.onnx --verify",
 		"graft simplify model.onnx --out small.onnx --verify --dim batch=4 --inputs batch.npz --strict",
 	},
-	groups: readsModel | runsModel | writes,
+	groups: readsModel | runsModel | writes | writesModel,
 	flags: []cli.Flag{
 		toggle("verify", "run both models on the same inputs before anything is written").under("Check"),
 		toggle("strict", "take a rule that fails for a failure").under("Check"),
@@ -35,6 +35,7 @@ nothing written. A rule that fails is skipped and named; exit code 1 under --str
 		dimFlag().under("Check"),
 		number("atol", "X", between(0, 1e9), 1e-5, "absolute tolerance of --verify").under("Check"),
 		number("rtol", "X", between(0, 1e9), 1e-5, "tolerance of --verify relative to the largest element of an output").under("Check"),
+		toggle("keep-functions", "leave calls of the model's functions as they are").under("Rules"),
 		toggle("no-runtime", "compute constants without ONNX Runtime alone").under("Rules"),
 	},
 	run: runSimplify,
@@ -52,6 +53,7 @@ type simplified struct {
 	Operators   []operatorTell `json:"operators"`
 	Opset       int64          `json:"opset"`
 	Verified    *verified      `json:"verified,omitempty"`
+	*savedModel
 }
 
 // operatorTell counts an operator's nodes, those in graphs inside nodes among them.
@@ -90,7 +92,7 @@ func runSimplify(c *call) error {
 	if c.Bool("verify") {
 		original = m.Clone()
 	}
-	how := rewrite.Simplifying{MaxBytes: max(rewrite.DefaultFold, doc.BytesBefore)}
+	how := rewrite.Simplifying{MaxBytes: max(rewrite.DefaultFold, doc.BytesBefore), KeepFunctions: c.Bool("keep-functions")}
 	if !c.Bool("no-runtime") {
 		how.Evaluate = func(constants *onnx.Model) ([]*onnx.Tensor, error) { return c.evaluateConstants(constants, path) }
 	}
@@ -112,31 +114,24 @@ func runSimplify(c *call) error {
 	}
 	doc.executed = c.executed()
 	if refusal == "" {
-		if doc.Bytes, err = c.writeSimplified(m, out); err != nil {
+		if doc.savedModel, err = c.saveModel(m, out, false, nil); err != nil {
 			return err
 		}
+		doc.Bytes = doc.bytes
 	}
 	c.JSON(doc)
 	for _, r := range doc.Skipped {
-		c.Say("rule %s failed at %s and was skipped: %s", r.Rule, r.Where, oneLine(r.Reason))
+		where := ""
+		if r.Where != "" {
+			where = " at " + r.Where
+		}
+		c.Say("rule %s failed%s and was skipped: %s", r.Rule, where, oneLine(r.Reason))
 	}
 	if refusal != "" {
 		return no(refusal)
 	}
 	c.printSimplified(doc)
 	return nil
-}
-
-// writeSimplified writes the model and gives the size of its file. Beyond what one file can hold its weights go beside it.
-func (c *call) writeSimplified(m *onnx.Model, out string) (int64, error) {
-	if c.Common.DryRun {
-		data, err := encodeModel(m, out)
-		return int64(len(data)), err
-	}
-	if err := m.Save(out); err != nil {
-		return 0, &Error{File: out, Err: err, Code: exitEnvironment}
-	}
-	return modelBytes(out), nil
 }
 
 // modelBytes is the size of a model's file.
@@ -166,42 +161,38 @@ func (c *call) evaluateConstants(m *onnx.Model, path string) ([]*onnx.Tensor, er
 	return list, nil
 }
 
-// verifySimplified runs both models on made-up inputs and on the given ones; nil when original is nil.
+// verifySimplified runs both models on made-up inputs and on the given ones; nil when original is nil. The sessions are open one
+// after the other, so that memory is for one.
 func (c *call) verifySimplified(path string, original, made *onnx.Model) (*verified, error) {
 	if original == nil {
 		return nil, nil
 	}
-	sides := [2]side{{path, original}, {path, made}}
-	var sessions [2]*runtime.Session
-	for i, s := range sides {
-		session, err := c.openSession(s.model, s.path)
-		if err != nil && i == 1 && c.Context().Err() == nil {
-			c.Say("ONNX Runtime does not take the simplified model: %s", oneLine(err.Error()))
-			return &verified{}, nil
+	runs, err := c.runOriginal(side{path, original})
+	if err != nil {
+		return nil, err
+	}
+	session, err := c.openSession(made, path)
+	if err != nil && c.Context().Err() == nil {
+		c.Say("ONNX Runtime does not take the simplified model: %s", oneLine(err.Error()))
+		return &verified{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	result := &verified{Equal: true}
+	for _, r := range runs {
+		result.Runs++
+		got, err := c.runSession(session, side{path, made}, r.feeds)
+		if err != nil && c.Context().Err() == nil {
+			c.Say("the simplified model does not run: %s", oneLine(err.Error()))
+			result.Equal = false
+			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		defer session.Close()
-		sessions[i] = session
-	}
-	result := &verified{Equal: true}
-	compare := func(feeds map[string]*onnx.Tensor) error {
-		var got [2]map[string]*onnx.Tensor
-		for i, s := range sides {
-			var err error
-			if got[i], err = c.runSession(sessions[i], s, feeds); err != nil && i == 1 && c.Context().Err() == nil {
-				c.Say("the simplified model does not run: %s", oneLine(err.Error()))
-				result.Runs++
-				result.Equal = false
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-		}
-		d := runtime.Compare(got[0], got[1], runtime.Tolerance{Abs: c.Float("atol"), Rel: c.Float("rtol")})
-		result.Runs++
+		d := runtime.Compare(r.outputs, got, runtime.Tolerance{Abs: c.Float("atol"), Rel: c.Float("rtol")})
 		result.Equal = result.Equal && d.Equal
 		result.MaxAbs = max(result.MaxAbs, d.MaxAbs)
 		for _, o := range d.Outputs {
@@ -209,21 +200,40 @@ func (c *call) verifySimplified(path string, original, made *onnx.Model) (*verif
 				c.Say("output %s differs in run %d: %s", o.Name, result.Runs, orElse(o.Reason, fmt.Sprintf("max |a-b| is %.3g", float64(o.MaxAbs))))
 			}
 		}
-		return nil
+	}
+	return result, nil
+}
+
+// originalRun is what the model that is simplified gives.
+type originalRun struct{ feeds, outputs map[string]*onnx.Tensor }
+
+// runOriginal runs the model that is simplified on the inputs of --inputs and on made-up ones.
+func (c *call) runOriginal(s side) (runs []originalRun, err error) {
+	session, err := c.openSession(s.model, s.path)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	run := func(feeds map[string]*onnx.Tensor) error {
+		got, err := c.runSession(session, s, feeds)
+		if err == nil {
+			runs = append(runs, originalRun{feeds, got})
+		}
+		return err
 	}
 	for _, file := range c.List("inputs") {
 		feeds := map[string]*onnx.Tensor{}
-		if err := feedsOfFile(feeds, feedNames(original.Graph), file); err != nil {
+		if err := feedsOfFile(feeds, feedNames(s.model.Graph), file); err != nil {
 			return nil, err
 		}
-		if err := c.complete(original, path, feeds); err != nil {
+		if err := c.complete(s.model, s.path, feeds); err != nil {
 			return nil, err
 		}
-		if err := compare(feeds); err != nil {
+		if err := run(feeds); err != nil {
 			return nil, err
 		}
 	}
-	sampled, err := c.sampleModel(original, path)
+	sampled, err := c.sampleModel(s.model, s.path)
 	if err != nil {
 		return nil, err
 	}
@@ -232,17 +242,17 @@ func (c *call) verifySimplified(path string, original, made *onnx.Model) (*verif
 		if err != nil {
 			return nil, err
 		}
-		err = compare(feeds)
+		err = run(feeds)
 		if k > 0 && err != nil && c.Context().Err() == nil { // not every model takes every size
 			if feeds, err = sampled.feeds(c, k, 1); err == nil {
-				err = compare(feeds)
+				err = run(feeds)
 			}
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	return result, nil
+	return runs, nil
 }
 
 // sampling makes up inputs of a model.

@@ -1,28 +1,22 @@
 package cli
 
-import "graft/onnx/limits"
+import (
+	"strings"
 
-// nearest returns the candidate with the smallest edit distance to word, or ""
-// when none is near enough to be a slip. Ties go to the earlier candidate.
+	"graft/onnx/limits"
+)
+
+// nearest is the candidate that word is a slip of, or the first one that it begins; "" when there is none.
 func nearest(word string, candidates []string) string {
-	const longest = 64
-	if len(word) > longest {
-		return ""
+	if best := limits.Nearest(word, candidates); best != "" || len(word) < 3 {
+		return best
 	}
-	best, bestDistance := "", len(word)/3+2
 	for _, c := range candidates {
-		if d := limits.EditDistance(word, c); d < bestDistance && d < max(len(word), len(c)) {
-			best, bestDistance = c, d
+		if len(c) > len(word) && strings.HasPrefix(c, word) {
+			return c
 		}
 	}
-	if best == "" && len(word) >= 3 {
-		for _, c := range candidates {
-			if len(c) > len(word) && c[:len(word)] == word {
-				return c
-			}
-		}
-	}
-	return best
+	return ""
 }
 
 func didYouMean(candidate string) string {

@@ -9,7 +9,6 @@ import (
 
 	"graft/onnx"
 	"graft/onnx/noise"
-	"graft/onnx/op"
 )
 
 // Artifacts that keep a moving average are evaluated by it: the loss that the run says, in its document and in its log, and by
@@ -20,16 +19,7 @@ func TestTrainEvaluatesAverage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := op.NewBuilder(m.Graph)
-	logits := m.Graph.Outputs()[0]
-	m.Graph.SetOutputs()
-	m.Graph.AddOutput(b.Softmax(logits, 1), "probabilities")
-	if err := b.Err(); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Save(f.path("net.onnx")); err != nil {
-		t.Fatal(err)
-	}
+	f.saveWithSoftmax(m, "net.onnx")
 	const n = 60
 	x, labels := onnx.NewTensor(onnx.Float, n, 4), onnx.NewTensor(onnx.Int64, n)
 	noise.Uniform(x.Float32s(), noise.NewKey(3, "x", 0))

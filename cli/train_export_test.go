@@ -8,7 +8,6 @@ import (
 	"graft/graphs"
 	"graft/onnx"
 	"graft/onnx/noise"
-	"graft/onnx/op"
 	"graft/runtime/runtimetest"
 )
 
@@ -20,16 +19,7 @@ func TestTrainExports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := op.NewBuilder(m.Graph)
-	logits := m.Graph.Outputs()[0]
-	m.Graph.SetOutputs()
-	m.Graph.AddOutput(b.Softmax(logits, 1), "probabilities")
-	if err := b.Err(); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Save(f.path("net.onnx")); err != nil {
-		t.Fatal(err)
-	}
+	f.saveWithSoftmax(m, "net.onnx")
 	x, labels := f.pictures("pictures.npz")
 	f.must("artifacts net.onnx --loss cross-entropy --optimizer adam --freeze ^stem[.]conv --out a")
 	doc := f.run("train a --data pictures.npz --val pictures.npz --epochs 8 --batch 16 --lr 1e-2 --best")

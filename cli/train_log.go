@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
+
+	"graft/onnx/limits"
 )
 
 // trainLog writes a line of JSON for every step. A step's line is written when the next one begins, for an evaluation adds to
@@ -51,18 +54,43 @@ func (r *trainRun) openLog() error {
 			return &Error{File: path, Err: err}
 		}
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
-	if err == nil {
-		err = file.Truncate(keep)
-	}
-	if err == nil {
-		_, err = file.Seek(keep, 0)
-	}
+	file, err := openLog(path, keep)
 	if err != nil {
 		return &Error{File: path, Err: err, Code: exitEnvironment}
 	}
 	r.log = &trainLog{path: path, file: file, w: bufio.NewWriter(file)}
 	return nil
+}
+
+// openLog opens a log behind its first bytes. With none to keep it is a new file, whatever had the name; else it is the regular
+// file of that name, which has no other one.
+func openLog(path string, keep int64) (*os.File, error) {
+	if keep == 0 {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := file.Stat()
+	named, lerr := os.Lstat(path)
+	switch err = errors.Join(err, lerr); {
+	case err != nil:
+	case !os.SameFile(opened, named) || !opened.Mode().IsRegular() || limits.HardLinks(file, opened) > 1:
+		err = errors.New("the log is a link to another file")
+	default:
+		if err = file.Truncate(keep); err == nil {
+			_, err = file.Seek(keep, io.SeekStart)
+		}
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
 }
 
 // linesUntil is the length of the part of a log that has whole lines of steps up to the given one.

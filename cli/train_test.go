@@ -64,6 +64,21 @@ func newTrainee(t *testing.T) *trainee {
 	return f
 }
 
+// saveWithSoftmax puts a Softmax behind the one output of m, logits of classes, and writes the model.
+func (f *trainee) saveWithSoftmax(m *onnx.Model, name string) {
+	f.Helper()
+	b := op.NewBuilder(m.Graph)
+	logits := m.Graph.Outputs()[0]
+	m.Graph.SetOutputs()
+	m.Graph.AddOutput(b.Softmax(logits, 1), "probabilities")
+	if err := b.Err(); err != nil {
+		f.Fatal(err)
+	}
+	if err := m.Save(f.path(name)); err != nil {
+		f.Fatal(err)
+	}
+}
+
 func (f *trainee) path(name string) string { return filepath.Join(f.dir, name) }
 
 func (f *trainee) npz(name string, tensors ...*onnx.Tensor) {

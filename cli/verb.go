@@ -18,6 +18,8 @@ const (
 	// writes: the verb writes files or folders at --out; it takes --dry-run.
 	// The --out of any other verb receives a copy of what the verb prints.
 	writes
+	// writesModel: what it writes is a model file.
+	writesModel
 )
 
 // verb is one row of the table. It has either run or subs.

@@ -50,7 +50,7 @@ func (c Calibrator) Ranges(ctx context.Context, m *onnx.Model, names []string) (
 	}); err != nil {
 		return nil, err
 	}
-	if c.Method != MinMax {
+	if c.Method != MinMax && c.Method != "" {
 		if err := c.look(ctx, m, names, func(name string, values []float64) { seen[name].count(values) }); err != nil {
 			return nil, err
 		}
@@ -86,11 +86,7 @@ func (c Calibrator) look(ctx context.Context, m *onnx.Model, names []string, tak
 		}
 		outputs = append(outputs, name)
 	}
-	data, err := open.Encode()
-	if err != nil {
-		return err
-	}
-	session, err := runtime.Open(data, c.Options)
+	session, err := runtime.OpenModel(open, c.Options)
 	if err != nil {
 		return &OriginalError{err}
 	}

@@ -30,7 +30,8 @@ type Narrowing struct {
 type Narrowed struct {
 	Model  *onnx.Model
 	Report *precision.Report
-	MaxRel float64 // the largest max|a-b| / max|a| of a floating-point output
+	MaxRel float64 // the largest max|a-b| / max|a| of a floating-point output; NaN where nothing was run
+	MaxAbs float64 // the largest |a-b|
 	Rounds int     // runs that it took
 }
 
@@ -50,13 +51,22 @@ func (w Narrowing) Apply(ctx context.Context, m *onnx.Model) (*Narrowed, error) 
 	base := m.Clone()
 	op.InferModel(base)
 	base.Graph.AssignNames()
-	s := &narrowing{Narrowing: w, base: base, plan: precision.Plan{To: w.To, KeepIO: w.KeepIO, Keep: map[string]string{}, Wide: map[string]bool{}}}
+	if w.To != onnx.Float && hasHalves(base) { // from one 16-bit type to the other, or to the same with other nodes kept
+		if _, err := precision.Convert(base, precision.Plan{To: onnx.Float}); err != nil {
+			return nil, err
+		}
+		base.Graph.AssignNames()
+	}
+	s := &narrowing{Narrowing: w, base: base, plan: precision.Plan{To: w.To, KeepIO: w.KeepIO, Keep: map[string]string{}, Wide: map[string]bool{}}, delicate: map[string]bool{}, blamed: map[string]bool{}}
 	if w.Delicate {
 		s.keepDelicate(base.Graph)
 	}
 	if len(w.Feeds) == 0 {
 		model, report, err := s.convert()
-		return &Narrowed{Model: model, Report: report, MaxRel: math.NaN()}, err
+		if err == nil {
+			ForgetInferred(model, m)
+		}
+		return &Narrowed{Model: model, Report: report, MaxRel: math.NaN(), MaxAbs: math.NaN()}, err
 	}
 	if err := s.observe(ctx); err != nil {
 		return nil, &OriginalError{err}
@@ -66,33 +76,37 @@ func (w Narrowing) Apply(ctx context.Context, m *onnx.Model) (*Narrowed, error) 
 		if err != nil {
 			return nil, err
 		}
-		// The CPU has few kernels for float16 and none for bfloat16: chains of nodes run in float32 there, and lose less than on
-		// devices that round each value. These are what counts; that the model itself runs is seen too.
-		runnable, worst := model, 0.0
-		if w.To != onnx.BFloat16 {
-			if worst, err = s.outputs(ctx, model); err != nil {
-				return nil, err
-			}
+		runnable, worst, apart, err := s.judge(ctx, model)
+		if err != nil {
+			return nil, err
 		}
-		if w.To != onnx.Float {
-			if runnable, err = precision.Simulate(model, w.To); err != nil {
-				return nil, err
-			}
-			rounded, err := s.outputs(ctx, runnable)
+		if worst <= w.Tolerance {
+			ForgetInferred(model, m)
+			return &Narrowed{model, report, worst, apart, round}, nil
+		}
+		if s.ends {
+			return nil, fmt.Errorf("convert: an output differs by %.3g of its largest value with every node in float32", worst)
+		}
+		if round == blameRounds && !s.tried {
+			found, err := s.tryAll(ctx)
 			if err != nil {
 				return nil, err
 			}
-			worst = max(worst, rounded)
-		}
-		if worst <= w.Tolerance {
-			return &Narrowed{model, report, worst, round}, nil
-		}
-		if report.Nodes == 0 && s.ends {
-			return nil, fmt.Errorf("convert: an output differs by %.3g of its largest value with every node in float32", worst)
+			if w.Say != nil {
+				w.Say("an output differs by %.3g of its largest value: by trial, %d nodes stay in float32", worst, found)
+			}
+			continue
 		}
 		found, err := s.blame(ctx, runnable, round)
 		if err != nil {
 			return nil, err
+		}
+		if len(s.inner) > 0 {
+			n, err := s.tryInner(ctx)
+			if err != nil {
+				return nil, err
+			}
+			found += n
 		}
 		if w.Say != nil {
 			w.Say("an output differs by %.3g of its largest value: %d more nodes stay in float32", worst, found)
@@ -100,13 +114,56 @@ func (w Narrowing) Apply(ctx context.Context, m *onnx.Model) (*Narrowed, error) 
 	}
 }
 
+// blameRounds is the round in which nodes are chosen by trial, for what is lost is not lost in a few.
+const blameRounds = 4
+
+// judge runs a candidate and gives what it loses, and the model whose values inside are to be looked at.
+// The CPU has few kernels for float16 and none for bfloat16: chains of nodes run in float32 there, and lose less than on
+// devices that round each value. These are what counts; that the model itself runs is seen too.
+func (s *narrowing) judge(ctx context.Context, m *onnx.Model) (runnable *onnx.Model, relative, absolute float64, err error) {
+	runnable = m
+	if s.To != onnx.BFloat16 {
+		if relative, absolute, err = s.outputs(ctx, m); err != nil {
+			return nil, 0, 0, err
+		}
+	}
+	if s.To != onnx.Float {
+		if runnable, err = precision.Simulate(m, s.To); err != nil {
+			return nil, 0, 0, err
+		}
+		rounded, most, err := s.outputs(ctx, runnable)
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		relative, absolute = max(relative, rounded), max(absolute, most)
+	}
+	return runnable, relative, absolute, nil
+}
+
+// hasHalves reports whether a value of the outermost graph is of a 16-bit floating-point type.
+func hasHalves(m *onnx.Model) bool {
+	for _, list := range [][]*onnx.Value{m.Graph.Inputs(), m.Graph.Initializers(), m.Graph.Outputs()} {
+		for _, v := range list {
+			if d := v.Type.DType; d == onnx.Float16 || d == onnx.BFloat16 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 type narrowing struct {
 	Narrowing
-	base    *onnx.Model
-	plan    precision.Plan
-	wanted  []map[string]*onnx.Tensor // the original's outputs, by feed
-	exposed []string                  // floating-point values inside
-	ends    bool                      // inputs and outputs stay, too
+	base     *onnx.Model
+	plan     precision.Plan
+	wanted   []map[string]*onnx.Tensor // the original's outputs, by feed
+	exposed  []string                  // floating-point values inside
+	inner    []string                  // nodes, by Key, of graphs inside nodes that lose too much
+	delicate map[string]bool           // nodes that are not tried
+	blamed   map[string]bool           // nodes that stay because of blame alone
+	tried    bool                      // tryAll has been
+	whole    bool                      // candidates are run as they are, too
+	ends     bool                      // inputs and outputs stay, too
 }
 
 func (s *narrowing) keepDelicate(g *onnx.Graph) {
@@ -189,11 +246,7 @@ func measure(largest map[string]float64, tensors map[string]*onnx.Tensor) {
 
 // each runs a model on all feeds; outputs are the names wanted, nil: its floating-point outputs.
 func (s *narrowing) each(ctx context.Context, m *onnx.Model, outputs []string, take func(feed int, got map[string]*onnx.Tensor)) error {
-	data, err := m.Encode()
-	if err != nil {
-		return err
-	}
-	session, err := runtime.Open(data, s.Options)
+	session, err := runtime.OpenModel(m, s.Options)
 	if err != nil {
 		return err
 	}
@@ -239,11 +292,7 @@ func (s *narrowing) inside(ctx context.Context, m *onnx.Model, take func(feed in
 	if len(names) == 0 {
 		return nil
 	}
-	data, err := open.Encode()
-	if err != nil {
-		return err
-	}
-	session, err := runtime.Open(data, s.Options)
+	session, err := runtime.OpenModel(open, s.Options)
 	if err != nil {
 		return err
 	}
@@ -256,18 +305,17 @@ func (s *narrowing) inside(ctx context.Context, m *onnx.Model, take func(feed in
 	return nil
 }
 
-// outputs runs a candidate and gives the largest relative difference of an output.
-func (s *narrowing) outputs(ctx context.Context, m *onnx.Model) (float64, error) {
-	worst := 0.0
-	err := s.each(ctx, m, nil, func(i int, got map[string]*onnx.Tensor) {
+// outputs runs a candidate and gives the largest relative difference of an output, and the largest absolute one.
+func (s *narrowing) outputs(ctx context.Context, m *onnx.Model) (relative, absolute float64, err error) {
+	err = s.each(ctx, m, nil, func(i int, got map[string]*onnx.Tensor) {
 		for _, d := range runtime.Compare(s.wanted[i], got, runtime.Tolerance{}).Outputs {
-			worst = max(worst, float64(d.MaxRel))
+			relative, absolute = max(relative, float64(d.MaxRel)), max(absolute, float64(d.MaxAbs))
 		}
 	})
 	if err != nil {
-		return 0, fmt.Errorf("run the converted model: %w", err)
+		return 0, 0, fmt.Errorf("run the converted model: %w", err)
 	}
-	return worst, nil
+	return relative, absolute, nil
 }
 
 // blame finds the nodes of a candidate whose results lose most beyond what their inputs have lost, and keeps them, more in
@@ -330,11 +378,14 @@ func (s *narrowing) blame(ctx context.Context, m *onnx.Model, round int) (int, e
 	take := min(len(list), max(1, len(list)>>max(0, 6-round)))
 	for _, n := range list[:take] {
 		s.plan.Keep[n.key] = fmt.Sprintf("loses %.2g of its largest value", n.loss)
+		s.blamed[n.key] = true
+		s.addInner(n.node)
 		if n.loss <= s.Tolerance {
 			continue
 		}
 		for _, v := range n.node.Inputs() { // what it loses may be digits that its operands have lost already
 			if floating(v) && v.Producer() != nil && !v.Producer().Is("Constant") && s.plan.Keep[precision.Key(v.Producer())] == "" {
+				s.blamed[precision.Key(v.Producer())] = true
 				s.plan.Keep[precision.Key(v.Producer())] = fmt.Sprintf("%s loses %.2g of its largest value", n.key, n.loss)
 			}
 		}
@@ -369,11 +420,11 @@ func narrowable(d onnx.DataType) bool {
 }
 
 // LargestDifference runs two models on the same inputs, each in the types that it takes, and gives the largest
-// max|a-b| / max|a| of a floating-point output.
-func LargestDifference(ctx context.Context, original, converted *onnx.Model, feeds []map[string]*onnx.Tensor, o runtime.Options) (float64, error) {
+// max|a-b| / max|a| and the largest |a-b| of a floating-point output.
+func LargestDifference(ctx context.Context, original, converted *onnx.Model, feeds []map[string]*onnx.Tensor, o runtime.Options) (relative, absolute float64, err error) {
 	s := &narrowing{Narrowing: Narrowing{Feeds: feeds, Options: o}}
 	if err := s.each(ctx, original, nil, func(_ int, got map[string]*onnx.Tensor) { s.wanted = append(s.wanted, got) }); err != nil {
-		return 0, &OriginalError{err}
+		return 0, 0, &OriginalError{err}
 	}
 	return s.outputs(ctx, converted)
 }

@@ -124,7 +124,7 @@ func TestQuantize(t *testing.T) {
 					t.Errorf("no %s:\n%s", name, m.Text())
 				}
 			}
-			rel, err := export.LargestDifference(context.Background(), original, m, feeds, o)
+			rel, _, err := export.LargestDifference(context.Background(), original, m, feeds, o)
 			if err != nil || rel > c.rel || rel == 0 {
 				t.Errorf("differs by %g: %v", rel, err)
 			}
@@ -156,7 +156,7 @@ func TestBlocks(t *testing.T) {
 		if err != nil || report.Products != 1 {
 			t.Fatalf("%+v, %v", report, err)
 		}
-		if rels[i], err = export.LargestDifference(context.Background(), original, m, feeds, o); err != nil || rels[i] > 0.2 || rels[i] == 0 {
+		if rels[i], _, err = export.LargestDifference(context.Background(), original, m, feeds, o); err != nil || rels[i] > 0.2 || rels[i] == 0 {
 			t.Fatalf("nbits %t: differs by %g: %v", nbits, rels[i], err)
 		}
 	}

@@ -17,7 +17,7 @@ func storeSparse(g *onnx.Graph) error {
 		if v.Const == nil || v.Const.DType != onnx.Float || g.IsInput(v) {
 			continue
 		}
-		data := v.Const.Float32s()
+		data := onnx.Read[float32](v.Const)
 		nonzero := 0
 		for _, x := range data {
 			if x != 0 {

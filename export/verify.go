@@ -58,11 +58,7 @@ type output struct {
 }
 
 func outputs(ctx context.Context, m *onnx.Model, feeds map[string]*onnx.Tensor, o runtime.Options) ([]output, error) {
-	data, err := m.Encode()
-	if err != nil {
-		return nil, err
-	}
-	s, err := runtime.Open(data, o)
+	s, err := runtime.OpenModel(m, o)
 	if err != nil {
 		return nil, err
 	}

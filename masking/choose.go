@@ -47,7 +47,7 @@ func Parameters(g *onnx.Graph) []*onnx.Value {
 	return list
 }
 
-// Weights looks at the weights alone, and runs nothing.
+// Weights looks at the weights alone, and runs nothing. They are read a tensor at a time.
 func Weights(parameters []*onnx.Value, seed uint64) Look {
 	return func(kept *Set) ([]Evidence, error) {
 		list := make([]Evidence, len(parameters))
@@ -56,25 +56,28 @@ func Weights(parameters []*onnx.Value, seed uint64) Look {
 				return nil, fmt.Errorf("score %s: it is stored sparse: make it dense first", limits.Name(v.Name))
 			}
 			list[i] = WeightEvidence(v, seed)
-			if kept != nil {
-				list[i].remove(kept.Get(v.Name))
+			if m := kept.Get(v.Name); m != nil {
+				all := list[i].Read
+				list[i].Read = func() []float32 {
+					w := slices.Clone(all())
+					for j, keep := range m.Keep {
+						if !keep {
+							w[j] = 0
+						}
+					}
+					return w
+				}
 			}
 		}
 		return list, nil
 	}
 }
 
-// remove makes the weights that a mask leaves out zero.
-func (e *Evidence) remove(m *Mask) {
-	for i := range e.Weight {
-		if m != nil && !m.Keep[i] {
-			e.Weight[i] = 0
-		}
-	}
-}
-
 // Choose makes the masks that remove a fraction of the parameters' weights, those of the lowest scores: KeepCount of what is
 // compared stay. A method of several rounds looks again after each.
+//
+// The scores of a network of many parameters are computed again each time they are compared, a tensor at a time: they take no
+// memory beside the masks.
 func Choose(look Look, s Score, c Choice) (*Set, error) {
 	of := s.Of
 	if c.OES && s.OES != nil {
@@ -87,19 +90,9 @@ func Choose(look Look, s Score, c Choice) (*Set, error) {
 		if err != nil {
 			return nil, err
 		}
-		scores := make([][]float32, len(seen))
-		for i, e := range seen {
-			scores[i] = of(e)
-			if j := slices.IndexFunc(scores[i], func(x float32) bool { return x != x }); j >= 0 {
-				return nil, fmt.Errorf("score %s: element %d is not a number", limits.Name(e.Name), j)
-			}
-			if set != nil { // what is gone does not come back
-				for j, kept := range set.masks[i].Keep {
-					if !kept {
-						scores[i][j] = float32(math.Inf(-1))
-					}
-				}
-			}
+		scores, err := scoresOf(seen, of, set)
+		if err != nil {
+			return nil, err
 		}
 		removed := c.Sparsity
 		if round < rounds {
@@ -112,76 +105,111 @@ func Choose(look Look, s Score, c Choice) (*Set, error) {
 	return set, nil
 }
 
-// choose keeps the highest scores of what shares a threshold.
-func choose(seen []Evidence, scores [][]float32, sparsity float64, c Choice) (*Set, error) {
-	set := &Set{}
+// mostCached is how many scores are kept in memory.
+const mostCached = 1 << 26
+
+// scoresOf gives the scores of a parameter by its place. What kept leaves out has the lowest there is: what is gone does not
+// come back.
+func scoresOf(seen []Evidence, of func(Evidence) []float32, kept *Set) (func(i int) []float32, error) {
+	compute := func(i int) []float32 {
+		e := seen[i]
+		if e.Weight == nil && e.Read != nil {
+			e.Weight = e.Read()
+		}
+		scores := of(e)
+		if m := kept.Get(e.Name); m != nil {
+			for j, keep := range m.Keep {
+				if !keep {
+					scores[j] = float32(math.Inf(-1))
+				}
+			}
+		}
+		return scores
+	}
+	cached, total := make([][]float32, len(seen)), int64(0)
+	for _, e := range seen {
+		total += e.count()
+	}
 	for i, e := range seen {
-		if err := set.Add(&Mask{Name: e.Name, Dims: slices.Clone(e.Dims), Keep: make([]bool, len(scores[i]))}); err != nil {
-			return nil, err
+		scores := compute(i)
+		if j := slices.IndexFunc(scores, func(x float32) bool { return x != x }); j >= 0 {
+			return nil, fmt.Errorf("score %s: element %d is not a number", limits.Name(e.Name), j)
+		}
+		if total <= mostCached {
+			cached[i] = scores
 		}
 	}
-	switch c.Scope {
-	case Row:
-		for i, e := range seen {
-			if err := chooseRows(e, scores[i], set.masks[i].Keep, sparsity, c.Seed); err != nil {
-				return nil, err
+	return func(i int) []float32 {
+		if cached[i] != nil {
+			return cached[i]
+		}
+		return compute(i)
+	}, nil
+}
+
+// choose keeps the highest scores of what shares a threshold.
+func choose(seen []Evidence, scores func(i int) []float32, sparsity float64, c Choice) (*Set, error) {
+	set, lengths, total := &Set{}, make([]int, len(seen)), int64(0)
+	for i, e := range seen {
+		lengths[i] = int(e.count())
+		total += e.count()
+	}
+	add := func(first int, keep ...[]bool) error {
+		for i, k := range keep {
+			e := seen[first+i]
+			if err := set.Add(&Mask{Name: e.Name, Dims: slices.Clone(e.Dims), Keep: k}); err != nil {
+				return err
 			}
 		}
-	case Layer:
-		for i := range seen {
-			if err := keepBest(scores[i], set.masks[i].Keep, sparsity, c.Seed); err != nil {
-				return nil, err
-			}
+		return nil
+	}
+	if c.Scope != Layer && c.Scope != Row {
+		return set, add(0, largest(lengths, scores, KeepCount(total, sparsity), c.Seed)...)
+	}
+	for i, e := range seen {
+		part, keep := scores(i), []bool(nil)
+		if c.Scope == Row {
+			keep = bestOfRows(e, part, sparsity, c.Seed)
+		} else {
+			keep = best(part, sparsity, c.Seed)
 		}
-	default:
-		all := slices.Concat(scores...)
-		keep := make([]bool, len(all))
-		if err := keepBest(all, keep, sparsity, c.Seed); err != nil {
+		if err := add(i, keep); err != nil {
 			return nil, err
-		}
-		for _, m := range set.masks {
-			keep = keep[copy(m.Keep, keep):]
 		}
 	}
 	return set, nil
 }
 
-// keepBest fills keep with the choice of KeepCount of the scores.
-func keepBest(scores []float32, keep []bool, sparsity float64, seed uint64) error {
-	kept, err := TopK(scores, KeepCount(int64(len(scores)), sparsity), seed)
-	copy(keep, kept)
-	return err
+// best marks KeepCount of the scores.
+func best(scores []float32, sparsity float64, seed uint64) []bool {
+	n := len(scores)
+	return largest([]int{n}, func(int) []float32 { return scores }, KeepCount(int64(n), sparsity), seed)[0]
 }
 
-// chooseRows makes a choice for each output of a product; other tensors stay whole.
-func chooseRows(e Evidence, scores []float32, keep []bool, sparsity float64, seed uint64) error {
-	if e.Output < 0 {
+// bestOfRows makes a choice for each output of a product; other tensors stay whole.
+func bestOfRows(e Evidence, scores []float32, sparsity float64, seed uint64) []bool {
+	keep := make([]bool, len(scores))
+	if e.Output < 0 || len(scores) == 0 {
 		for i := range keep {
 			keep[i] = true
 		}
-		return nil
+		return keep
 	}
 	inner := 1
 	for _, d := range e.Dims[e.Output+1:] {
 		inner *= int(d)
 	}
 	rows := int(e.Dims[e.Output])
-	if len(scores) == 0 {
-		return nil
-	}
-	one, kept := make([]float32, 0, len(scores)/rows), make([]bool, len(scores)/rows)
+	one := make([]float32, 0, len(scores)/rows)
 	for r := range rows {
 		one = one[:0]
 		for at := r * inner; at < len(scores); at += rows * inner {
 			one = append(one, scores[at:at+inner]...)
 		}
-		if err := keepBest(one, kept, sparsity, seed); err != nil {
-			return err
-		}
-		from := kept
+		from := best(one, sparsity, seed)
 		for at := r * inner; at < len(scores); at += rows * inner {
 			from = from[copy(keep[at:at+inner], from):]
 		}
 	}
-	return nil
+	return keep
 }

@@ -68,6 +68,7 @@ func TestEveryScore(t *testing.T) {
 			seen, err := Weights(Parameters(g), 5)(kept)
 			for i := range seen {
 				e := &seen[i]
+				e.Weight = e.Read()
 				e.Gradient, e.HessianGradient, e.Flow, e.InputNorm = e.Weight, e.Weight, e.Weight, e.Weight
 			}
 			return seen, err

@@ -41,22 +41,42 @@ type Evidence struct {
 	// Output and Input are the axes of a product's weight that count its outputs and its inputs; -1: there is none.
 	Output, Input int
 
+	// Weight is nil where Read gives it, anew each time: not all tensors are held at once.
 	Weight          []float32
+	Read            func() []float32
 	Gradient        []float32 // of the mean loss
 	HessianGradient []float32 // the loss's second derivative times its gradient
 	Flow            []float32 // gradient of the sum of outputs where all weights are absolute values and all inputs one
 	InputNorm       []float32 // Euclidean norm over samples and places of what the element is multiplied with
 }
 
+// count is the number of elements.
+func (e *Evidence) count() int64 {
+	n := int64(1)
+	for _, d := range e.Dims {
+		n *= d
+	}
+	return n
+}
+
 // WeightEvidence is what there is to see of a float initializer without running the model.
 func WeightEvidence(v *onnx.Value, seed uint64) Evidence {
-	values, _ := v.Const.Reals()
-	e := Evidence{Name: v.Name, Dims: v.Const.Dims, Seed: seed, Weight: make([]float32, len(values))}
+	e := Evidence{Name: v.Name, Dims: v.Const.Dims, Seed: seed, Read: func() []float32 { return readFloats(v.Const) }}
 	e.Output, e.Input = op.WeightAxes(v)
-	for i, x := range values {
-		e.Weight[i] = float32(x)
-	}
 	return e
+}
+
+// readFloats gives a tensor's elements, which are not to be written to.
+func readFloats(t *onnx.Tensor) []float32 {
+	if t.DType == onnx.Float {
+		return onnx.Read[float32](t)
+	}
+	values, _ := t.Reals()
+	floats := make([]float32, len(values))
+	for i, x := range values {
+		floats[i] = float32(x)
+	}
+	return floats
 }
 
 // Scores lists the methods by name.

@@ -55,8 +55,11 @@ func (s *Set) Add(m *Mask) error {
 // Masks are the masks in order. The slice is the set's own.
 func (s *Set) Masks() []*Mask { return s.masks }
 
-// Get is the mask of the named parameter, or nil.
+// Get is the mask of the named parameter, or nil; a nil set has none.
 func (s *Set) Get(name string) *Mask {
+	if s == nil {
+		return nil
+	}
 	if i, ok := s.index[name]; ok {
 		return s.masks[i]
 	}

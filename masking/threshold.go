@@ -1,6 +1,7 @@
 package masking
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -24,37 +25,88 @@ func TopK(scores []float32, k int64, seed uint64) ([]bool, error) {
 			return nil, fmt.Errorf("score of weight %d is not a number", i)
 		}
 	}
-	keep := make([]bool, len(scores))
+	return largest([]int{len(scores)}, func(int) []float32 { return scores }, k, seed)[0], nil
+}
+
+// largest marks the k largest of scores that lie in parts, of which each is asked for up to three times. Ties are broken as
+// TopK says, by the places in all parts together.
+func largest(lengths []int, part func(i int) []float32, k int64, seed uint64) [][]bool {
+	keep := make([][]bool, len(lengths))
+	for i, n := range lengths {
+		keep[i] = make([]bool, n)
+	}
 	if k == 0 {
-		return keep, nil
+		return keep
 	}
-	sorted := slices.Clone(scores)
-	slices.Sort(sorted)
-	border := sorted[int64(len(sorted))-k]
+	border := borderOf(len(lengths), part, k)
 	var ties []int
-	left := k
-	for i, s := range scores {
-		switch {
-		case s > border:
-			keep[i] = true
-			left--
-		case s == border:
-			ties = append(ties, i)
+	left, before := k, 0
+	for p, n := range lengths {
+		for i, s := range part(p) {
+			switch {
+			case s > border:
+				keep[p][i] = true
+				left--
+			case s == border:
+				ties = append(ties, before+i)
+			}
+		}
+		before += n
+	}
+	if int64(len(ties)) > left {
+		key := noise.NewKey(seed, "ties", 0)
+		slices.SortFunc(ties, func(a, b int) int {
+			return cmp.Or(cmp.Compare(noise.Float(key, uint32(a)), noise.Float(key, uint32(b))), a-b)
+		})
+		ties = ties[:left]
+		slices.Sort(ties)
+	}
+	p, before := 0, 0
+	for _, i := range ties {
+		for i-before >= lengths[p] {
+			before += lengths[p]
+			p++
+		}
+		keep[p][i-before] = true
+	}
+	return keep
+}
+
+// borderOf is the k-th largest of scores that lie in parts, from 1 on. It counts them by the upper and then by the lower half of
+// their bits, ordered as the numbers are.
+func borderOf(parts int, part func(i int) []float32, k int64) float32 {
+	prefix, left := uint32(0), k
+	for _, shift := range []uint{16, 0} {
+		var counts [1 << 16]int64
+		for p := range parts {
+			for _, s := range part(p) {
+				if o := ordered(s); shift == 16 || o>>16 == prefix {
+					counts[o>>shift&0xffff]++
+				}
+			}
+		}
+		for bin := uint32(1<<16 - 1); ; bin-- {
+			if counts[bin] >= left {
+				prefix = prefix<<16 | bin
+				break
+			}
+			left -= counts[bin]
 		}
 	}
-	key := noise.NewKey(seed, "ties", 0)
-	draw := func(i int) float32 { return noise.Float(key, uint32(i)) }
-	slices.SortFunc(ties, func(a, b int) int {
-		switch x, y := draw(a), draw(b); {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return a - b
-	})
-	for _, i := range ties[:left] {
-		keep[i] = true
+	if prefix>>31 != 0 {
+		return math.Float32frombits(prefix &^ (1 << 31))
 	}
-	return keep, nil
+	return math.Float32frombits(^prefix)
+}
+
+// ordered is a number that is larger as s is; zeros of both signs are one.
+func ordered(s float32) uint32 {
+	bits := math.Float32bits(s)
+	if s == 0 {
+		bits = 0
+	}
+	if bits>>31 != 0 {
+		return ^bits
+	}
+	return bits | 1<<31
 }

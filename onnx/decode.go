@@ -5,6 +5,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"graft/onnx/internal/onnxpb"
+	"graft/onnx/limits"
 )
 
 // Decode reads a model from the bytes of an ONNX file. Tensors own their memory: data may be reused. A model that keeps
@@ -12,7 +13,13 @@ import (
 // (functions, training information, fields of newer standards) is carried along and written back by Encode.
 //
 // The error is a *limits.InputError for bytes that are no ONNX file, an *InvalidError for a model that contradicts itself.
-func Decode(data []byte) (*Model, error) { return decode(data, nil) }
+func Decode(data []byte) (*Model, error) {
+	m, err := decode(data, nil)
+	if err != nil {
+		return nil, elsewhere(data[:min(len(data), limits.RecognizeLen)], int64(len(data)), err)
+	}
+	return m, nil
+}
 
 // DecodeTensor reads a tensor from the bytes of a TensorProto, as in the .pb files of ONNX's test data.
 func DecodeTensor(data []byte) (*Tensor, error) {

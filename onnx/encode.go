@@ -73,8 +73,9 @@ func (m *Model) header(e *encoder) (*onnxpb.ModelProto, error) {
 
 // encoder turns the IR into messages.
 type encoder struct {
-	err   error
-	place placer // may be nil
+	err    error
+	place  placer // may be nil
+	inside int    // how many graphs are around
 }
 
 // placer may put the data of a tensor, which is in raw_data, into another file.

@@ -7,6 +7,8 @@ import (
 )
 
 func (e *encoder) graph(g *Graph) *onnxpb.GraphProto {
+	e.inside++
+	defer func() { e.inside-- }()
 	var nodes []*onnxpb.NodeProto
 	var inputs, outputs, infos []*onnxpb.ValueInfoProto
 	pb := e.parts(g, graphParts{

@@ -31,10 +31,13 @@ type encoding struct {
 }
 
 // encoding makes the messages of m's graph. place may move the data of each tensor that is written elsewhere. A model that is
-// too large for a file is an errTooLarge.
+// too large for a file is a *TooLargeError.
 func (m *Model) encoding(place placer) (*encoding, error) {
-	e := encoder{place: place}
-	pb, err := m.header(&e)
+	return m.encodingBy(&encoder{place: place})
+}
+
+func (m *Model) encodingBy(e *encoder) (*encoding, error) {
+	pb, err := m.header(e)
 	if err != nil {
 		return nil, fmt.Errorf("encode model: %w", err)
 	}
@@ -46,7 +49,7 @@ func (m *Model) encoding(place placer) (*encoding, error) {
 	inside := g.size()
 	size := proto.Size(pb) + protowire.SizeTag(fieldGraph) + protowire.SizeBytes(inside)
 	if size > maxFileBytes || size < 0 {
-		return nil, errTooLarge(size)
+		return nil, &TooLargeError{size}
 	}
 	return &encoding{pb, g, inside, size}, nil
 }
@@ -195,9 +198,9 @@ func (s *streamer) message(m proto.Message) {
 	s.write(data)
 }
 
-// errTooLarge says how many bytes a model would take that protobuf cannot hold.
-type errTooLarge int
+// TooLargeError says how many bytes the file of a model would have that protobuf cannot hold.
+type TooLargeError struct{ Bytes int }
 
-func (size errTooLarge) Error() string {
-	return fmt.Sprintf("encode model: %d bytes, a protobuf file has at most %d: store the weights beside it or in a narrower type", int(size), maxFileBytes)
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("encode model: %d bytes, a protobuf file has at most %d: store the weights beside it or in a narrower type", e.Bytes, maxFileBytes)
 }

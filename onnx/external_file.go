@@ -70,7 +70,7 @@ func (f folders) open(location string, p place) (*os.File, int64, error) {
 	case !info.Mode().IsRegular():
 		err = p.refuse("its data file %s is not a regular file", limits.Name(location))
 	default:
-		if n := hardLinks(file, info); n > 1 {
+		if n := limits.HardLinks(file, info); n > 1 {
 			err = p.refuse("its data file %s has %d hard links, so it may belong to someone else", limits.Name(location), n).
 				WithHint("copy the file")
 		}

@@ -4,8 +4,10 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"graft/onnx/internal/onnxpb"
 	"graft/onnx/limits"
@@ -48,6 +50,18 @@ func (r *externalReader) close(m *Model) (used []*mapping) {
 		f.Close()
 	}
 	return used
+}
+
+// names are the data files' absolute paths, and their locations, in the order of the locations.
+func (r *externalReader) names() (paths, locations []string) {
+	for _, location := range slices.Sorted(maps.Keys(r.files)) {
+		path, err := filepath.Abs(r.files[location].Name())
+		if err != nil {
+			path = r.files[location].Name()
+		}
+		paths, locations = append(paths, path), append(locations, location)
+	}
+	return paths, locations
 }
 
 // resolve reads the data of every external tensor of pb into raw_data.

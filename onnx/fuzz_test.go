@@ -8,14 +8,16 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+
+	"graft/onnx/hostiletest"
 )
 
 // FuzzDecode: what is read can be checked, printed and written, and what is written is read again as the same bytes.
 func FuzzDecode(f *testing.F) {
 	f.Add(marshal(f, goodModel()))
 	f.Add(marshal(f, richModel(f)))
-	for _, m := range hiding(externalTensor("x", []int64{4}, "location", "../secret")) {
-		f.Add(marshal(f, m))
+	for _, h := range hostiletest.Hiding(externalTensor("x", []int64{4}, "location", "../secret")) {
+		f.Add(marshal(f, h.Model))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := Decode(data)

@@ -49,9 +49,26 @@ func Load(path string, o LoadOptions) (*Model, error) {
 		return nil, invalid
 	}
 	if err != nil {
+		head := make([]byte, min(size, limits.RecognizeLen))
+		if limits.ReadAt(file, head, 0, "") == nil {
+			err = elsewhere(head, size, err)
+		}
 		return nil, limits.InFile(path, err)
 	}
 	return m, nil
+}
+
+// elsewhere is err, or where the first bytes of so many are those of another format a refusal that says so.
+func elsewhere(head []byte, size int64, err error) error {
+	if _, ok := errors.AsType[*limits.InputError](err); !ok {
+		return err
+	}
+	if what, hint := limits.Recognize(head, size); what != "" {
+		e := limits.Refuse("", "is %s and no ONNX model", what)
+		e.Hint = hint
+		return e
+	}
+	return err
 }
 
 // decode reads the model in an open file, and the weights that it keeps in others.
@@ -69,7 +86,8 @@ func (o LoadOptions) decode(path string, file *os.File, info os.FileInfo, size i
 		used := r.close(m)
 		if m != nil {
 			m.mappings = append(m.mappings, used...)
-			m.source = &source{path: path, options: o, external: len(r.files) > 0}
+			m.source = &source{path: path, options: o}
+			m.source.files, m.source.locations = r.names()
 		}
 		return m, err
 	}

@@ -18,12 +18,14 @@ const (
 	largeFile = 1 << 20  // from this size on a file is read by largeReader
 	largeData = 64 << 10 // from this size on raw_data is read into place
 	rawData   = 9        // TensorProto.raw_data
+
+	floatData, doubleData = 4, 10 // packed, they are what raw_data would be
 )
 
 // errNotCut says that a file is better read as a whole, which gives the error if there is one.
 var errNotCut = errors.New("not read in parts")
 
-// largeReader reads a model file so that the raw data of large tensors stays where it is, in a file that is mapped, or is in
+// largeReader reads a model file so that the data of large tensors, raw or packed floats, stays where it is, in a file that is mapped, or is in
 // memory once. What it leaves is a file in which a mark of 24 bytes stands in place of such data. The marks begin with a random
 // key, so that no file can contain one.
 type largeReader struct {
@@ -32,8 +34,14 @@ type largeReader struct {
 	at      int64 // place in the file of what in gives next
 	mapping *mapping
 	key     [16]byte
-	parts   [][]byte // raw data, by the number in its mark
-	put     int      // parts that are back in place
+	parts   []part // by the number in its mark
+	put     int    // parts that are back in place
+}
+
+// part is the data of a tensor, and the field that it is.
+type part struct {
+	data  []byte
+	field protowire.Number
 }
 
 // decodeLarge decodes the size bytes of a file, mapped where asked and possible; external is as in decode. errNotCut leaves the file to decode.
@@ -91,6 +99,7 @@ func (r *largeReader) message(k *kind, size uint64, depth int) ([]byte, error) {
 			return nil, err
 		}
 		num, typ := protowire.DecodeTag(tag)
+		start := len(out)
 		out = protowire.AppendVarint(out, tag)
 		var n uint64
 		switch typ {
@@ -124,13 +133,14 @@ func (r *largeReader) message(k *kind, size uint64, depth int) ([]byte, error) {
 				return nil, err
 			}
 			out = protowire.AppendBytes(out, inner)
-		case typ == protowire.BytesType && k.name == "TensorProto" && num == rawData && n >= largeData:
+		case typ == protowire.BytesType && k.name == "TensorProto" && (num == rawData || num == floatData || num == doubleData) && n >= largeData:
 			data, err := r.data(int64(n))
 			if err != nil {
 				return nil, err
 			}
+			out = protowire.AppendTag(out[:start], rawData, protowire.BytesType)
 			out = protowire.AppendBytes(out, binary.LittleEndian.AppendUint64(r.key[:], uint64(len(r.parts))))
-			r.parts = append(r.parts, data)
+			r.parts = append(r.parts, part{data, num})
 		default:
 			if typ == protowire.BytesType {
 				out = protowire.AppendVarint(out, n)
@@ -193,7 +203,33 @@ func (r *largeReader) restore(t *onnxpb.TensorProto, _ string) error {
 	if i >= uint64(len(r.parts)) {
 		return errNotCut
 	}
-	t.RawData = r.parts[i]
+	if !r.parts[i].fits(t) {
+		return errNotCut
+	}
+	t.RawData = r.parts[i].data
 	r.put++
 	return nil
+}
+
+// fits reports whether a typed field may be taken for raw data: it holds what type and dims of its tensor ask for.
+func (p part) fits(t *onnxpb.TensorProto) bool {
+	d := DataType(t.GetDataType())
+	switch p.field {
+	case floatData:
+		if d != Float && d != Complex64 {
+			return false
+		}
+	case doubleData:
+		if d != Double && d != Complex128 {
+			return false
+		}
+	default:
+		return true
+	}
+	n, err := ElementCount(t.Dims)
+	if err != nil {
+		return false
+	}
+	size, fits := dataBytes(n, d)
+	return fits && size == int64(len(p.data))
 }

@@ -5,9 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"graft/onnx/internal/onnxpb"
 )
 
 // largeModel has large and small weights, weights in nodes and in a branch, and in each large one numbers of its own.
@@ -98,5 +102,59 @@ func TestLoadLargeTwice(t *testing.T) {
 	}
 	if w := m.Graph.Initializers()[0].Const; w.Data[0] != 1 {
 		t.Errorf("the weight begins with byte %d", w.Data[0])
+	}
+}
+
+// Packed floats are taken as raw data is; those that do not fit their tensor are refused as in a small file.
+func TestLoadLargeTyped(t *testing.T) {
+	const n = 400_000
+	good := goodModel()
+	floats, doubles, pairs := make([]float32, n), make([]float64, n), make([]float32, 2*n)
+	for i := range floats {
+		floats[i], doubles[i], pairs[2*i] = float32(i), -float64(i), float32(i)/2
+	}
+	tensor := func(name string, d DataType) *onnxpb.TensorProto {
+		w := &onnxpb.TensorProto{Name: proto.String(name), DataType: proto.Int32(int32(d)), Dims: []int64{n}}
+		good.Graph.Initializer = append(good.Graph.Initializer, w)
+		return w
+	}
+	tensor("floats", Float).FloatData = floats
+	tensor("doubles", Double).DoubleData = doubles
+	tensor("pairs", Complex64).FloatData = pairs
+	path := filepath.Join(t.TempDir(), "typed.onnx")
+	write := func() []byte {
+		data := marshal(t, good)
+		if err := os.WriteFile(path, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	want := mustDecode(t, write())
+	got := mustLoad(t, path)
+	if !bytes.Equal(mustEncode(t, got), mustEncode(t, want)) {
+		t.Error("another model was read than its bytes give")
+	}
+	for _, name := range []string{"floats", "doubles", "pairs"} {
+		if m, _ := mappingOf(got.Graph.Lookup(name).Const.Data); m == nil && runtime.GOOS == "linux" {
+			t.Errorf("%s: its data is copied", name)
+		}
+	}
+	for _, spoil := range []func(w *onnxpb.TensorProto){
+		func(w *onnxpb.TensorProto) { w.DataType = proto.Int32(int32(Int32)) },
+		func(w *onnxpb.TensorProto) { w.DataType = proto.Int32(int32(Double)) },
+		func(w *onnxpb.TensorProto) { w.Dims[0]++ },
+		func(w *onnxpb.TensorProto) { w.Dims[0] = -1 },
+		func(w *onnxpb.TensorProto) { w.RawData = make([]byte, 4*n) },
+		func(w *onnxpb.TensorProto) { w.DoubleData = doubles },
+	} {
+		last := len(good.Graph.Initializer) - 3
+		kept := proto.Clone(good.Graph.Initializer[last]).(*onnxpb.TensorProto)
+		spoil(good.Graph.Initializer[last])
+		_, want := Decode(write())
+		_, err := Load(path, LoadOptions{mapped: 1 << 20})
+		if err == nil || want == nil || !strings.Contains(err.Error(), want.Error()) {
+			t.Errorf("refused with %v, of the bytes with %v", err, want)
+		}
+		good.Graph.Initializer[last] = kept
 	}
 }

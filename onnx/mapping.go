@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -117,4 +118,26 @@ func putData(w io.Writer, data []byte) error {
 	}
 	_, err := w.Write(data)
 	return err
+}
+
+// Mapped reports whether the elements of t lie in a mapped file, and not in memory of Go's.
+func (t *Tensor) Mapped() bool {
+	m, _ := mappingOf(t.Data)
+	return m != nil
+}
+
+// ReadData copies the elements of t into memory of the same length. Those that lie in a mapped file are read from the file,
+// so that they take no memory twice.
+func (t *Tensor) ReadData(into []byte) error {
+	if len(into) != len(t.Data) {
+		return fmt.Errorf("read tensor %q: %d bytes into %d", t.Name, len(t.Data), len(into))
+	}
+	if len(into) >= largeData {
+		if m, offset := stored(t.Data); m != nil {
+			_, err := io.ReadFull(io.NewSectionReader(m.file, offset, int64(len(into))), into)
+			return err
+		}
+	}
+	copy(into, t.Data)
+	return nil
 }

@@ -28,6 +28,14 @@ type Opset struct {
 	extra   string // fields of the file that the IR does not know, encoded
 }
 
+// DataFiles are the files, as the model named them, in which the file that m was read from has weights.
+func (m *Model) DataFiles() []string {
+	if m.source == nil {
+		return nil
+	}
+	return slices.Clone(m.source.locations)
+}
+
 // Opset gives the imported version of a domain, 0 when it is not imported. "ai.onnx" is another name of "".
 func (m *Model) Opset(domain string) int64 {
 	for _, o := range m.Opsets {

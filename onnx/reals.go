@@ -10,32 +10,32 @@ import (
 func (t *Tensor) Reals() (out []float64, ok bool) {
 	switch t.DType {
 	case Float:
-		return widened(View[float32](t)), true
+		return widened(Read[float32](t)), true
 	case Double:
-		return slices.Clone(View[float64](t)), true
+		return slices.Clone(Read[float64](t)), true
 	case Int8:
-		return widened(View[int8](t)), true
+		return widened(Read[int8](t)), true
 	case Int16:
-		return widened(View[int16](t)), true
+		return widened(Read[int16](t)), true
 	case Int32:
-		return widened(View[int32](t)), true
+		return widened(Read[int32](t)), true
 	case Int64:
-		return widened(View[int64](t)), true
+		return widened(Read[int64](t)), true
 	case Uint8:
-		return widened(View[uint8](t)), true
+		return widened(Read[uint8](t)), true
 	case Uint16:
-		return widened(View[uint16](t)), true
+		return widened(Read[uint16](t)), true
 	case Uint32:
-		return widened(View[uint32](t)), true
+		return widened(Read[uint32](t)), true
 	case Uint64:
-		return widened(View[uint64](t)), true
+		return widened(Read[uint64](t)), true
 	case Bool:
 		for _, b := range t.Data {
 			out = append(out, float64(b))
 		}
 		return out, true
 	case Float16, BFloat16:
-		for _, bits := range View[uint16](t) {
+		for _, bits := range Read[uint16](t) {
 			if t.DType == BFloat16 {
 				out = append(out, float64(math.Float32frombits(uint32(bits)<<16)))
 			} else {

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"unsafe"
 
@@ -23,7 +25,12 @@ type layout struct {
 	files      []*dataFile
 	placed     map[*byte]placedData
 	locations  map[*mapping]string // of mapped data files, as locationOf has found them
-	full       bool                // offsets do not fit
+	stayed     map[string]bool     // locations of files in which a tensor stays
+	stayBytes  int64
+	own        bool     // the model is saved over the one that it was read from
+	others     []string // data files that the model was read from, absolute
+	full       bool     // offsets do not fit
+	forced     bool     // nothing else fits into a file
 }
 
 // dataFile is a file of weights that is to be written.
@@ -47,28 +54,50 @@ type placedData struct {
 
 // layOut makes the messages of m and says which files hold the weights. What is too large for a file of its own has its
 // initializers beside it, and when it still is, the tensors of attributes too.
-func (m *Model) layOut(path string, o SaveOptions) (*encoding, []*dataFile, error) {
+func (m *Model) layOut(path string, o SaveOptions) (*layout, *encoding, error) {
 	for try := 0; ; try++ {
-		l := &layout{SaveOptions: o, path: path, everything: try > 1, placed: map[*byte]placedData{}, locations: map[*mapping]string{}}
-		if try > 0 && l.Weights == Inline {
-			l.Weights = OneFile
+		l := &layout{SaveOptions: o, path: path, everything: try > 1, placed: map[*byte]placedData{}, locations: map[*mapping]string{},
+			stayed: map[string]bool{}, forced: try > 0}
+		if m.source != nil {
+			l.own, l.others = sameTarget(m.source.path, path), m.source.files
 		}
-		beside := try > 0 || l.Weights == OneFile || l.Weights == FileEach
+		put := l.Weights
+		if put == Stay {
+			put = l.Others
+		}
+		if try > 0 && put == Inline {
+			put = OneFile
+		}
+		l.Others = put
+		beside := put == OneFile || put == FileEach
 		encoded, err := m.encoding(func(pb *onnxpb.TensorProto, initializer bool) {
 			if !l.stay(pb) && beside && (initializer || l.everything) && int64(len(pb.RawData)) >= l.Smallest {
 				l.put(pb)
 			}
 		})
-		var large errTooLarge
+		var large *TooLargeError
 		switch {
 		case l.full:
 			return nil, nil, fmt.Errorf("encode model: the weights take more than %d bytes", int64(math.MaxInt64))
 		case err == nil:
-			return encoded, l.files, nil
+			return l, encoded, nil
 		case try == 2 || !errors.As(err, &large):
 			return nil, nil, err
 		}
 	}
+}
+
+// stays are the locations of files in which weights stay, sorted.
+func (l *layout) stays() []string { return slices.Sorted(maps.Keys(l.stayed)) }
+
+// sameTarget reports whether two paths are of one file, links not followed.
+func sameTarget(a, b string) bool {
+	x, err := os.Lstat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Lstat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 // stay lets the data of a tensor be where it is, if it may.
@@ -88,6 +117,8 @@ func (l *layout) stay(pb *onnxpb.TensorProto) bool {
 	if location == "" || written(pb.RawData) {
 		return false
 	}
+	l.stayed[location] = true
+	l.stayBytes += int64(len(pb.RawData))
 	refer(pb, location, offset, m.sha1)
 	return true
 }
@@ -133,33 +164,41 @@ func (l *layout) put(pb *onnxpb.TensorProto) {
 	refer(pb, f.location, offset, "")
 }
 
-// file is the file for the next tensor.
+// file is the file for the next tensor. It is called as the model, with a number behind where a file is in the way that the
+// model was read from, unless the model itself is saved over.
 func (l *layout) file() *dataFile {
-	if n := len(l.files); n > 0 && (l.Weights != FileEach || n == mostFiles) {
+	if n := len(l.files); n > 0 && (l.Others != FileEach || n == mostFiles) {
 		return l.files[n-1]
 	}
 	base := filepath.Base(l.path) + "_data"
-	location := base
-	if l.Weights == FileEach {
-		location += "." + strconv.Itoa(len(l.files))
+	if l.Others == FileEach {
+		base += "." + strconv.Itoa(len(l.files))
 	}
-	for i := 1; l.Weights == Stay && l.staysAt(location); i++ {
+	location := base
+	for i := 1; l.occupied(location); i++ {
 		location = base + "_" + strconv.Itoa(i)
 	}
 	l.files = append(l.files, &dataFile{location: location})
 	return l.files[len(l.files)-1]
 }
 
-// staysAt reports whether a mapped data file has a location, so that tensors may stay in it.
-func (l *layout) staysAt(location string) bool {
+// occupied reports whether weights were read from a file at a location, which is not to be written to: it may be another
+// model's too.
+func (l *layout) occupied(location string) bool {
+	info, err := os.Lstat(filepath.Join(filepath.Dir(l.path), location))
+	if err != nil {
+		return false
+	}
+	is := func(path string) bool {
+		other, err := os.Lstat(path)
+		return err == nil && os.SameFile(info, other)
+	}
+	if slices.ContainsFunc(l.others, is) {
+		return !l.own || l.Weights == Stay
+	}
 	mappings.RLock()
 	defer mappings.RUnlock()
-	for _, m := range mappings.list {
-		if l.locationOf(m) == location {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(mappings.list, func(m *mapping) bool { return m.path != "" && os.SameFile(info, m.info) })
 }
 
 // refer makes a tensor one whose data is in another file.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"graft/onnx/internal/onnxpb"
 	"graft/onnx/limits"
@@ -12,16 +13,21 @@ import (
 
 // source is the file that a model was read from.
 type source struct {
-	path     string
-	options  LoadOptions
-	external bool // it keeps weights in other files
+	path      string
+	options   LoadOptions
+	files     []string // in which it keeps weights, absolute
+	locations []string // the same, as it names them
 }
 
 // copyOf gives the file that m was read from, open, when it is what m is to be saved as: it still says what m says, with the
 // weights where o wants them. It is nil otherwise.
 func (m *Model) copyOf(path string, o SaveOptions) (file *os.File, size int64) {
 	s := m.source
-	if s == nil || o.Weights != Inline && o.Weights != Stay || s.external && (o.Weights != Stay || !sameFolder(s.path, path)) {
+	outside := func(location string) bool { return !filepath.IsLocal(filepath.FromSlash(location)) }
+	if s != nil && slices.ContainsFunc(s.locations, outside) { // allowed to be read there, not to be asked for again
+		return nil, 0
+	}
+	if s == nil || o.Weights != Inline && o.Weights != Stay || len(s.files) > 0 && (o.Weights != Stay || !sameFolder(s.path, path)) {
 		return nil, 0
 	}
 	file, size, err := limits.OpenRegular(s.path)

@@ -76,6 +76,19 @@ func View[T Element](t *Tensor) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(t.Data))), len(t.Data)/int(unsafe.Sizeof(zero)))
 }
 
+// Read gives t's elements for reading alone. It is View but that what cannot be viewed in place, a part of a mapped file that is
+// not aligned, is a copy that t does not keep: a model that is only looked at stays in its file.
+func Read[T Element](t *Tensor) []T {
+	u := *t
+	if address(t.Data)%unsafe.Alignof(*new(T)) != 0 && t.Mapped() {
+		u.Data = alignedBytes(int64(len(t.Data)))
+		if err := t.ReadData(u.Data); err != nil {
+			copy(u.Data, t.Data)
+		}
+	}
+	return View[T](&u)
+}
+
 // Float32s gives the elements of a float tensor, aliased. Nil when t is not one.
 func (t *Tensor) Float32s() []float32 {
 	if t == nil || t.DType != Float {
@@ -114,7 +127,9 @@ func (t *Tensor) Clone() *Tensor {
 	c.Strings = slices.Clone(t.Strings)
 	if t.Data != nil {
 		c.Data = alignedBytes(int64(len(t.Data)))
-		copy(c.Data, t.Data)
+		if err := t.ReadData(c.Data); err != nil {
+			copy(c.Data, t.Data)
+		}
 	}
 	return &c
 }

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <stdbool.h>
 
 // The functions of ONNX Runtime's C API that the Go binding does not reach (values of rank 0 and of every element type,
@@ -46,6 +47,7 @@ enum {
 	SlotHasValue = 192,
 	SlotGetResizedStringTensorElementBuffer = 252,
 	SlotSetUserLoggingFunction = 266,
+	SlotAddExternalInitializersFromFilesInMemory = 279,
 	SlotHardwareDevice_Type = 307,
 	SlotHardwareDevice_Vendor = 309,
 	SlotEpDevice_Device = 316,
@@ -94,6 +96,21 @@ static inline Result tensor_new(Table t, void *allocator, const int64_t *dims, s
 	r.status = ((Status (*)(void *, const int64_t *, size_t, int, void **))t[SlotCreateTensorAsOrtValue])(
 		allocator, dims, rank, type, &r.value);
 	return r;
+}
+// path_of is a copy of an ASCII text as ONNX Runtime wants paths.
+static inline void *path_of(const char *s) {
+	size_t n = strlen(s) + 1;
+#ifdef _WIN32
+	uint16_t *path = malloc(2 * n);
+#else
+	char *path = malloc(n);
+#endif
+	for (size_t i = 0; path && i < n; i++) path[i] = s[i];
+	return path;
+}
+static inline Status add_files(Table t, void *session_options, void *names, void *data, void *sizes, size_t n) {
+	return ((Status (*)(void *, void *, void *, void *, size_t))t[SlotAddExternalInitializersFromFilesInMemory])(
+		session_options, names, data, sizes, n);
 }
 static inline Result string_buffer(Table t, void *tensor, size_t index, size_t bytes) {
 	Result r = {0};

@@ -50,9 +50,23 @@ func (c *capi) wrap(t *onnx.Tensor, pin *goruntime.Pinner) (handle, error) {
 			copy(bytes, t.Data)
 		}
 		data = unsafe.Pointer(&bytes[0])
-		pin.Pin(&bytes[0])
+		if !t.Mapped() || &bytes[0] != &t.Data[0] {
+			pin.Pin(&bytes[0])
+		}
 	}
-	return c.result(C.tensor_over(c.table, c.memory, data, C.size_t(len(t.Data)), dims, rank, element))
+	return c.over(t, data)
+}
+
+// over makes a value of the type and dims of t over memory of its size.
+func (c *capi) over(t *onnx.Tensor, memory handle) (handle, error) {
+	if len(t.Dims) > maxRank {
+		return nil, fmt.Errorf("tensor %q: rank %d is above %d", t.Name, len(t.Dims), maxRank)
+	}
+	var dims *C.int64_t
+	if len(t.Dims) > 0 {
+		dims = (*C.int64_t)(&t.Dims[0])
+	}
+	return c.result(C.tensor_over(c.table, c.memory, memory, C.size_t(len(t.Data)), dims, C.size_t(len(t.Dims)), C.int(c.toElement(t.DType))))
 }
 
 // aligned reports whether t.Data may be read as elements in place: a view into a file may start anywhere.

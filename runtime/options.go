@@ -13,6 +13,7 @@ type Options struct {
 	Config       map[string]string // ONNX Runtime's session configuration entries
 	CustomOps    []string          // libraries of custom operators, trusted as the program itself
 	Profile      string            // beginning of the path at which closing the session writes the times of its nodes; see ReadProfile
+	Save         string            // path at which opening the session writes the model in ONNX Runtime's own format; see WriteORT
 	Verbose      bool              // let ONNX Runtime write warnings to stderr
 	Log          func(string)      // told before something slow happens, such as fetching the library; may be nil
 	Placed       func(Placement)   // told of each session that is opened, where its nodes run; may be nil

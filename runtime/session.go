@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	goruntime "runtime"
 	"slices"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
+
+	"graft/onnx"
 )
 
 // Session is a model ready to run. It is safe for concurrent use.
@@ -26,6 +29,7 @@ type Session struct {
 
 	first   sync.Once    // guards the signals of the first run
 	mu      sync.RWMutex // held for reading while the session runs
+	weights weights
 	binding *ort.DynamicAdvancedSession
 	ptr     handle // the OrtSession inside binding; nil when closed
 }
@@ -35,7 +39,10 @@ type Session struct {
 // model that ONNX Runtime does not accept, *MemoryError for one that does not fit into memory. The model must be one that was
 // read and checked first, with no external data left in it. Nothing falls back to another provider as a whole; single
 // operators may, see Placement.
-func Open(model []byte, o Options) (_ *Session, err error) {
+func Open(model []byte, o Options) (*Session, error) { return open(model, nil, o) }
+
+// open is Open with the weights that the model's bytes lack.
+func open(model []byte, apart []onnx.Apart, o Options) (_ *Session, err error) {
 	if len(model) == 0 {
 		return nil, fmt.Errorf("%w: it is empty", ErrModel)
 	}
@@ -65,6 +72,9 @@ func Open(model []byte, o Options) (_ *Session, err error) {
 			return nil, fmt.Errorf("%w: set session options: %w", ErrRuntime, err)
 		}
 	}
+	if err = s.weights.add(&env.capi, options, apart); err != nil {
+		return nil, thisMachine.openError(err, provider, filepath.Dir(env.library.Path))
+	}
 	if s.binding, err = ort.NewDynamicAdvancedSessionWithONNXData(model, nil, nil, options); err != nil {
 		return nil, thisMachine.openError(err, provider, filepath.Dir(env.library.Path))
 	}
@@ -84,6 +94,9 @@ func Open(model []byte, o Options) (_ *Session, err error) {
 	}
 	if o.Placed != nil {
 		o.Placed(s.Placement())
+	}
+	if len(apart) > 0 {
+		goruntime.SetFinalizer(s, (*Session).Close) // memory that stays pinned when its owner is collected is a crash
 	}
 	return s, nil
 }
@@ -159,6 +172,7 @@ func (s *Session) Close() error {
 	}
 	s.log.free()
 	s.binding, s.ptr, s.log = nil, nil, placementLog{}
+	s.weights.release()
 	for _, p := range s.cNames {
 		freeC(p)
 	}

@@ -61,6 +61,8 @@ const (
 	spinMicroseconds = "200"
 )
 
+const saveFormat = "session.save_model_format"
+
 // A memory pattern is a block in which ONNX Runtime lays the intermediates of a run out once it has seen one. It comes on top
 // of what that first run has left in the arena: without it a training step takes as long (three rounds of four networks) and
 // its peak is 402 MiB for 558 (BERT-Mini, batch 8), 73 for 128 (a CNN, batch 64), 65 for 99 (hourglass), 15 for 22 (MLP).
@@ -108,6 +110,10 @@ func (e *environment) sessionOptions(o Options, provider string) (_ *ort.Session
 	config := map[string]string{spinDuration: spinMicroseconds}
 	if provider != CPU {
 		config[recordAssignments] = "1"
+	}
+	if o.Save != "" {
+		steps = append(steps, func() error { return options.SetOptimizedModelFilePath(o.Save) })
+		config[saveFormat] = "ORT"
 	}
 	maps.Copy(config, o.Config)
 	for _, key := range slices.Sorted(maps.Keys(config)) {

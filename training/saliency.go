@@ -132,7 +132,7 @@ func (s *Saliency) weights(kept *masking.Set) map[string]*onnx.Tensor {
 	all := map[string]*onnx.Tensor{}
 	for _, v := range s.plan.params {
 		t := v.Const
-		if m := maskOf(kept, v.Name); m != nil {
+		if m := kept.Get(v.Name); m != nil {
 			t = t.Clone()
 			for i, keep := range m.Keep {
 				if !keep {
@@ -143,13 +143,6 @@ func (s *Saliency) weights(kept *masking.Set) map[string]*onnx.Tensor {
 		all[v.Name] = t
 	}
 	return all
-}
-
-func maskOf(set *masking.Set, name string) *masking.Mask {
-	if set == nil {
-		return nil
-	}
-	return set.Get(name)
 }
 
 // direction is the input that a parameter's second derivative is multiplied with.

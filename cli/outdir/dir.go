@@ -124,6 +124,7 @@ func (d *Dir) begin(resume bool) error {
 	}
 	f, err := os.OpenFile(marker, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
+		_ = os.Remove(d.work) // if it is empty: without a marker it would be in the next run's way
 		return atomicfile.Wrap(d.work, err)
 	}
 	return atomicfile.Wrap(d.work, f.Close())

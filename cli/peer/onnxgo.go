@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -82,10 +83,11 @@ func LackingInOnnxGo(m *onnx.Model) string {
 func RunOnnxGo(dir string) error {
 	r := resultFile{Version: OnnxGoVersion}
 	values, err := onnxGo(dir)
+	var lacks *onnxgo.ErrNotImplemented
 	switch {
 	case err == nil:
 		r.Outputs = values
-	case strings.Contains(err.Error(), "not implemented"), strings.Contains(err.Error(), "not yet supported"):
+	case errors.As(err, &lacks):
 		r.Unsupported = err.Error()
 	default:
 		r.Error = err.Error()

@@ -88,24 +88,28 @@ func TestOnnxGoJobs(t *testing.T) {
 	}
 }
 
-// What onnx-go says that it has not implemented is lacking, and no failure.
+// What onnx-go says that it has not implemented, an operator or a value of an attribute, is lacking, and no failure.
 func TestOnnxGoLacks(t *testing.T) {
-	m := model(t, `<ir_version: 8, opset_import: ["" : 12]> g (float[1, 1, 4, 4] x) => (float[a, b, c, d] y) {
-   y = MaxPool <kernel_shape = [2, 2], dilations = [2, 2]> (x)
-}`)
-	data, err := m.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	job, err := NewJob(t.TempDir(), data, map[string]*onnx.Tensor{"x": onnx.NewTensor(onnx.Float, 1, 1, 4, 4)}, []string{"x"}, []string{"y"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := RunOnnxGo(job.Dir); err != nil {
-		t.Fatal(err)
-	}
-	var lacking *UnsupportedError
-	if _, _, err := job.Result(); !errors.As(err, &lacking) {
-		t.Errorf("%v", err)
+	for _, body := range []string{
+		"y = MaxPool <kernel_shape = [2, 2], dilations = [2, 2]> (x)",
+		`y = Conv <kernel_shape = [2, 2], auto_pad = "SAME_UPPER"> (x, w)`,
+	} {
+		m := model(t, `<ir_version: 8, opset_import: ["" : 12]> g (float[1, 1, 4, 4] x, float[1, 1, 2, 2] w) => (float[a, b, c, d] y) { `+body+" }")
+		data, err := m.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		feeds := map[string]*onnx.Tensor{"x": onnx.NewTensor(onnx.Float, 1, 1, 4, 4), "w": onnx.NewTensor(onnx.Float, 1, 1, 2, 2)}
+		job, err := NewJob(t.TempDir(), data, feeds, []string{"x", "w"}, []string{"y"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := RunOnnxGo(job.Dir); err != nil {
+			t.Fatal(err)
+		}
+		var lacking *UnsupportedError
+		if _, _, err := job.Result(); !errors.As(err, &lacking) {
+			t.Errorf("%s: %v", body, err)
+		}
 	}
 }

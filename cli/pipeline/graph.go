@@ -7,24 +7,33 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Text draws the plan as a list: each run behind those that it needs, which stand below it.
 func (p *Plan) Text() string {
 	var b strings.Builder
 	for _, r := range p.Runs {
-		fmt.Fprintf(&b, "%s (%s)\n", r.ID, r.Step.Verb)
+		fmt.Fprintf(&b, "%s (%s)\n", printable(r.ID), r.Step.Verb)
 		for _, n := range r.Needs {
-			fmt.Fprintf(&b, "  <- %s\n", n.ID)
+			fmt.Fprintf(&b, "  <- %s\n", printable(n.ID))
 		}
 		for _, path := range p.reads(r) {
-			fmt.Fprintf(&b, "  <- %s\n", path)
+			fmt.Fprintf(&b, "  <- %s\n", printable(path))
 		}
 		for _, o := range r.Step.Outputs {
-			fmt.Fprintf(&b, "  -> %s\n", o.Name)
+			fmt.Fprintf(&b, "  -> %s\n", printable(o.Name))
 		}
 	}
 	return b.String()
+}
+
+// printable is s, in quotes where it holds what a terminal would act on.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 // reads are the files outside of the results that a run's words lead to, as they are written.
@@ -143,11 +152,11 @@ func (p *Plan) SVG() string {
 	return b.String()
 }
 
-// shorten cuts a line that does not fit its box, and takes out what XML does not allow.
+// shorten cuts a line that does not fit its box, and takes out what XML does not allow or a reader would not see.
 func shorten(s string) string {
 	const longest = 28
 	s = strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
+		if !unicode.IsPrint(r) {
 			return -1
 		}
 		return r

@@ -1,96 +1,23 @@
 package pipeline
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"graft/cli/pipeline/pipelinetest"
 	"graft/onnx/limits/limitstest"
 )
 
-const someStep = "\nsteps: [{name: a, verb: check, args: x}]\n"
-
-// hostile are pipelines that are refused, by what the message says. Y01 to Y10 are the families.
-var hostile = map[string]struct{ data, want string }{
-	"Y01 alias bomb":         {bomb(), "aliases counted as often as they are used"},
-	"Y02 nested brackets":    {"steps: " + strings.Repeat("[", 200_000), ""},
-	"Y02 nested closed":      {"steps: " + strings.Repeat("[", 40) + strings.Repeat("]", 40), "nested more than 32 deep"},
-	"Y02 nested mappings":    {"steps: " + strings.Repeat("{a: ", 9000), ""},
-	"Y02 indented":           {indented(), ""},
-	"Y03 merge key":          {"x: &x {name: a}\nsteps:\n  - <<: *x\n    verb: check\n", "merge keys"},
-	"Y03 cyclic alias":       {"inputs: &x\n  a: *x" + someStep, ""},
-	"Y03 cycle in a list":    {"steps: &x [*x]\n", "contains itself"},
-	"Y04 duplicate key":      {"name: a\nname: b" + someStep, "twice"},
-	"Y04 duplicate input":    {"inputs: {a: x, a: y}" + someStep, "twice"},
-	"Y04 unknown key":        {"matrx: {a: [1]}" + someStep, "did you mean matrix?"},
-	"Y05 huge scalar":        {"name: " + strings.Repeat("a", 100<<20), "bytes, a pipeline has at most"},
-	"Y05 name of a megabyte": {"name: " + strings.Repeat("a", 900_000) + someStep, "wants letters"},
-	"Y06 python object":      {"name: !!python/object:os.system x" + someStep, "the tag"},
-	"Y06 own tag":            {"name: !x a" + someStep, "the tag"},
-	"Y06 binary":             {"name: !!binary aGFsbG8=" + someStep, "the tag"},
-	"Y07 environment":        {"inputs: {a: \"${HOME}/x\"}" + someStep, "names no input"},
-	"Y07 bare variable":      {"inputs: {a: $HOME/x}" + someStep, "a dollar sign is written $$"},
-	"Y07 output elsewhere":   {"steps: [{name: a, verb: check, args: x, out: ../y}]", "one file, without a folder"},
-	"Y07 absolute output":    {"steps: [{name: a, verb: check, args: x, out: /y}]", "one file, without a folder"},
-	"Y07 output over state":  {"steps: [{name: a, verb: check, args: x, out: Step.json}]", "one file, without a folder"},
-	"Y07 name of a step":     {"steps: [{name: ../a, verb: check, args: x}]", "wants letters"},
-	"Y08 cycle":              {"steps:\n- {name: a, verb: check, args: x, after: b}\n- {name: b, verb: check, args: x, after: c}\n- {name: c, verb: check, args: x, after: a}\n", "waits for itself"},
-	"Y08 itself":             {"steps:\n- {name: a, verb: check, args: \"${steps.a}\", out: y}\n", "waits for itself"},
-	"Y09 no is no truth":     {"steps: [{name: a, verb: check, args: x, alone: no}]", "wants true or false"},
-	"Y09 null":               {"steps: [{name: a, verb: check, args: ~}]", "has no value"},
-	"Y10 UTF-16":             {"\xff\xfen\x00a\x00m\x00e\x00", "not UTF-8"},
-	"Y10 NUL":                {"name: a\x00b" + someStep, "not UTF-8"},
-	"Y10 tabs":               {"steps:\n\t- name: a\n", ""},
-	"two documents":          {"name: a" + someStep + "---\nname: b\n", "more than one document"},
-	"empty":                  {"", "is empty"},
-	"only a comment":         {"# nothing\n", ""},
-	"no steps":               {"name: a\nsteps: []\n", "has no steps"},
-	"a list":                 {"- a\n", "wants keys with values"},
-	"a number":               {"5\n", "wants keys with values"},
-	"key that is a list":     {"[a]: b\n", ""},
-	"matrix explosion":       {explosion(), "more than 4096 cells"},
-	"many steps":             {"steps:\n" + strings.Repeat("- {name: a, verb: b}\n", 501), "at most 500"},
-	"step twice":             {"steps:\n- {name: a, verb: check}\n- {name: a, verb: check}\n", "the name is there twice"},
-	"except everything":      {"matrix: {a: [1]}\nexcept: [{}]" + someStep, "leave out everything"},
-	"except a stranger":      {"matrix: {a: [1]}\nexcept: [{a: 2}]" + someStep, "has no value"},
-	"escape in a name":       {"name: \"a\\x1b[2J\"" + someStep, "wants letters"},
-	"reference that is open": {"inputs: {a: \"${inputs.\"}" + someStep, "without }"},
-}
-
-func bomb() string {
-	var b strings.Builder
-	b.WriteString("inputs:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
-	for i := 1; i < 10; i++ {
-		last := "*a" + string(rune('0'+i-1))
-		b.WriteString("  a" + string(rune('0'+i)) + ": &a" + string(rune('0'+i)) + " [" + strings.Repeat(last+", ", 9) + last + "]\n")
-	}
-	return b.String() + someStep
-}
-
-func indented() string {
-	var b strings.Builder
-	for i := range 1200 {
-		b.WriteString(strings.Repeat(" ", i) + "a:\n")
-	}
-	return b.String()
-}
-
-func explosion() string {
-	var b strings.Builder
-	b.WriteString("matrix:\n")
-	for i := range 13 {
-		b.WriteString("  a" + string(rune('a'+i)) + ": [1, 2]\n")
-	}
-	return b.String() + someStep
-}
-
 func TestHostile(t *testing.T) {
-	for name, c := range hostile {
-		t.Run(name, func(t *testing.T) {
+	cases := append(pipelinetest.Hostile(), limitstest.Case{ID: "Y05", What: "a hundred megabytes", Bytes: bytes.Repeat([]byte("a"), 100<<20), Want: "104857600 bytes, a pipeline has at most 1048576"})
+	for _, c := range cases {
+		t.Run(c.Name(), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "p.yaml")
-			if err := os.WriteFile(path, []byte(c.data), 0o600); err != nil {
+			if err := os.WriteFile(path, c.Bytes, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			var err error
@@ -102,13 +29,36 @@ func TestHostile(t *testing.T) {
 			if known && kib > 64<<10 {
 				t.Errorf("takes %d KiB", kib)
 			}
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Fatalf("%v, want %q", err, c.want)
+			if err == nil || !strings.Contains(err.Error(), c.Want) {
+				t.Fatalf("%v, want %q", err, c.Want)
 			}
 			if len(err.Error()) > 2000 || strings.ContainsAny(err.Error(), "\x1b\n") {
 				t.Errorf("message of %d bytes: %.200q", len(err.Error()), err)
 			}
 		})
+	}
+}
+
+// Bounds that Read does not come to.
+func TestHostileBounds(t *testing.T) {
+	if _, err := Parse("p.yaml", bytes.Repeat([]byte("#\n"), maxBytes)); err == nil || !strings.Contains(err.Error(), "2097152 bytes, a pipeline has at most 1048576") {
+		t.Error(err)
+	}
+	axes, args := "", ""
+	for _, axis := range "abcdefghijkl" { // 4096 cells
+		axes += string(axis) + ": [1, 2], "
+		args += "${matrix." + string(axis) + "}"
+	}
+	text := "matrix: {" + strings.TrimSuffix(axes, ", ") + "}\nsteps:\n"
+	for _, name := range []string{"x", "y", "z"} {
+		text += "- {name: " + name + ", verb: check, args: \"" + args + "\"}\n"
+	}
+	f, err := Parse("p.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Plan(Places{Work: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "more than 10000 steps and cells") {
+		t.Error(err)
 	}
 }
 
@@ -145,9 +95,9 @@ func TestTaken(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("matrix: {a: [1, 2]}\nsteps:\n- {name: a, verb: check, args: \"${matrix.a}\", out: x}\n- {name: b, verb: check, args: \"${steps.a}\"}\n"))
-	for _, c := range hostile {
-		if len(c.data) < 10_000 {
-			f.Add([]byte(c.data))
+	for _, c := range pipelinetest.Hostile() {
+		if len(c.Bytes) < 10_000 {
+			f.Add(c.Bytes)
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -10,7 +10,7 @@ import (
 
 const (
 	maxPickle  = 256 << 20 // bytes of an archive's data.pkl
-	headroom   = 64 << 20  // bytes of memory beyond those in proportion to the file
+	headroom   = 32 << 20  // bytes of memory beyond those in proportion to the file
 	memoryRate = 4         // bytes of memory for each byte of the file
 )
 

@@ -114,7 +114,7 @@ func (x *exporter) items(container any, items []any) ([]any, error) {
 func (f *File) Tensors() ([]*onnx.Tensor, error) {
 	var out []*onnx.Tensor
 	seen := make(map[string]bool)
-	budget := limits.NewBudget("bytes of names", 64<<20)
+	budget := limits.NewBudget("bytes of names", 32<<20)
 	var walk func(name string, v any) error
 	walk = func(name string, v any) error {
 		if err := budget.Spend(int64(len(name)), "pickle"); err != nil {

@@ -1,12 +1,10 @@
 package atomicfile
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // Write makes the file path of what fill writes, with the permissions perm less the umask. A reader sees the file that was
@@ -16,30 +14,7 @@ import (
 //
 //	CopyRange(from *os.File, offset, n int64) error
 func Write(path string, perm fs.FileMode, fill func(io.Writer) error) error {
-	if err := refuseTarget(path); err != nil {
-		return err
-	}
-	f, err := create(path, perm)
-	if err != nil {
-		return wrap(path, err)
-	}
-	defer f.Cleanup()
-	// Errors of the file are kept apart from fill's own, which is free to wrap them.
-	sink := &sink{w: f}
-	buffer := &target{bufio.NewWriterSize(sink, 1<<18), sink, f.File}
-	if err := fill(buffer); err != nil {
-		if sink.err != nil {
-			return wrap(path, sink.err)
-		}
-		return err
-	}
-	if err := buffer.Flush(); err != nil {
-		return wrap(path, err)
-	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
-		return wrap(path, err)
-	}
-	return wrap(path, SyncFolder(filepath.Dir(path)))
+	return WriteAll(perm, File{path, fill})
 }
 
 // WriteFile is Write of bytes.

@@ -105,3 +105,61 @@ func TestErrorQuotesHostileNames(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func write(s string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := io.WriteString(w, s)
+		return err
+	}
+}
+
+// Several files take their places together: what was there before stays when one of them cannot be written or put there.
+func TestWriteAll(t *testing.T) {
+	dir := t.TempDir()
+	model, data := filepath.Join(dir, "m"), filepath.Join(dir, "m_data")
+	for _, s := range []string{"one", "two"} {
+		if err := WriteAll(0o644, File{data, write("data " + s)}, File{model, write("model " + s)}); err != nil {
+			t.Fatal(err)
+		}
+		if content(t, data) != "data "+s || content(t, model) != "model "+s {
+			t.Errorf("%s: %q %q", s, content(t, data), content(t, model))
+		}
+	}
+	alone(t, dir, "m", "m_data")
+	broken := errors.New("the model is broken")
+	if err := WriteAll(0o644, File{data, write("new")}, File{model, func(io.Writer) error { return broken }}); err != broken {
+		t.Error(err)
+	}
+	// A model that a folder stands in the place of when the files are to be put there.
+	in := filepath.Join(dir, "in")
+	err := WriteAll(0o644, File{data, write("new")}, File{in, func(w io.Writer) error {
+		return errors.Join(os.MkdirAll(filepath.Join(in, "x"), 0o755), write("new")(w))
+	}})
+	if err == nil {
+		t.Error("a folder was replaced")
+	}
+	if content(t, data) != "data two" || content(t, model) != "model two" {
+		t.Errorf("%q %q", content(t, data), content(t, model))
+	}
+	alone(t, dir, "in", "m", "m_data")
+}
+
+// A model that is there never lies beside the data of another: it goes first.
+func TestWriteAllOrder(t *testing.T) {
+	dir := t.TempDir()
+	model, data := filepath.Join(dir, "m"), filepath.Join(dir, "m_data")
+	if err := WriteAll(0o644, File{data, write("1")}, File{model, write("1")}); err != nil {
+		t.Fatal(err)
+	}
+	r := replacement{files: []File{{Path: data}, {Path: model}}, waiting: []string{filepath.Join(dir, ".a1"), filepath.Join(dir, ".b1")}}
+	if err := r.clear(); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.aside) != 2 || r.aside[0].path != model || exists(model) {
+		t.Errorf("%v", r.aside)
+	}
+	r.undo()
+	if content(t, model) != "1" || content(t, data) != "1" {
+		t.Error("the files are not what they were")
+	}
+}

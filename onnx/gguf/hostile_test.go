@@ -2,7 +2,6 @@ package gguf
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,102 +13,54 @@ import (
 	"time"
 
 	"graft/onnx"
-	"graft/onnx/limits"
+	"graft/onnx/gguf/gguftest"
 	"graft/onnx/limits/limitstest"
 )
 
-// builder writes a file field by field.
-type builder struct{ bytes.Buffer }
+// The pieces that the tests write files from.
+type builder = gguftest.Builder
 
-func (b *builder) u32(v uint32) *builder {
-	b.Write(binary.LittleEndian.AppendUint32(nil, v))
-	return b
-}
+var (
+	head  = gguftest.Head
+	meta  = gguftest.Meta
+	table = gguftest.Table
+)
 
-func (b *builder) u64(v uint64) *builder {
-	b.Write(binary.LittleEndian.AppendUint64(nil, v))
-	return b
-}
-
-func (b *builder) text(s string) *builder {
-	b.u64(uint64(len(s))).WriteString(s)
-	return b
-}
-
-func (b *builder) raw(s string) *builder {
-	b.WriteString(s)
-	return b
-}
-
-// head begins a file.
-func head(version uint32, tensors, keys uint64) *builder {
-	b := new(builder)
-	return b.raw(magic).u32(version).u64(tensors).u64(keys)
-}
-
-// meta is a file of no tensors and one key with the value that rest holds.
-func meta(key string, kind uint32, rest func(*builder)) []byte {
-	b := head(3, 0, 1).text(key).u32(kind)
-	rest(b)
-	return append(b.Bytes(), make([]byte, 64)...)
-}
-
-// line is one row of the table of tensors.
-type line struct {
-	name   string
-	dims   []uint64
-	kind   uint32
-	offset uint64
-}
-
-// table is a file of the given tensors before data zeros, after the padding.
-func table(data int, lines ...line) []byte {
-	b := head(3, uint64(len(lines)), 0)
-	for _, l := range lines {
-		b.text(l.name).u32(uint32(len(l.dims)))
-		for _, d := range l.dims {
-			b.u64(d)
-		}
-		b.u32(l.kind).u64(l.offset)
-	}
-	b.Write(make([]byte, (32-b.Len()%32)%32+data))
-	return b.Bytes()
+func line(name string, dims []uint64, kind uint32, offset uint64) gguftest.Line {
+	return gguftest.Line{Name: name, Dims: dims, Type: kind, Offset: offset}
 }
 
 // seeds are files that are read.
 func seeds() [][]byte {
-	vocabulary := head(3, 0, 2).text("tokenizer.ggml.tokens").u32(kindArray).u32(kindString).u64(2).text("a").text("b")
-	vocabulary.text("tokenizer.ggml.scores").u32(kindArray).u32(kindF32).u64(2).u64(0)
-	aligned := head(3, 0, 1).text("general.alignment").u32(kindU32).u32(64)
+	vocabulary := head(3, 0, 2).Text("tokenizer.ggml.tokens").U32(kindArray).U32(kindString).U64(2).Text("a").Text("b")
+	vocabulary.Text("tokenizer.ggml.scores").U32(kindArray).U32(kindF32).U64(2).U64(0)
+	aligned := head(3, 0, 1).Text("general.alignment").U32(kindU32).U32(64)
 	list := [][]byte{vocabulary.Bytes(), aligned.Bytes(),
-		head(2, 0, 0).Bytes(), table(64, line{"a", []uint64{4}, 0, 0}, line{"b", []uint64{2, 4}, 0, 32}),
-		meta("k", kindArray, func(b *builder) { b.u32(kindString).u64(1).text("x") }),
+		head(2, 0, 0).Bytes(), table(64, line("a", []uint64{4}, 0, 0), line("b", []uint64{2, 4}, 0, 32)),
+		meta("k", kindArray, func(b *builder) { b.U32(kindString).U64(1).Text("x") }),
 	}
 	for kind, f := range formats {
 		if kind.DType() != onnx.Undefined {
-			list = append(list, table(int(f.bytes), line{f.name, []uint64{uint64(f.block)}, uint32(kind), 0}))
+			list = append(list, table(int(f.bytes), line(f.name, []uint64{uint64(f.block)}, uint32(kind), 0)))
 		}
 	}
 	return list
 }
 
-// refused asserts that b is refused with exit code 3 and one clean line that holds want, at little cost.
-func refused(t *testing.T, b []byte, want string) {
+// refused wants b to be refused at little cost.
+func refused(t testing.TB, b []byte, want string) {
 	t.Helper()
 	var err error
 	if used := limitstest.CPU(t, func() { _, _, err = Decode(b, "x.gguf") }); used > time.Second {
 		t.Errorf("%v for %d bytes", used, len(b))
 	}
-	var in *limits.InputError
-	switch {
-	case err == nil:
-		t.Fatalf("accepted; want an error with %q", want)
-	case !errors.As(err, &in) || in.ExitCode() != 3:
-		t.Fatalf("%v: no refusal of input", err)
-	case !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "x.gguf: "):
-		t.Fatalf("%q: want %q in it", err, want)
-	case strings.ContainsFunc(err.Error(), func(r rune) bool { return r < 0x20 || r == 0x7f || r == 0xfffd }) || len(err.Error()) > 1000:
-		t.Fatalf("%q: not one clean line", err)
+	limitstest.Refused(t, err, "x.gguf", want)
+}
+
+// The same files that verbs are tested with.
+func TestHostileFiles(t *testing.T) {
+	for _, c := range gguftest.Hostile() {
+		t.Run(c.Name(), func(t *testing.T) { refused(t, c.Bytes, c.Want) })
 	}
 }
 
@@ -132,43 +83,43 @@ func TestHostileG01Short(t *testing.T) {
 
 func TestHostileG02TensorCount(t *testing.T) {
 	refused(t, head(3, 1<<62, 0).Bytes(), "tensor count: 4611686018427387904, at most")
-	refused(t, head(3, 1000, 0).u64(0).u64(0).u64(0).Bytes(), "tensor count: 1000 take at least")
+	refused(t, head(3, 1000, 0).U64(0).U64(0).U64(0).Bytes(), "tensor count: 1000 take at least")
 }
 
 func TestHostileG03KeyCount(t *testing.T) {
 	refused(t, head(3, 0, 1<<62).Bytes(), "metadata count: 4611686018427387904, at most")
-	refused(t, head(3, 0, 1000).u64(0).u64(0).Bytes(), "metadata count: 1000 take at least")
+	refused(t, head(3, 0, 1000).U64(0).U64(0).Bytes(), "metadata count: 1000 take at least")
 }
 
 func TestHostileG04StringLength(t *testing.T) {
 	for _, n := range []uint64{1 << 40, 1 << 63, math.MaxUint64, maxName + 1, 0} {
-		refused(t, append(head(3, 0, 1).u64(n).Bytes(), make([]byte, 32)...), "a name of")
-		refused(t, append(head(3, 1, 0).u64(n).Bytes(), make([]byte, 64)...), "a name of")
+		refused(t, append(head(3, 0, 1).U64(n).Bytes(), make([]byte, 32)...), "a name of")
+		refused(t, append(head(3, 1, 0).U64(n).Bytes(), make([]byte, 64)...), "a name of")
 	}
 	for _, n := range []uint64{1 << 40, 1 << 63, math.MaxUint64} {
-		refused(t, meta("k", kindString, func(b *builder) { b.u64(n) }), "a string of")
-		refused(t, meta("k", kindArray, func(b *builder) { b.u32(kindString).u64(1).u64(n) }), "a string of")
+		refused(t, meta("k", kindString, func(b *builder) { b.U64(n) }), "a string of")
+		refused(t, meta("k", kindArray, func(b *builder) { b.U32(kindString).U64(1).U64(n) }), "a string of")
 	}
-	refused(t, meta("k", kindString, func(b *builder) { b.u64(1000) }), "1000 bytes declared")
+	refused(t, meta("k", kindString, func(b *builder) { b.U64(1000) }), "1000 bytes declared")
 }
 
 func TestHostileG05ArrayCount(t *testing.T) {
 	for kind := range uint32(13) {
 		if kind != kindArray {
 			for _, n := range []uint64{1 << 40, 1 << 61, math.MaxUint64} {
-				refused(t, meta("k", kindArray, func(b *builder) { b.u32(kind).u64(n) }), `metadata "k"`)
+				refused(t, meta("k", kindArray, func(b *builder) { b.U32(kind).U64(n) }), `metadata "k"`)
 			}
-			refused(t, meta("k", kindArray, func(b *builder) { b.u32(kind).u64(65) }), "65")
+			refused(t, meta("k", kindArray, func(b *builder) { b.U32(kind).U64(65) }), "65")
 		}
 	}
-	empty := head(3, 0, 1).text("k").u32(kindArray).u32(kindString).u64(maxStrings + 1)
-	refused(t, append(empty.Bytes(), make([]byte, 8*(maxStrings+1))...), "at most 4000000")
+	empty := head(3, 0, 1).Text("k").U32(kindArray).U32(kindString).U64(maxStrings + 1)
+	refused(t, append(empty.Bytes(), make([]byte, 8*(maxStrings+1))...), "more than 4000000 strings in arrays")
 }
 
 func TestHostileG06NestedArrays(t *testing.T) {
 	refused(t, meta("k", kindArray, func(b *builder) {
 		for range 3_000_000 {
-			b.u32(kindArray).u64(1)
+			b.U32(kindArray).U64(1)
 		}
 	}), "array of arrays")
 }
@@ -176,71 +127,71 @@ func TestHostileG06NestedArrays(t *testing.T) {
 func TestHostileG07ValueTypes(t *testing.T) {
 	for _, kind := range []uint32{13, 99, math.MaxUint32} {
 		refused(t, meta("k", kind, func(*builder) {}), "is not known")
-		refused(t, meta("k", kindArray, func(b *builder) { b.u32(kind).u64(0) }), "is not known")
+		refused(t, meta("k", kindArray, func(b *builder) { b.U32(kind).U64(0) }), "is not known")
 	}
-	refused(t, meta("k", kindBool, func(b *builder) { b.raw("\x07") }), "bool is 7")
-	refused(t, meta("k", kindArray, func(b *builder) { b.u32(kindBool).u64(2).raw("\x01\x02") }), "bool is 2")
+	refused(t, meta("k", kindBool, func(b *builder) { b.Raw("\x07") }), "bool is 7")
+	refused(t, meta("k", kindArray, func(b *builder) { b.U32(kindBool).U64(2).Raw("\x01\x02") }), "bool is 2")
 }
 
 func TestHostileG08Duplicates(t *testing.T) {
-	refused(t, head(3, 0, 2).text("k").u32(kindU32).u32(1).text("k").u32(kindU32).u32(1).Bytes(), `metadata "k": key twice`)
-	refused(t, table(64, line{"a", []uint64{4}, 0, 0}, line{"a", []uint64{4}, 0, 32}), `tensor "a": name twice`)
-	refused(t, table(64, line{"a\x1b[2J", []uint64{4}, 0, 0}), "control characters")
-	refused(t, table(64, line{"a\xff", []uint64{4}, 0, 0}), "not UTF-8")
+	refused(t, head(3, 0, 2).Text("k").U32(kindU32).U32(1).Text("k").U32(kindU32).U32(1).Bytes(), `metadata "k": key twice`)
+	refused(t, table(64, line("a", []uint64{4}, 0, 0), line("a", []uint64{4}, 0, 32)), `tensor "a": name twice`)
+	refused(t, table(64, line("a\x1b[2J", []uint64{4}, 0, 0)), "control characters")
+	refused(t, table(64, line("a\xff", []uint64{4}, 0, 0)), "not UTF-8")
 }
 
 func TestHostileG09Alignment(t *testing.T) {
 	for _, n := range []uint32{0, 3, 1 << 31, maxAlign * 2} {
-		refused(t, meta("general.alignment", kindU32, func(b *builder) { b.u32(n) }), "power of two")
+		refused(t, meta("general.alignment", kindU32, func(b *builder) { b.U32(n) }), "power of two")
 	}
-	refused(t, meta("general.alignment", kindString, func(b *builder) { b.text("32") }), "wants uint32")
-	refused(t, meta("general.alignment", kindU64, func(b *builder) { b.u64(32) }), "wants uint32")
+	refused(t, meta("general.alignment", kindString, func(b *builder) { b.Text("32") }), "wants uint32")
+	refused(t, meta("general.alignment", kindU64, func(b *builder) { b.U64(32) }), "wants uint32")
 }
 
 func TestHostileG10Rank(t *testing.T) {
-	refused(t, table(64, line{"a", nil, 0, 0}), "0 dimensions")
-	refused(t, table(64, line{"a", []uint64{1, 1, 1, 1, 1}, 0, 0}), "5 dimensions")
-	refused(t, append(head(3, 1, 0).text("a").u32(math.MaxUint32).Bytes(), make([]byte, 64)...), "4294967295 dimensions")
+	refused(t, table(64, line("a", nil, 0, 0)), "0 dimensions")
+	refused(t, table(64, line("a", []uint64{1, 1, 1, 1, 1}, 0, 0)), "5 dimensions")
+	refused(t, append(head(3, 1, 0).Text("a").U32(math.MaxUint32).Bytes(), make([]byte, 64)...), "4294967295 dimensions")
 }
 
 func TestHostileG11Dimensions(t *testing.T) {
 	for _, dims := range [][]uint64{{math.MaxInt64, 2}, {1 << 63, 4}, {math.MaxUint64}, {0}, {4, 0}, {1 << 32, 1 << 32}, {1 << 62, 4}} {
-		refused(t, table(64, line{"a", dims, 0, 0}), `tensor "a"`)
+		refused(t, table(64, line("a", dims, 0, 0)), `tensor "a"`)
 	}
 }
 
 func TestHostileG12Padding(t *testing.T) {
-	refused(t, table(64, line{"a", []uint64{math.MaxUint64 / 4}, 0, 0}), `tensor "a"`)
-	refused(t, table(64, line{"a", []uint64{math.MaxInt64 / 8}, 0, 0}), `tensor "a"`)
+	refused(t, table(64, line("a", []uint64{math.MaxUint64 / 4}, 0, 0)), `tensor "a"`)
+	refused(t, table(64, line("a", []uint64{math.MaxInt64 / 8}, 0, 0)), `tensor "a"`)
 }
 
 func TestHostileG13SumOfSizes(t *testing.T) {
 	const big = 1 << 59
-	refused(t, table(64, line{"a", []uint64{big / 4}, 0, 0}, line{"b", []uint64{big / 4}, 0, big}, line{"c", []uint64{4}, 0, math.MaxInt64 &^ 31}), `tensor "a"`)
-	refused(t, table(64, line{"c", []uint64{4}, 0, math.MaxInt64 &^ 31}), `tensor "c"`)
+	refused(t, table(64, line("a", []uint64{big / 4}, 0, 0), line("b", []uint64{big / 4}, 0, big), line("c", []uint64{4}, 0, math.MaxInt64&^31)), `tensor "a"`)
+	refused(t, table(64, line("c", []uint64{4}, 0, math.MaxInt64&^31)), `tensor "c"`)
 }
 
 func TestHostileG14Blocks(t *testing.T) {
-	refused(t, table(64, line{"a", []uint64{33}, 2, 0}), "not whole blocks")
-	refused(t, table(640, line{"a", []uint64{128, 2}, 12, 0}), "not whole blocks")
+	refused(t, table(64, line("a", []uint64{33}, 2, 0)), "not whole blocks")
+	refused(t, table(640, line("a", []uint64{128, 2}, 12, 0)), "not whole blocks")
 }
 
 func TestHostileG15Types(t *testing.T) {
 	for _, kind := range []uint32{4, 5, 31, 32, 33, 36, 37, 38, 99, math.MaxUint32} {
-		refused(t, table(64, line{"a", []uint64{4}, kind, 0}), fmt.Sprintf("type %d is not known", kind))
+		refused(t, table(64, line("a", []uint64{4}, kind, 0)), fmt.Sprintf("type %d is not known", kind))
 	}
-	refused(t, table(66, line{"a", []uint64{256}, 16, 0}), "IQ2_XXS is not dequantized; requantize")
+	refused(t, table(66, line("a", []uint64{256}, 16, 0)), "IQ2_XXS is not dequantized; requantize")
 }
 
 func TestHostileG16Offsets(t *testing.T) {
-	refused(t, table(64, line{"a", []uint64{4}, 0, 1}), "no multiple of the alignment")
-	refused(t, table(64, line{"a", []uint64{4}, 0, 1 << 63}), "no multiple of the alignment")
-	refused(t, table(64, line{"a", []uint64{4}, 0, math.MaxUint64 &^ 31}), "no multiple of the alignment")
-	refused(t, table(64, line{"a", []uint64{16}, 0, 0}, line{"b", []uint64{4}, 0, 32}), "overlaps")
-	refused(t, table(64, line{"a", []uint64{4}, 0, 0}, line{"b", []uint64{4}, 0, 0}), "overlaps")
-	refused(t, table(64, line{"a", []uint64{4}, 0, 64}), "the file has 64 bytes of data")
-	refused(t, table(64, line{"a", []uint64{17}, 0, 0}), "the file has 64 bytes of data")
-	refused(t, table(0, line{"a", []uint64{4}, 0, 0}), "the file has 0 bytes of data")
+	refused(t, table(64, line("a", []uint64{4}, 0, 1)), "no multiple of the alignment")
+	refused(t, table(64, line("a", []uint64{4}, 0, 1<<63)), "no multiple of the alignment")
+	refused(t, table(64, line("a", []uint64{4}, 0, math.MaxUint64&^31)), "no multiple of the alignment")
+	refused(t, table(64, line("a", []uint64{16}, 0, 0), line("b", []uint64{4}, 0, 32)), "overlaps")
+	refused(t, table(64, line("a", []uint64{4}, 0, 0), line("b", []uint64{4}, 0, 0)), "overlaps")
+	refused(t, table(64, line("a", []uint64{4}, 0, 64)), "the file has 64 bytes of data")
+	refused(t, table(64, line("a", []uint64{17}, 0, 0)), "the file has 64 bytes of data")
+	refused(t, table(0, line("a", []uint64{4}, 0, 0)), "the file has 0 bytes of data")
 }
 
 // Bytes that the file no longer has are an error: nothing of the memory stands in for them.
@@ -283,7 +234,7 @@ func TestHostileG18Version(t *testing.T) {
 // A template is text, whatever it says.
 func TestHostileG19ChatTemplate(t *testing.T) {
 	code := "{{ cycler.__init__.__globals__.os.popen('id').read() }}<script>\x1b[2J"
-	f, _, err := Decode(meta("tokenizer.chat_template", kindString, func(b *builder) { b.text(code) }), "x")
+	f, _, err := Decode(meta("tokenizer.chat_template", kindString, func(b *builder) { b.Text(code) }), "x")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,20 +245,20 @@ func TestHostileG19ChatTemplate(t *testing.T) {
 
 func TestHostileG20Vocabulary(t *testing.T) {
 	const tokens = "tokenizer.ggml.tokens"
-	refused(t, meta(tokens, kindArray, func(b *builder) { b.u32(kindString).u64(1).u64(2 << 30) }), "a string of 2147483648 bytes")
+	refused(t, meta(tokens, kindArray, func(b *builder) { b.U32(kindString).U64(1).U64(2 << 30) }), "a string of 2147483648 bytes")
 	for _, column := range []string{"tokenizer.ggml.scores", "tokenizer.ggml.token_type"} {
-		b := head(3, 0, 2).text(tokens).u32(kindArray).u32(kindString).u64(2).text("a").text("b")
-		b.text(column).u32(kindArray).u32(kindF32).u64(1).u32(0)
+		b := head(3, 0, 2).Text(tokens).U32(kindArray).U32(kindString).U64(2).Text("a").Text("b")
+		b.Text(column).U32(kindArray).U32(kindF32).U64(1).U32(0)
 		refused(t, b.Bytes(), "1 elements, tokenizer.ggml.tokens has 2")
 	}
-	b := head(3, 0, 2).text(tokens).u32(kindU32).u32(2).text("tokenizer.ggml.scores").u32(kindArray).u32(kindF32).u64(1).u32(0)
+	b := head(3, 0, 2).Text(tokens).U32(kindU32).U32(2).Text("tokenizer.ggml.scores").U32(kindArray).U32(kindF32).U64(1).U32(0)
 	refused(t, b.Bytes(), "tokenizer.ggml.tokens has -1")
 }
 
 // What a file costs stays in proportion to it: names and empty strings too.
 func TestHostileMemory(t *testing.T) {
 	const n = 2_000_000
-	b := head(3, 0, 1).text("k").u32(kindArray).u32(kindString).u64(n)
+	b := head(3, 0, 1).Text("k").U32(kindArray).U32(kindString).U64(n)
 	data := append(b.Bytes(), make([]byte, 8*n)...)
 	kib, known := limitstest.Peak(t, func() {
 		if _, _, err := Decode(data, "x"); err != nil {

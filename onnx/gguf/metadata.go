@@ -228,10 +228,7 @@ func (m *metadata) array(field string) (any, error) {
 	case kindBool:
 		return items(m, n, 1, field, func() (bool, error) { return m.bool(field) })
 	case kindString:
-		if n > maxStrings {
-			return nil, limits.Refuse(field, "an array of %d strings, at most %d", n, maxStrings)
-		}
-		if err := m.strings.Spend(int64(n), field); err != nil {
+		if err := m.strings.Spend(int64(n), field); err != nil { // refuses what is negative as int64
 			return nil, err
 		}
 		return items(m, n, 8, field, func() (string, error) { return m.text(field) })

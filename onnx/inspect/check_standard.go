@@ -83,7 +83,7 @@ func (c *standardChecker) node(n *onnx.Node, where string) {
 
 func (c *standardChecker) numbers(n *onnx.Node, form *op.Form, where string) {
 	if k := n.NumInputs(); k < form.MinIn || form.MaxIn >= 0 && k > form.MaxIn {
-		c.report(where, "inputs", "%s has %d inputs, in opset %d it takes %s", n.Op, k, form.Since, span(form.MinIn, form.MaxIn))
+		c.report(where, "inputs", "%s has %d inputs, in opset %d it takes %s", n.Op, k, form.Since, op.Span(form.MinIn, form.MaxIn))
 	}
 	for i := range n.NumInputs() {
 		if in, ok := op.FormalAt(form.Inputs, i); ok && n.Input(i) == nil && !in.Optional && !in.Variadic {
@@ -91,7 +91,7 @@ func (c *standardChecker) numbers(n *onnx.Node, form *op.Form, where string) {
 		}
 	}
 	if k := n.NumOutputs(); k < form.MinOut || form.MaxOut >= 0 && k > form.MaxOut {
-		c.report(where, "outputs", "%s has %d outputs, in opset %d it gives %s", n.Op, k, form.Since, span(form.MinOut, form.MaxOut))
+		c.report(where, "outputs", "%s has %d outputs, in opset %d it gives %s", n.Op, k, form.Since, op.Span(form.MinOut, form.MaxOut))
 	}
 	for i := range n.NumOutputs() {
 		if out, ok := op.FormalAt(form.Outputs, i); ok && n.Output(i) == nil && !out.Optional && !out.Variadic {
@@ -102,12 +102,12 @@ func (c *standardChecker) numbers(n *onnx.Node, form *op.Form, where string) {
 
 func (c *standardChecker) attributes(n *onnx.Node, form *op.Form, where string) {
 	for _, a := range n.Attrs {
-		i := slices.IndexFunc(form.Attributes, func(f op.FormalAttribute) bool { return f.Name == a.Name })
-		if i < 0 {
+		formal, ok := form.Attribute(a.Name)
+		if !ok {
 			c.report(where, "attribute", "%s of opset %d has no attribute %q; it knows %s", n.Op, form.Since, a.Name, known(form.Attributes))
 			continue
 		}
-		if kind, want := a.Kind(), form.Attributes[i].Kind; kind != "" && kind != want {
+		if kind, want := a.Kind(), formal.Kind; kind != "" && kind != want {
 			c.report(where, "attribute", "attribute %q is of kind %s, %s of opset %d wants %s", a.Name, kind, n.Op, form.Since, want)
 		}
 	}
@@ -159,16 +159,6 @@ func known(list []op.FormalAttribute) string {
 		names[i] = a.Name
 	}
 	return or(strings.Join(names, ", "), "none")
-}
-
-func span(lo, hi int) string {
-	switch {
-	case hi < 0:
-		return fmt.Sprintf("%d or more", lo)
-	case lo == hi:
-		return fmt.Sprint(lo)
-	}
-	return fmt.Sprintf("%d to %d", lo, hi)
 }
 
 func or(s, otherwise string) string {

@@ -57,13 +57,13 @@ func constantWeight(n *onnx.Node) (total, nonzero int64, reader *onnx.Node) {
 func Nonzero(t *onnx.Tensor) (n int64) {
 	switch t.DType {
 	case onnx.Float:
-		for _, x := range t.Float32s() {
+		for _, x := range onnx.Read[float32](t) {
 			if x != 0 {
 				n++
 			}
 		}
 	case onnx.Double:
-		for _, x := range onnx.View[float64](t) {
+		for _, x := range onnx.Read[float64](t) {
 			if x != 0 {
 				n++
 			}

@@ -23,3 +23,19 @@ func EditDistance(a, b string) int {
 	}
 	return last[len(b)]
 }
+
+// Nearest returns the candidate with the smallest edit distance to word, or "" when none is near enough to be a slip. Ties go to
+// the earlier candidate.
+func Nearest(word string, candidates []string) string {
+	const longest = 64
+	if len(word) > longest {
+		return ""
+	}
+	best, least := "", len(word)/3+2
+	for _, c := range candidates {
+		if d := EditDistance(word, c); d < least && d < max(len(word), len(c)) {
+			best, least = c, d
+		}
+	}
+	return best
+}

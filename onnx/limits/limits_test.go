@@ -170,6 +170,17 @@ func TestName(t *testing.T) {
 	}
 }
 
+func TestRecognize(t *testing.T) {
+	for head, want := range map[string]string{
+		"PK\x03\x04": "ZIP", "\x80\x02": "pickle", "\x80\x06": "", "\x02\x00\x00\x00\x00\x00\x00\x00{}": "safetensors", "\xff\x00\x00\x00\x00\x00\x00\x00{}": "",
+		"": "", "\x08\x08": "", "GGUF": "GGUF", strings.Repeat("\x00", 257) + "ustar": "tar", strings.Repeat("\x00", 257): "", "xxxxORTM": "own format", "<html>": "HTML",
+	} {
+		if what, _ := Recognize([]byte(head), int64(len(head))); !strings.Contains(what, want) || (want == "") != (what == "") {
+			t.Errorf("%.20q: %q, want %q", head, what, want)
+		}
+	}
+}
+
 func TestOpenRegular(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x")

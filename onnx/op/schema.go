@@ -54,7 +54,7 @@ func Infer(n *onnx.Node) ([]onnx.TensorType, error) {
 		return nil, fmt.Errorf("%s: no such operator in the table", n.Op)
 	}
 	if n.NumInputs() < s.MinIn || (s.MaxIn >= 0 && n.NumInputs() > s.MaxIn) {
-		return nil, fmt.Errorf("%s: %d inputs, wants %s", n.Op, n.NumInputs(), span(s.MinIn, s.MaxIn))
+		return nil, fmt.Errorf("%s: %d inputs, wants %s", n.Op, n.NumInputs(), Span(s.MinIn, s.MaxIn))
 	}
 	if s.Out >= 0 && n.NumOutputs() > s.Out {
 		return nil, fmt.Errorf("%s: %d outputs, has at most %d", n.Op, n.NumOutputs(), s.Out)
@@ -104,7 +104,8 @@ func (s *Schema) inferChecked(n *onnx.Node) ([]onnx.TensorType, error) {
 	return types, nil
 }
 
-func span(lo, hi int) string {
+// Span says a number of inputs or outputs; hi is -1 without a bound.
+func Span(lo, hi int) string {
 	switch {
 	case hi < 0:
 		return fmt.Sprintf("%d or more", lo)

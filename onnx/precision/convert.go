@@ -13,6 +13,7 @@ type Plan struct {
 	To     onnx.DataType     // Float16, BFloat16 or Float
 	KeepIO bool              // inputs and outputs keep their types, with Casts behind and before them
 	Keep   map[string]string // nodes, by Key, that stay as they are, and why
+	Thin   bool              // weights that nodes read which stay are stored in the type all the same, with Casts behind them
 	Wide   map[string]bool   // values that the type cannot hold: what makes and reads them stays, as inputs and outputs they do
 }
 
@@ -145,8 +146,13 @@ func (c *converter) node(g *onnx.Graph, n *onnx.Node) {
 	if !converts && !n.Is("Cast") {
 		c.report.Kept = append(c.report.Kept, Kept{Key(n), n.Op, reason})
 	}
+	thin := c.Thin && !converts && c.To != onnx.Float && n.Is(n.Op) && !slices.Contains(stay, n.Op) && len(n.Subgraphs()) == 0
 	for i, v := range n.Inputs() {
 		if !c.float(v) || converts && n.Is("Cast") {
+			continue
+		}
+		if thin && !slices.Contains(wideInputs[n.Op], i) && c.heavy(v) {
+			n.SetInput(i, c.thinned(g, v))
 			continue
 		}
 		want := c.original(v)
@@ -167,6 +173,29 @@ func (c *converter) node(g *onnx.Graph, n *onnx.Node) {
 		}
 	}
 	c.report.Nodes++
+}
+
+// leastHeavy is how many elements a weight has for which a Cast pays.
+const leastHeavy = 256
+
+// heavy reports whether v is a weight of float32 that is worth storing in the type, and survives it.
+func (c *converter) heavy(v *onnx.Value) bool {
+	t := op.ConstantOf(v)
+	return t != nil && t.DType == onnx.Float && t.Check() == nil && t.Len() >= leastHeavy && Fits(t, c.To) == ""
+}
+
+// thinned is a weight in float32 of what is stored in the type.
+func (c *converter) thinned(g *onnx.Graph, v *onnx.Value) *onnx.Value {
+	half := c.as(g, v, c.To)
+	key := castKey{g, half, onnx.Float}
+	if c.casts[key] == nil {
+		wide := g.Add("Cast", []*onnx.Value{half}, 1, onnx.Int("to", int64(onnx.Float))).Output(0)
+		wide.Type = onnx.TensorType{DType: onnx.Float, Shape: v.Type.Shape.Clone()}
+		c.was[wide] = onnx.Float
+		c.casts[key] = wide
+		c.report.Casts++
+	}
+	return c.casts[key]
 }
 
 // overflow names a value of n's that the type cannot hold.

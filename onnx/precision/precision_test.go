@@ -79,6 +79,8 @@ func TestConvert(t *testing.T) {
 		{"infinite constants do not", "(float[2] x) => (float[2] y) { c = Constant<value = float {-inf}>()\n y = Max(x, c) }", half, 0, "", "", ""},
 		{"a weight of both", "(float[2] x) => (float[2] y, float[2] z) <float[2] w = {1, 2}> { y = Add(x, w)\n z = Mul(x, w) }",
 			precision.Plan{To: onnx.Float16, Keep: map[string]string{"z": "asked for"}}, 2, "Mul", "float[2] w", ""},
+		{"weights of what stays", "(float[2,16] x) => (float[2,16] y) <float[16,16] w = {" + strings.Repeat("1, ", 255) + "1}> { y = MatMul(x, w) }",
+			precision.Plan{To: onnx.Float16, KeepIO: true, Thin: true, Keep: map[string]string{"y": "asked for"}}, 1, "MatMul", "float16[16,16] w", ""},
 		{"graphs inside", "(bool b, float[2] x) => (float[2] y) { h = Relu(x)\n y = If(b) <then_branch = t () => (float[2] u) { u = Neg(h) }, else_branch = e () => (float[2] v) { v = Abs(h) }> }", half, 3, "If", "", ""},
 		{"casts", "(int64[2] x) => (float[2] y) { z = Cast<to = 1>(x)\n y = Relu(z) }", half, 0, "", "to: int = 10", ""},
 		{"made by shape", "(int64[1] s) => (float[N] y) { y = ConstantOfShape(s) }", half, 0, "", "float16[1]", ""},

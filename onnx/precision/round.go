@@ -14,8 +14,10 @@ func Round(t *onnx.Tensor, to onnx.DataType) *onnx.Tensor {
 	}
 	out := onnx.NewTensor(to, t.Dims...)
 	out.Name = t.Name
-	wide := t.Float32s()
-	if t.DType != onnx.Float {
+	var wide []float32
+	if t.DType == onnx.Float {
+		wide = onnx.Read[float32](t)
+	} else {
 		values, _ := t.Reals() // exact: each is a float32
 		wide = make([]float32, len(values))
 		for i, v := range values {
@@ -80,7 +82,7 @@ func Largest(d onnx.DataType) float64 {
 // Fits says why a float32 tensor does not survive rounding to a type: "" when it does. Infinite elements do.
 func Fits(t *onnx.Tensor, to onnx.DataType) string {
 	largest, some := float32(0), false
-	for _, v := range t.Float32s() {
+	for _, v := range onnx.Read[float32](t) {
 		if v < 0 {
 			v = -v
 		}

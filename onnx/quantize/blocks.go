@@ -75,7 +75,7 @@ func blockScale(v float32) float32 {
 func (s *static) blocked(p product, size int) *onnx.Value {
 	t := p.tensor
 	rows, columns := int(t.Dims[0]), int(t.Dims[1])
-	values := t.Float32s()
+	values := onnx.Read[float32](t)
 	inner := int(t.Dims[p.inner])
 	count := (inner + size - 1) / size
 	dims := []int64{t.Dims[0], t.Dims[1]}
@@ -123,7 +123,7 @@ func (s *static) matMulNBits(p product, size int) error {
 	}
 	n, k := int(t.Dims[0]), int(t.Dims[1])
 	count := (k + size - 1) / size
-	values := t.Float32s()
+	values := onnx.Read[float32](t)
 	packed := onnx.NewTensor(onnx.Uint8, int64(n), int64(count), int64(size/2))
 	scales := onnx.NewTensor(onnx.Float, int64(n*count))
 	for i := range n {

@@ -84,7 +84,7 @@ func replace(g *onnx.Graph, n *onnx.Node, y *onnx.Value) error {
 func transposed(t *onnx.Tensor) *onnx.Tensor {
 	rows, columns := int(t.Dims[0]), int(t.Dims[1])
 	out := onnx.NewTensor(onnx.Float, t.Dims[1], t.Dims[0])
-	from, to := t.Float32s(), out.Float32s()
+	from, to := onnx.Read[float32](t), out.Float32s()
 	for i := range rows {
 		for j := range columns {
 			to[j*rows+i] = from[i*columns+j]

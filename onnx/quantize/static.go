@@ -16,28 +16,27 @@ type Report struct {
 // LeastOpset is the first opset with scales for each channel.
 const LeastOpset = 13
 
-// Activations names the values that Static needs ranges of: what products read and what they give.
+// Activations names the values that Static needs ranges of: what products read and what they give, and what lies between them
+// and runs on integers.
 func Activations(m *onnx.Model) []string {
 	var names []string
+	seen := map[*onnx.Value]bool{}
+	note := func(v *onnx.Value) {
+		if v != nil && !seen[v] {
+			seen[v] = true
+			names = append(names, v.Name)
+		}
+	}
+	wanted := demanded(m.Graph)
 	for _, n := range m.Graph.Nodes() {
-		if p, ok := productOf(n); ok {
-			for _, v := range []*onnx.Value{n.Input(0), result(p)} {
-				if v != nil && !slices.Contains(names, v.Name) {
-					names = append(names, v.Name)
-				}
-			}
+		if _, ok := productOf(n); ok {
+			note(n.Input(0))
+			note(storedOf(n))
+		} else if joins(n) && wanted[storedOf(n)] {
+			note(storedOf(n))
 		}
 	}
 	return names
-}
-
-// result is what is stored of a product: its own output, or that of the Relu that alone reads it.
-func result(p product) *onnx.Value {
-	o := p.node.Output(0)
-	if uses := o.Uses(); len(uses) == 1 && uses[0].Node.Is("Relu") && !p.node.Graph().IsOutput(o) {
-		o = uses[0].Node.Output(0)
-	}
-	return o
 }
 
 // Static puts QuantizeLinear and DequantizeLinear around what products by weights read and give, by the ranges of these
@@ -46,12 +45,14 @@ func result(p product) *onnx.Value {
 func Static(m *onnx.Model, ranges map[string]Range, form Weights) *Report {
 	g, report := m.Graph, &Report{Kept: []string{}}
 	s := &static{graph: g, names: namesOf(g), form: form, ranges: ranges, stored: map[*onnx.Value]*stored{}, weights: map[weightKey]*stored{}}
+	wanted := demanded(g)
 	for _, n := range g.Nodes() {
 		p, ok := productOf(n)
 		if !ok {
+			s.link(n, wanted)
 			continue
 		}
-		out := result(p)
+		out := storedOf(n)
 		in := s.activation(n.Input(0))
 		if in == nil {
 			report.Kept = append(report.Kept, n.String()+": what it reads has no range")
@@ -79,6 +80,7 @@ func Static(m *onnx.Model, ranges map[string]Range, form Weights) *Report {
 type stored struct {
 	value  *onnx.Value
 	scales []float32
+	unit   [2]*onnx.Value // scale and zero point of an activation
 }
 
 type weightKey struct {
@@ -144,10 +146,13 @@ func (s *static) activation(v *onnx.Value) *stored {
 		return nil
 	}
 	scale, zero := r.unsigned()
+	return s.pair(v, s.constant(v.Name+"_scale", onnx.Scalar(scale)), s.constant(v.Name+"_zero_point", onnx.Scalar(zero)), []float32{scale})
+}
+
+// pair puts QuantizeLinear and DequantizeLinear behind v.
+func (s *static) pair(v, sv, zv *onnx.Value, scales []float32) *stored {
 	uses := v.Uses()
 	name := v.Name
-	sv := s.constant(name+"_scale", onnx.Scalar(scale))
-	zv := s.constant(name+"_zero_point", onnx.Scalar(zero))
 	q := s.graph.Add("QuantizeLinear", []*onnx.Value{v, sv, zv}, 1).Output(0)
 	q.Type = onnx.TensorType{DType: onnx.Uint8, Shape: v.Type.Shape.Clone()}
 	q.Name = s.fresh(name + "_quantized")
@@ -157,7 +162,7 @@ func (s *static) activation(v *onnx.Value) *stored {
 	for _, u := range uses {
 		u.Node.SetInput(u.Index, d)
 	}
-	done := &stored{d, []float32{scale}}
+	done := &stored{d, scales, [2]*onnx.Value{sv, zv}}
 	s.stored[v], s.stored[d] = done, done
 	return done
 }
@@ -169,7 +174,7 @@ func (s *static) weight(p product, axis int) *stored {
 		return done
 	}
 	q, scales := symmetric(p.tensor, axis, s.form.most())
-	done := &stored{s.dequantized(p.weight.Name, q, scales, axis), scales}
+	done := &stored{value: s.dequantized(p.weight.Name, q, scales, axis), scales: scales}
 	s.weights[key] = done
 	return done
 }
@@ -199,12 +204,12 @@ func (s *static) bias(p product, in, w *stored) {
 	v := p.node.Input(p.bias)
 	t := v.Const
 	channels := int(p.tensor.Dims[p.channel])
-	if t == nil || t.DType != onnx.Float || t.Check() != nil || len(t.Dims) != 1 || int(t.Dims[0]) != channels || s.graph.IsInput(v) || !p.plain && p.node.Is("Gemm") {
+	if t == nil || t.DType != onnx.Float || t.Check() != nil || len(t.Dims) == 0 || t.Len() != int64(channels) || int(t.Dims[len(t.Dims)-1]) != channels || s.graph.IsInput(v) || !p.plain && p.node.Is("Gemm") {
 		return
 	}
 	scales := make([]float32, channels)
-	q := onnx.NewTensor(onnx.Int32, t.Dims...)
-	for i, b := range t.Float32s() {
+	q := onnx.NewTensor(onnx.Int32, int64(channels)) // [1 C] of a Gemm says the same as [C]
+	for i, b := range onnx.Read[float32](t) {
 		scales[i] = in.scales[0] * w.scales[min(i, len(w.scales)-1)]
 		n := float64(b) / float64(scales[i])
 		if n > 1<<31-1 || n < -(1<<31) {

@@ -58,7 +58,7 @@ func channelOf(dims []int64, axis int) func(i int) int {
 
 // symmetric gives a weight's elements as int8 in [-most, most] with a scale for each channel along an axis; -1: one for all.
 func symmetric(t *onnx.Tensor, axis int, most float32) (q *onnx.Tensor, scales []float32) {
-	values := t.Float32s()
+	values := onnx.Read[float32](t)
 	channel, count := func(int) int { return 0 }, 1
 	if axis >= 0 {
 		channel, count = channelOf(t.Dims, axis), int(t.Dims[axis])

@@ -313,8 +313,9 @@ func filled(n *onnx.Node, _ []*onnx.Tensor, out result) *onnx.Tensor {
 	if len(y.Data) == 0 || !slices.ContainsFunc(value.Data, func(b byte) bool { return b != 0 }) {
 		return y
 	}
+	const near = 1 << 15 // bytes that stay in the cache
 	for done := copy(y.Data, value.Data); done < len(y.Data); {
-		done += copy(y.Data[done:], y.Data[:done])
+		done += copy(y.Data[done:], y.Data[:min(done, near)])
 	}
 	return y
 }

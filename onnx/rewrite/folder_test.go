@@ -4,7 +4,9 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"graft/onnx"
 	"graft/onnx/onnxtest"
@@ -78,4 +80,58 @@ func run(model []byte, feeds map[string]*onnx.Tensor, o runtime.Options) (map[st
 	}
 	defer s.Close()
 	return s.Run(context.Background(), feeds)
+}
+
+// evaluator computes constants by ONNX Runtime, as graft simplify does.
+func evaluator(o runtime.Options) func(m *onnx.Model) ([]*onnx.Tensor, error) {
+	return func(m *onnx.Model) ([]*onnx.Tensor, error) {
+		m.Graph.AssignNames()
+		data, err := m.Encode()
+		if err != nil {
+			return nil, err
+		}
+		got, err := run(data, nil, o)
+		if err != nil {
+			return nil, err
+		}
+		list := make([]*onnx.Tensor, len(m.Graph.Outputs()))
+		for i, v := range m.Graph.Outputs() {
+			list[i] = got[v.Name]
+		}
+		return list, nil
+	}
+}
+
+// BenchmarkSimplifyFolder reads, simplifies and encodes every model in the folder $GRAFT_MODELS, from memory to memory.
+// compare_simplify.py --function runs it beside OnnxSlim.
+func BenchmarkSimplifyFolder(b *testing.B) {
+	files, _ := filepath.Glob(filepath.Join(os.Getenv("GRAFT_MODELS"), "*.onnx"))
+	if os.Getenv("GRAFT_MODELS") == "" || len(files) == 0 {
+		b.Skip("GRAFT_MODELS names no folder with models")
+	}
+	evaluate := evaluator(runtimetest.Options(b))
+	for _, path := range files {
+		b.Run(strings.TrimSuffix(filepath.Base(path), ".onnx"), func(b *testing.B) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var inside time.Duration
+			for b.Loop() {
+				m, err := onnx.Decode(data)
+				if err != nil {
+					b.Fatal(err)
+				}
+				start := time.Now()
+				if r := rewrite.Simplify(m, rewrite.Simplifying{MaxBytes: max(rewrite.DefaultFold, int64(len(data))), Evaluate: evaluate}); len(r.Skipped) > 0 {
+					b.Fatal(r.Skipped)
+				}
+				inside += time.Since(start)
+				if _, err := m.Encode(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(inside.Nanoseconds())/float64(b.N), "simplify-ns/op")
+		})
+	}
 }

@@ -105,3 +105,27 @@ func TestInlineBounds(t *testing.T) {
 		}
 	}
 }
+
+// TestSimplifyBudget: many nodes each of which could become a constant of nearly as many bytes as folding may make, different ones
+// and the same ones, cost what a few do.
+func TestSimplifyBudget(t *testing.T) {
+	for _, same := range []bool{false, true} {
+		g := onnx.NewGraph("g")
+		x := g.AddInput("x", onnx.TypeOf(onnx.Float, 2))
+		for i := range 200 {
+			v := float32(0)
+			if !same {
+				v = float32(i)
+			}
+			shape := g.AddInitializer("", onnx.FromSlice([]int64{15_000_000 + int64(i)%2}))
+			big := g.Add("Expand", []*onnx.Value{g.AddInitializer("", onnx.FromSlice([]float32{v})), shape}, 1, onnx.Int("n", int64(i))).Output(0)
+			sum := g.Add("ReduceSum", []*onnx.Value{big}, 1, onnx.Int("keepdims", 0)).Output(0)
+			x = g.Add("Add", []*onnx.Value{x, sum}, 1).Output(0)
+		}
+		g.AddOutput(x, "y")
+		m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 18}}, Graph: g}
+		if allocated := limitstest.Allocated(func() { rewrite.Simplify(m, rewrite.Simplifying{}) }); allocated > 256<<20 {
+			t.Errorf("same %t: %d MiB", same, allocated>>20)
+		}
+	}
+}

@@ -18,16 +18,22 @@ const (
 // function may be written in another opset of the default domain than m: then m is upgraded (see Upgrade), and each body
 // as it comes in. On an error m is half done.
 func Inline(m *onnx.Model) error {
+	_, err := inline(m)
+	return err
+}
+
+// inline is Inline, and counts the calls that bodies took the place of.
+func inline(m *onnx.Model) (calls int, err error) {
 	i := &inliner{functions: functionsOf(m)}
 	if len(i.functions) == 0 {
-		return nil
+		return 0, nil
 	}
 	size, err := i.size(m.Graph, map[*onnx.Function]float64{}, 0)
 	switch {
 	case err != nil:
-		return fmt.Errorf("inline functions: %w", err)
+		return 0, fmt.Errorf("inline functions: %w", err)
 	case size > maxInlined:
-		return fmt.Errorf("inline functions: %w", limits.Refuse("functions", "%.3g nodes once they are expanded, at most %d are made", size, maxInlined))
+		return 0, fmt.Errorf("inline functions: %w", limits.Refuse("functions", "%.3g nodes once they are expanded, at most %d are made", size, maxInlined))
 	}
 	i.names = namesOf(m.Graph)
 	if m.Opset("") == 0 {
@@ -51,19 +57,20 @@ func Inline(m *onnx.Model) error {
 		m.IRVersion = max(m.IRVersion, irOfOpset)
 	}
 	if err := i.graph(m.Graph, 0); err != nil {
-		return fmt.Errorf("inline functions: %w", err)
+		return i.calls, fmt.Errorf("inline functions: %w", err)
 	}
 	m.SetFunctions()
 	if i.upgrade != nil {
-		return i.upgrade.err()
+		return i.calls, i.upgrade.err()
 	}
-	return nil
+	return i.calls, nil
 }
 
 type inliner struct {
 	functions map[onnx.FunctionKey]*onnx.Function
 	upgrade   *upgrader // of bodies; nil: all are written in the model's opset
 	names     names
+	calls     int // replaced
 }
 
 // size counts the nodes of g once its calls are expanded. known holds functions that were counted, with -1 for those that
@@ -122,6 +129,7 @@ func (i *inliner) graph(g *onnx.Graph, depth int) error {
 
 // call replaces n by the body of f.
 func (i *inliner) call(g *onnx.Graph, n *onnx.Node, f *onnx.Function, depth int, replaced map[*onnx.Value]*onnx.Value) error {
+	i.calls++
 	body, _ := f.Body.Clone()
 	if n.NumInputs() > len(body.Inputs()) || n.NumOutputs() > len(body.Outputs()) {
 		return fmt.Errorf("%d inputs and %d outputs, the function has %d and %d", n.NumInputs(), n.NumOutputs(), len(body.Inputs()), len(body.Outputs()))

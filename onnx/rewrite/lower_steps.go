@@ -9,7 +9,7 @@ import (
 
 // lowerSteps undo versions: change brings a node from the form of that version to the form before, or gives values, in the
 // forms of op.Opset, that stand in the place of its outputs. A nil change says that nodes stay as they are although the way
-// up changed them. A version that is not listed has the form before among its own; history.txt says what that takes.
+// up changed them. A version that is not listed has the form before among its own; op.Form says what that takes.
 var lowerSteps = slices.Concat(
 	each(reductions18, 18, axesAttribute), each([]string{"ReduceSum", "Squeeze", "Unsqueeze"}, 13, axesAttribute),
 	each(softmaxes, 13, lastAxisSoftmax), each([]string{"GreaterOrEqual", "LessOrEqual"}, 12, orEqual),

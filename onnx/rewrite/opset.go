@@ -102,13 +102,14 @@ func (l *lowering) graph(g *onnx.Graph, from int64, depth int) {
 }
 
 func (l *lowering) node(b *op.Builder, n *onnx.Node, from int64, replaced map[*onnx.Value]*onnx.Value) error {
-	scope, now := n.String(), formAt(n.Op, from)
+	scope := n.String()
+	now, _ := op.FormOf("", n.Op, from)
 	if now == nil {
 		return fmt.Errorf("%s: no such operator", scope)
 	}
-	forms := history()[n.Op]
+	forms := op.Forms("", n.Op)
 	for i := range slices.Backward(forms) {
-		v := forms[i].version
+		v := forms[i].Since
 		if v > from || v <= l.to {
 			continue
 		}
@@ -137,7 +138,7 @@ func (l *lowering) node(b *op.Builder, n *onnx.Node, from int64, replaced map[*o
 			break // under another name
 		}
 	}
-	f := formAt(n.Op, l.to)
+	f, _ := op.FormOf("", n.Op, l.to)
 	if f == nil {
 		return fmt.Errorf("%s: no form in opset %d", scope, l.to)
 	}
@@ -147,7 +148,7 @@ func (l *lowering) node(b *op.Builder, n *onnx.Node, from int64, replaced map[*o
 			return err
 		}
 	}
-	if err := f.fit(n, now); err != nil {
+	if err := fit(n, now, f); err != nil {
 		return fmt.Errorf("%s: %w", scope, err)
 	}
 	return nil

@@ -141,17 +141,7 @@ func runCase(c onnxtest.Case, m *onnx.Model, o runtime.Options) error {
 	if err := b.Err(); err != nil {
 		return err
 	}
-	m.Graph.AssignNames()
-	data, err := m.Encode()
-	if err != nil {
-		return err
-	}
-	s, err := runtime.Open(data, o)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	got, err := s.Run(context.Background(), feeds)
+	got, err := runWritten(m, feeds, o)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 type Simplifying struct {
 	// MaxBytes bounds the bytes of the tensors that folding makes, each and all together; 0: DefaultFold.
 	MaxBytes int64
+	// KeepFunctions leaves calls of the model's functions as they are. Otherwise bodies take their place.
+	KeepFunctions bool
 	// Evaluate runs a model without inputs and gives its outputs: the constants that Go does not compute. nil: they stay.
 	Evaluate func(m *onnx.Model) ([]*onnx.Tensor, error)
 
@@ -53,7 +55,7 @@ type pattern struct {
 }
 
 // patternFamilies lists the rules in the order in which they are tried on a node, one file a family.
-var patternFamilies = [][]pattern{foldPatterns, idlePatterns, chainPatterns, convPatterns, matrixPatterns, normPatterns, attentionPatterns, sharePatterns}
+var patternFamilies = [][]pattern{foldPatterns, idlePatterns, chainPatterns, convPatterns, matrixPatterns, normPatterns, attentionPatterns, recurrentPatterns, sharePatterns}
 
 // maxSimplify bounds the rounds over the graph.
 const maxSimplify = 24
@@ -64,7 +66,7 @@ const lowestSimplified = 7
 // Simplify rewrites m into fewer nodes that compute the same, in m's own opset: what is constant is computed, what does
 // nothing or is not read goes, what is computed twice is computed once, and groups of nodes become the one node that does
 // the same. Sums may be associated differently: results agree to rounding. A rule that fails is named in the result, and
-// the others go on. Functions stay as they are.
+// the others go on.
 //
 // Initializers that are inputs as well can be fed with something else, and are no constants; but in files before IR 4, where
 // each has to be listed, they are taken off the inputs, and the file becomes one of IR 4.
@@ -73,6 +75,10 @@ func Simplify(m *onnx.Model, o Simplifying) *Simplified {
 	if m.Graph == nil {
 		return &s.result
 	}
+	if !o.KeepFunctions {
+		s.inline()
+	}
+	s.open()
 	defer s.restore()
 	for range maxSimplify {
 		before := s.changes
@@ -103,6 +109,7 @@ type simplifier struct {
 	contents    map[*onnx.Value]op.Content
 	names       names // of the model at the beginning of the round; nil until asked for
 	made        int64 // bytes that folding made
+	computed    int64 // bytes that it computed, those that were there among them
 	pool        pool
 	evaluated   bool
 }
@@ -114,8 +121,15 @@ func newSimplifier(m *onnx.Model, o Simplifying) *simplifier {
 	s := &simplifier{Simplifying: o, model: m, patterns: map[string][]*pattern{}, counts: map[string]int{}, off: map[string]bool{},
 		declared: map[*onnx.Value]onnx.TensorType{}, overridable: map[*onnx.Value]*onnx.Tensor{}}
 	s.result.Rules, s.result.Skipped = []Applied{}, []Skipped{}
+	return s
+}
+
+// open chooses the rules for the model's opset, and brings the model into the form that they work on.
+func (s *simplifier) open() {
+	m := s.model
+	s.order = []string{inlined}
 	opset := m.Opset("")
-	for _, family := range append(slices.Clone(patternFamilies), o.more) {
+	for _, family := range append(slices.Clone(patternFamilies), s.more) {
 		for i := range family {
 			p := &family[i]
 			if !slices.Contains(s.order, p.name) {
@@ -133,9 +147,6 @@ func newSimplifier(m *onnx.Model, o Simplifying) *simplifier {
 		}
 	}
 	s.order = append(s.order, "unused nodes", "shared initializers", "runtime folding")
-	if m.Graph == nil {
-		return s
-	}
 	const firstFree = 4 // the first IR in which an initializer need not be an input
 	if m.IRVersion < firstFree && len(m.Graph.Initializers()) > 0 {
 		m.Graph.UnlistInitializers()
@@ -148,7 +159,6 @@ func newSimplifier(m *onnx.Model, o Simplifying) *simplifier {
 		}
 	}
 	s.declare(m.Graph, 0)
-	return s
 }
 
 // declare notes the types that the file gives, and names the dimensions of inputs that have none: what is computed from one

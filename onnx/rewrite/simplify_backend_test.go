@@ -20,7 +20,7 @@ func TestBackendSimplify(t *testing.T) {
 			continue // the reader's tests say so
 		}
 		original := m.Clone()
-		result := rewrite.Simplify(m, rewrite.Simplifying{})
+		result := rewrite.Simplify(m, rewrite.Simplifying{Evaluate: evaluator(o)})
 		for _, s := range result.Skipped {
 			t.Errorf("%s: %s failed at %s: %s", c.Name, s.Rule, s.Where, s.Reason)
 		}

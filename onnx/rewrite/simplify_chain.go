@@ -66,9 +66,9 @@ func reshapeThereAndBack(s *site, n *onnx.Node) []*onnx.Value {
 }
 
 // reshapeByConstant: the target of a Reshape whose sizes are known, are those of the input in the same place, or follow from
-// the others, is a constant.
+// the others, is a constant. A size that allowzero may make 0 is copied: the target that is made has no other 0.
 func reshapeByConstant(s *site, n *onnx.Node) []*onnx.Value {
-	if n.Input(1) == nil || s.constant(n.Input(1)) != nil || onnx.AttrOr(n, "allowzero", int64(0)) != 0 {
+	if n.Input(1) == nil || s.constant(n.Input(1)) != nil {
 		return nil
 	}
 	target, ok := targetOf(n.Input(0).Type.Shape, n.Output(0).Type.Shape, nil)

@@ -87,16 +87,18 @@ func (s *site) scaled(conv *onnx.Node, w, bias *onnx.Tensor, scale, shift []floa
 
 // scaledRuns makes the k-th run of elements scale[channel(k)] times that of from; false when a product is not finite.
 func scaledRuns[T float32 | float64](to, from []T, run int64, scale []float64, channel func(k int64) int64) bool {
-	sum := 0.0
 	for k := range int64(len(from)) / max(run, 1) {
 		by := scale[channel(k)]
 		row := to[k*run : (k+1)*run]
 		for i, v := range from[k*run : (k+1)*run] {
-			row[i] = T(float64(v) * by)
-			sum += 0 * float64(row[i]) // NaN from the first that is not finite
+			y := T(float64(v) * by)
+			if y-y != 0 {
+				return false
+			}
+			row[i] = y
 		}
 	}
-	return sum == 0
+	return true
 }
 
 // rounded is a tensor of float32 or float64; false when a number that is finite is not there.

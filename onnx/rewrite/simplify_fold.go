@@ -59,7 +59,7 @@ func foldNode(s *site, n *onnx.Node) []*onnx.Value {
 			return nil // an output is made by a node
 		}
 		dims, static := o.Type.Shape.Sizes()
-		if !static || !s.affordable(o.Type.DType, dims) {
+		if !static || !s.affordable(o.Type.DType, dims) || !s.spend(o.Type.DType, dims) {
 			return nil
 		}
 		t := compute(n, in, result{o.Type.DType, dims, i})
@@ -82,13 +82,9 @@ func (s *simplifier) affordable(d onnx.DataType, dims []int64) bool {
 
 // keep is the initializer that holds t, which folding made; nil when that would be too many bytes.
 func (s *site) keep(t *onnx.Tensor) *onnx.Value {
-	if !s.pool.holds(t) {
-		if s.made+int64(len(t.Data)) > s.MaxBytes {
-			return nil
-		}
-		s.made += int64(len(t.Data))
-	}
-	return s.tensor(t)
+	v, added := s.pool.valueWithin(t, s.MaxBytes-s.made)
+	s.made += added
+	return v
 }
 
 // knownContents replaces what shapes say: by a constant where the sizes are known, else by a value that holds the same.
@@ -147,7 +143,7 @@ func (s *simplifier) evaluate() bool {
 	}
 	s.evaluated = true
 	nodes, wanted := s.constantNodes()
-	if len(nodes) == 0 {
+	if len(wanted) == 0 {
 		return false
 	}
 	m, err := s.constantModel(nodes, wanted)
@@ -201,6 +197,7 @@ var variable = map[string]bool{"RandomNormal": true, "RandomNormalLike": true, "
 
 // constantNodes are the nodes of the main graph whose inputs are constant, and those of their values that others read.
 func (s *simplifier) constantNodes() (nodes []*onnx.Node, wanted []*onnx.Value) {
+	work := max(evaluated, 8*s.MaxBytes)
 	fixed := map[*onnx.Value]bool{}
 	held := func(v *onnx.Value) bool { return v == nil || fixed[v] || op.ConstantOf(v) != nil }
 	for _, n := range s.model.Graph.Nodes() {
@@ -218,6 +215,11 @@ func (s *simplifier) constantNodes() (nodes []*onnx.Node, wanted []*onnx.Value) 
 		if !ok {
 			continue
 		}
+		if cost := costOf(n); cost < 0 || cost > work {
+			continue
+		} else {
+			work -= cost
+		}
 		nodes = append(nodes, n)
 		for _, o := range n.Outputs() {
 			if o != nil {
@@ -225,12 +227,17 @@ func (s *simplifier) constantNodes() (nodes []*onnx.Node, wanted []*onnx.Value) 
 			}
 		}
 	}
+	left := s.MaxBytes - s.made
 	for _, n := range nodes {
 		for _, o := range n.Outputs() {
 			if o != nil && slices.ContainsFunc(o.Uses(), func(u onnx.Use) bool {
 				return u.Node.Graph() != s.model.Graph || !slices.ContainsFunc(u.Node.Outputs(), func(x *onnx.Value) bool { return fixed[x] })
 			}) {
-				wanted = append(wanted, o)
+				dims, _ := o.Type.Shape.Sizes()
+				if size := sizeOf(o.Type.DType, dims); size <= left {
+					left -= size
+					wanted = append(wanted, o)
+				}
 			}
 		}
 	}
@@ -267,5 +274,6 @@ func (s *simplifier) constantModel(nodes []*onnx.Node, wanted []*onnx.Value) (*o
 	for _, o := range wanted {
 		g.AddOutput(stands[o], "")
 	}
+	g.RemoveUnused()
 	return &onnx.Model{IRVersion: max(s.model.IRVersion, 4), Opsets: slices.Clone(s.model.Opsets), Graph: g}, nil
 }

@@ -81,14 +81,20 @@ func (p *pool) find(key uint64, t *onnx.Tensor) *onnx.Value {
 
 // value is the initializer that holds t.
 func (p *pool) value(t *onnx.Tensor) *onnx.Value {
-	key := p.key(t)
-	if v := p.find(key, t); v != nil {
-		return v
-	}
-	v := p.graph.AddInitializer("", t)
-	p.byHash[key] = append(p.byHash[key], v)
+	v, _ := p.valueWithin(t, int64(len(t.Data)))
 	return v
 }
 
-// holds reports whether there is an initializer that holds t.
-func (p *pool) holds(t *onnx.Tensor) bool { return p.find(p.key(t), t) != nil }
+// valueWithin is value where it adds no more than that many bytes, else nil; added says how many.
+func (p *pool) valueWithin(t *onnx.Tensor, most int64) (v *onnx.Value, added int64) {
+	key := p.key(t)
+	if v := p.find(key, t); v != nil {
+		return v, 0
+	}
+	if added = int64(len(t.Data)); added > most {
+		return nil, 0
+	}
+	v = p.graph.AddInitializer("", t)
+	p.byHash[key] = append(p.byHash[key], v)
+	return v, added
+}

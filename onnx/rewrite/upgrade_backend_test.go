@@ -25,17 +25,7 @@ func runRecorded(m *onnx.Model, inputs, outputs []*onnx.Tensor, o runtime.Option
 		}
 		feeds[v.Name], inputs = inputs[0], inputs[1:]
 	}
-	m.Graph.AssignNames()
-	data, err := m.Encode()
-	if err != nil {
-		return err
-	}
-	s, err := runtime.Open(data, o)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	got, err := s.Run(context.Background(), feeds)
+	got, err := runWritten(m, feeds, o)
 	if err != nil {
 		return err
 	}
@@ -45,6 +35,21 @@ func runRecorded(m *onnx.Model, inputs, outputs []*onnx.Tensor, o runtime.Option
 		}
 	}
 	return nil
+}
+
+// runWritten runs what is written of a model.
+func runWritten(m *onnx.Model, feeds map[string]*onnx.Tensor, o runtime.Options) (map[string]*onnx.Tensor, error) {
+	m.Graph.AssignNames()
+	data, err := m.Encode()
+	if err != nil {
+		return nil, err
+	}
+	s, err := runtime.Open(data, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	return s.Run(context.Background(), feeds)
 }
 
 // TestBackendUpgrade upgrades the models of ONNX's recorded tests and holds what they give on ONNX Runtime to the recorded

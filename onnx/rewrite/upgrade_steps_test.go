@@ -1,21 +1,14 @@
 package rewrite
 
 import (
-	"os"
-	"strconv"
-	"strings"
 	"testing"
 
 	"graft/onnx/op"
 )
 
 // TestStepsComplete: there is a step for every version of every operator up to the engines' opset, but its first, and for
-// no other. testdata/versions.txt is made by testdata/peers/versions.py.
+// no other.
 func TestStepsComplete(t *testing.T) {
-	data, err := os.ReadFile("testdata/versions.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	type key struct {
 		op      string
 		version int64
@@ -27,21 +20,13 @@ func TestStepsComplete(t *testing.T) {
 		}
 	}
 	total := 0
-	for line := range strings.Lines(string(data)) {
-		fields := strings.Fields(line)
-		if fields[0] == "#" {
-			continue
-		}
-		for _, f := range fields[2:] {
-			version, err := strconv.ParseInt(f, 10, 64)
-			if err != nil {
-				t.Fatalf("%q: %v", line, err)
-			}
-			if version > op.Opset {
+	for _, name := range op.StandardNames("") {
+		for _, f := range op.Forms("", name)[1:] {
+			if f.Since > op.Opset {
 				continue
 			}
 			total++
-			k := key{fields[0], version}
+			k := key{name, f.Since}
 			if known[k] != 1 {
 				t.Errorf("%d steps for %s %d, want 1", known[k], k.op, k.version)
 			}

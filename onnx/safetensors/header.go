@@ -30,6 +30,11 @@ func parseHeader(b []byte, dataSize int64) (entries []Entry, metadata map[string
 	if len(b) == 0 || b[0] != '{' {
 		return nil, nil, limits.Refuse("header", "does not begin with '{'")
 	}
+	// Counted before anything is kept, so that what a header of many tensors costs is its bytes. Every tensor is an object, as are the
+	// header itself and __metadata__.
+	if n := objects(b); n > maxCount+2 {
+		return nil, nil, limits.Refuse("header", "%d objects, more than %d tensors", n, maxCount)
+	}
 	j := &jsonReader{b: b}
 	seen := make(map[string]bool)
 	err = j.object(func(key string) error {
@@ -37,9 +42,6 @@ func parseHeader(b []byte, dataSize int64) (entries []Entry, metadata map[string
 			return j.fail("key %s twice", limits.Name(key))
 		}
 		seen[key] = true
-		if len(seen) > maxCount {
-			return j.fail("more than %d tensors", maxCount)
-		}
 		if key == "__metadata__" {
 			var err error
 			metadata, err = j.metadata()
@@ -56,6 +58,22 @@ func parseHeader(b []byte, dataSize int64) (entries []Entry, metadata map[string
 		return nil, nil, j.fail("%d bytes after the JSON", len(b)-j.pos)
 	}
 	return entries, metadata, checkLayout(entries, dataSize)
+}
+
+// objects counts the braces that open, outside of strings.
+func objects(b []byte) (n int) {
+	quoted := false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			quoted = !quoted
+		case c == '\\' && quoted:
+			i++
+		case c == '{' && !quoted:
+			n++
+		}
+	}
+	return n
 }
 
 func (j *jsonReader) metadata() (map[string]string, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,19 +17,25 @@ const (
 	maxShards = 1024 // files that are open at once
 )
 
+// Shards says which file beside an index each tensor is in.
+type Shards struct {
+	Files []string       // in the order in which they are met
+	Of    map[string]int // tensor to place in Files
+	Total int64          // bytes of all tensors; -1 where it is not said
+}
+
 // Index is a model in several files, as model.safetensors.index.json lists them. It is safe for concurrent use.
 type Index struct {
 	name    string
-	shards  []string // in the order in which they are met
+	shards  *Shards
 	files   []*File
 	entries []Entry // Begin and End count from the data of their own shard
-	shardOf map[string]int
 }
 
 // OpenIndex reads the index at path and the headers of the files beside it that it names. They must hold the tensors that
 // it says, each in one file and none besides.
 func OpenIndex(path string) (*Index, error) {
-	x := &Index{name: path, shardOf: map[string]int{}}
+	x := &Index{name: path}
 	if err := x.open(path); err != nil {
 		_ = x.Close()
 		return nil, limits.InFile(path, err)
@@ -36,32 +43,38 @@ func OpenIndex(path string) (*Index, error) {
 	return x, nil
 }
 
-func (x *Index) open(path string) error {
+// ReadShards reads the index at path: {"metadata": {"total_size": N, ...}, "weight_map": {"tensor": "file", ...}}. Files are named
+// alone, without a folder, and end in one of the extensions.
+func ReadShards(path string, extensions ...string) (*Shards, error) {
 	f, size, err := limits.OpenRegular(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	if size > maxIndex {
-		return limits.Refuse("index", "%d bytes, at most %d", size, maxIndex)
+		return nil, limits.InFile(path, limits.Refuse("index", "%d bytes, at most %d", size, maxIndex))
 	}
 	b := make([]byte, size)
 	if err := limits.ReadAt(f, b, 0, "index"); err != nil {
-		return err
+		return nil, limits.InFile(path, err)
 	}
-	total, err := x.parse(b)
-	if err != nil {
+	s, err := parseShards(b, extensions)
+	return s, limits.InFile(path, err)
+}
+
+func (x *Index) open(path string) (err error) {
+	if x.shards, err = ReadShards(path, ".safetensors"); err != nil {
 		return err
 	}
 	var sum int64
-	for i, shard := range x.shards {
+	for i, shard := range x.shards.Files {
 		file, err := Open(filepath.Join(filepath.Dir(path), shard))
 		if err != nil {
 			return err
 		}
 		x.files = append(x.files, file)
 		for _, e := range file.Entries() {
-			at, ok := x.shardOf[e.Name]
+			at, ok := x.shards.Of[e.Name]
 			if !ok || at != i {
 				return limits.Refuse("file "+limits.Name(shard), "holds tensor %s, which the index puts elsewhere or does not have", limits.Name(e.Name))
 			}
@@ -69,24 +82,23 @@ func (x *Index) open(path string) error {
 			sum += e.End - e.Begin
 		}
 	}
-	for name, i := range x.shardOf {
+	for name, i := range x.shards.Of {
 		if _, ok := x.files[i].Entry(name); !ok {
-			return limits.Refuse("file "+limits.Name(x.shards[i]), "does not hold tensor %s, which the index puts there", limits.Name(name))
+			return limits.Refuse("file "+limits.Name(x.shards.Files[i]), "does not hold tensor %s, which the index puts there", limits.Name(name))
 		}
 	}
-	if total >= 0 && total != sum {
+	if total := x.shards.Total; total >= 0 && total != sum {
 		return limits.Refuse("index", "total_size is %d, the tensors have %d bytes", total, sum)
 	}
 	return nil
 }
 
-// parse reads {"metadata": {"total_size": N, ...}, "weight_map": {"tensor": "file", ...}}. total is -1 where it is not said.
-func (x *Index) parse(b []byte) (total int64, err error) {
+func parseShards(b []byte, extensions []string) (*Shards, error) {
+	x := &Shards{Of: map[string]int{}, Total: -1}
 	j := &jsonReader{b: b, field: "index"}
-	total = -1
 	seen := map[string]bool{}
 	shardAt := map[string]int{}
-	err = j.object(func(key string) error {
+	err := j.object(func(key string) error {
 		if seen[key] {
 			return j.fail("key %s twice", limits.Name(key))
 		}
@@ -105,52 +117,53 @@ func (x *Index) parse(b []byte) (total int64, err error) {
 				}
 				n, err := j.whole()
 				if key == "total_size" {
-					total = n
+					x.Total = n
 				}
 				return err
 			})
 		case "weight_map":
-			return j.object(func(name string) error { return x.place(j, name, shardAt) })
+			return j.object(func(name string) error { return x.place(j, name, shardAt, extensions) })
 		}
 		return j.fail("unknown key %s", limits.Name(key))
 	})
 	switch {
 	case err != nil:
-		return 0, err
-	case !seen["weight_map"] || len(x.shardOf) == 0:
-		return 0, limits.Refuse("index", "no weight_map, or an empty one")
+		return nil, err
+	case !seen["weight_map"] || len(x.Of) == 0:
+		return nil, limits.Refuse("index", "no weight_map, or an empty one")
 	}
 	if j.space(); j.pos != len(b) {
-		return 0, j.fail("%d bytes after the JSON", len(b)-j.pos)
+		return nil, j.fail("%d bytes after the JSON", len(b)-j.pos)
 	}
-	return total, nil
+	return x, nil
 }
 
-// place reads the file that a tensor is in. A file is named alone, without a folder.
-func (x *Index) place(j *jsonReader, name string, shardAt map[string]int) error {
+// place reads the file that a tensor is in.
+func (x *Shards) place(j *jsonReader, name string, shardAt map[string]int, extensions []string) error {
 	shard, err := j.str()
 	if err != nil {
 		return err
 	}
-	if _, twice := x.shardOf[name]; twice {
+	if _, twice := x.Of[name]; twice {
 		return j.fail("tensor %s twice", limits.Name(name))
 	}
-	if len(x.shardOf) == maxCount {
+	if len(x.Of) == maxCount {
 		return j.fail("more than %d tensors", maxCount)
 	}
-	if !strings.HasSuffix(shard, ".safetensors") || len(shard) > 255 || shard != filepath.Base(shard) || strings.ContainsAny(shard, "/\\:\x00") || !filepath.IsLocal(shard) {
-		return j.fail("tensor %s: %s is no name of a .safetensors file beside the index", limits.Name(name), limits.Name(shard))
+	known := slices.ContainsFunc(extensions, func(e string) bool { return strings.HasSuffix(shard, e) })
+	if !known || len(shard) > 255 || shard != filepath.Base(shard) || strings.ContainsAny(shard, "/\\:\x00") || !filepath.IsLocal(shard) {
+		return j.fail("tensor %s: %s is no name of a %s file beside the index", limits.Name(name), limits.Name(shard), strings.Join(extensions, " or "))
 	}
 	i, ok := shardAt[shard]
 	if !ok {
-		i = len(x.shards)
+		i = len(x.Files)
 		if i == maxShards {
 			return j.fail("more than %d files", maxShards)
 		}
 		shardAt[shard] = i
-		x.shards = append(x.shards, shard)
+		x.Files = append(x.Files, shard)
 	}
-	x.shardOf[name] = i
+	x.Of[name] = i
 	return nil
 }
 
@@ -182,7 +195,7 @@ func (x *Index) Entries() []Entry { return x.entries }
 
 // Tensor reads one tensor.
 func (x *Index) Tensor(name string) (*onnx.Tensor, error) {
-	i, ok := x.shardOf[name]
+	i, ok := x.shards.Of[name]
 	if !ok {
 		return nil, limits.InFile(x.name, limits.Refuse("", "no tensor %s", limits.Name(name)))
 	}

@@ -2,13 +2,16 @@ package safetensors
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"graft/onnx"
-	"graft/onnx/limits"
+	"graft/onnx/limits/limitstest"
+	"graft/onnx/safetensors/safetensorstest"
 )
 
 // shards is a folder with a.safetensors, which holds "a", and b.safetensors, which holds "b": 8 bytes each.
@@ -36,7 +39,7 @@ func openIndex(t testing.TB, dir, text string) (*Index, error) {
 	return OpenIndex(path)
 }
 
-const goodIndex = `{"metadata": {"total_size": 16, "format": "pt"}, "weight_map": {"a": "a.safetensors", "b": "b.safetensors"}}`
+const goodIndex = safetensorstest.GoodIndex
 
 func TestIndex(t *testing.T) {
 	dir := shards(t)
@@ -62,44 +65,56 @@ func TestIndex(t *testing.T) {
 func TestHostileS15Index(t *testing.T) {
 	dir := shards(t)
 	outside := filepath.Join(filepath.Dir(dir), "x.safetensors")
-	for text, want := range map[string]string{
-		`{"weight_map":{"a":"../x.safetensors"}}`:                        "beside the index",
-		`{"weight_map":{"a":"sub/../a.safetensors"}}`:                    "beside the index",
-		`{"weight_map":{"a":"` + filepath.ToSlash(outside) + `"}}`:       "beside the index",
-		`{"weight_map":{"a":"C:\\x.safetensors"}}`:                       "beside the index",
-		`{"weight_map":{"a":"a\u0000.safetensors"}}`:                     "beside the index",
-		`{"weight_map":{"a":"none.safetensors"}}`:                        "none.safetensors",
-		`{"weight_map":{"a":"model.safetensors.index.json"}}`:            "beside the index", // itself
-		`{"weight_map":{"a":"a.safetensors","a":"b.safetensors"}}`:       `tensor "a" twice`,
-		`{"weight_map":{"a":"b.safetensors"}}`:                           `holds tensor "b"`,
-		`{"weight_map":{"a":"b.safetensors","b":"a.safetensors"}}`:       `holds tensor "b"`,
-		`{"weight_map":{"a":"a.safetensors","b":"a.safetensors"}}`:       `does not hold tensor "b"`,
-		strings.Replace(goodIndex, "16", "17", 1):                        "total_size is 17, the tensors have 16 bytes",
-		strings.Replace(goodIndex, "16", "-1", 1):                        "whole number",
-		strings.Replace(goodIndex, "16", "1e400", 1):                     "whole number",
-		strings.Replace(goodIndex, "16", strings.Repeat("[", 20_000), 1): "whole number",
-		`{"weight_map":{}}`: "empty one",
-		`{}`:                "no weight_map",
-		`[]`:                "expected",
-		``:                  "JSON ends",
-		goodIndex + "x":     "after the JSON",
-		`{"weight_map":{"a":"a.safetensors"},"weight_map":{"a":"a.safetensors"}}`:          "twice",
-		`{"weight_map":{"a":"a.safetensors"},"other":1}`:                                   `unknown key "other"`,
-		"{\"weight_map\":{\"a\xff\":\"a.safetensors\"}}":                                   "UTF-8",
-		`{"metadata":{"total_size":1,"total_size":16},"weight_map":{"a":"a.safetensors"}}`: "twice",
-	} {
-		x, err := openIndex(t, dir, text)
-		var in *limits.InputError
-		if err == nil {
-			x.Close()
-		}
-		if err == nil || !errors.As(err, &in) && !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") || len(err.Error()) > 1000 {
-			t.Errorf("%.80s: %v, want %q", text, err, want)
-		}
+	cases := append(safetensorstest.Indexes(),
+		limitstest.Case{ID: "S15", What: "absolute, there", Bytes: []byte(`{"weight_map":{"a":"` + filepath.ToSlash(outside) + `"}}`), Want: "beside the index"},
+		limitstest.Case{ID: "S15", What: "no map", Bytes: []byte(`{}`), Want: "no weight_map"},
+		limitstest.Case{ID: "S15", What: "list", Bytes: []byte(`[]`), Want: "expected"},
+		limitstest.Case{ID: "S15", What: "empty", Bytes: nil, Want: "JSON ends"},
+		limitstest.Case{ID: "S15", What: "total size twice", Bytes: []byte(`{"metadata":{"total_size":1,"total_size":16},"weight_map":{"a":"a.safetensors"}}`), Want: "twice"})
+	for _, c := range cases {
+		t.Run(c.Name(), func(t *testing.T) {
+			x, err := openIndex(t, dir, string(c.Bytes))
+			if err == nil {
+				x.Close()
+			}
+			if c.What == "missing" { // the system says so
+				if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), c.Want) {
+					t.Error(err)
+				}
+				return
+			}
+			limitstest.Refused(t, err, filepath.Join(dir, "model.safetensors.index.json"), c.Want)
+		})
 	}
 	if _, err := OpenIndex(dir); err == nil {
 		t.Error("a folder")
 	}
+}
+
+// What an index may ask for is bounded: bytes, tensors and files.
+func TestHostileS15Bounds(t *testing.T) {
+	dir := shards(t)
+	path := filepath.Join(dir, "large.index.json")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Truncate(maxIndex+1), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = OpenIndex(path)
+	limitstest.Refused(t, err, path, "100000001 bytes, at most 100000000")
+	many := func(n int, shard string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `,"%d":"%s"`, i, strings.ReplaceAll(shard, "#", strconv.Itoa(i)))
+		}
+		return `{"weight_map":{` + b.String()[1:] + "}}"
+	}
+	_, err = openIndex(t, dir, many(maxCount+1, "a.safetensors"))
+	limitstest.Refused(t, err, filepath.Join(dir, "model.safetensors.index.json"), "more than 250000 tensors")
+	_, err = openIndex(t, dir, many(maxShards+1, "#.safetensors"))
+	limitstest.Refused(t, err, filepath.Join(dir, "model.safetensors.index.json"), "more than 1024 files")
 }
 
 func FuzzIndex(f *testing.F) {
@@ -112,7 +127,7 @@ func FuzzIndex(f *testing.F) {
 			return
 		}
 		defer x.Close()
-		for _, shard := range x.shards {
+		for _, shard := range x.shards.Files {
 			if filepath.Dir(filepath.Join(dir, shard)) != dir {
 				t.Fatalf("a file outside of the folder: %q", shard)
 			}

@@ -1,10 +1,6 @@
 package kernels_test
 
 import (
-	"bufio"
-	"os"
-	"strconv"
-	"strings"
 	"testing"
 
 	"graft/onnx"
@@ -17,17 +13,8 @@ const cuda = "CUDAExecutionProvider"
 // TestTable holds the table to the versions of operators that there are: a kernel is listed for one of them, and ends where the
 // operator changes next.
 func TestTable(t *testing.T) {
-	f, err := os.Open("../../onnx/rewrite/testdata/versions.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
 	seen := map[string]bool{}
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		name, rest, ok := strings.Cut(lines.Text(), " ")
-		if strings.HasPrefix(name, "#") || !ok {
-			continue
-		}
+	for _, name := range op.StandardNames("") {
 		first, newest, behind, listed := kernels.Opsets(cuda, name)
 		if !listed {
 			continue
@@ -35,18 +22,14 @@ func TestTable(t *testing.T) {
 		seen[name] = true
 		var next int64
 		exact := false
-		for _, field := range strings.Fields(rest) {
-			v, err := strconv.ParseInt(field, 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			exact = exact || v == newest
-			if v > newest && next == 0 {
-				next = v
+		for _, f := range op.Forms("", name) {
+			exact = exact || f.Since == newest
+			if f.Since > newest && next == 0 {
+				next = f.Since
 			}
 		}
 		if !exact || next != behind || first > newest {
-			t.Errorf("%s: kernels for %d to %d, none from %d on; the standard has %s", name, first, newest, behind, rest)
+			t.Errorf("%s: kernels for %d to %d, none from %d on; the standard changes at %d", name, first, newest, behind, next)
 		}
 	}
 	for _, name := range kernels.Operators(cuda) {

@@ -2,13 +2,15 @@
 
 First the sets of types, numbered from 0: element types of tensors, and "other" for sequences, optionals and maps. Then, a form a
 line: domain (. for the default one), operator, version, least and most inputs, least and most outputs (-1: no bound), then
-"deprecated", attributes as name:kind with ! behind those that are required, and formal inputs as type variable/set, with ? behind
-optional and * behind variadic ones, + where their types may differ, and behind > formal outputs.
+"deprecated", attributes as name:kind with ! behind those that are required and =default behind those that have one, and formal
+inputs as type variable/set, with ? behind optional and * behind variadic ones, + where their types may differ, and behind >
+formal outputs. Lines are sorted, so that the forms of an operator stand together.
 """
 
 import sys
 
 import onnx.defs
+import onnx.helper
 from onnx.defs import OpSchema
 
 sets = {}
@@ -21,6 +23,17 @@ def types(names):
     return sets.setdefault(",".join(sorted(tensors)), len(sets))
 
 
+def attribute(a):
+    word = "%s:%s" % (a.name, str(a.type).split(".")[-1].lower())
+    if a.required:
+        return word + "!"
+    if not a.default_value.name:
+        return word
+    v = onnx.helper.get_attribute_value(a.default_value)
+    text = lambda x: x.decode() if isinstance(x, bytes) else "%.6g" % x if isinstance(x, float) else str(x)
+    return word + "=" + (",".join(map(text, v)) if isinstance(v, (list, tuple)) else text(v))
+
+
 lines = []
 for s in onnx.defs.get_all_schemas_with_history():
     constraints = {c.type_param_str: c.allowed_type_strs for c in s.type_constraints}
@@ -29,8 +42,7 @@ for s in onnx.defs.get_all_schemas_with_history():
         parts.append(-1 if n >= 2**31 - 1 else n)
     if s.deprecated:
         parts.append("deprecated")
-    kind = lambda a: str(a.type).split(".")[-1].lower()
-    parts += ["%s:%s%s" % (a.name, kind(a), "!" if a.required else "") for a in s.attributes.values()]
+    parts += [attribute(a) for a in s.attributes.values()]
     for i in list(s.inputs) + [None] + list(s.outputs):
         if i is None:
             parts.append(">")

@@ -78,6 +78,9 @@ func decodeImage(data []byte, least int) (m *Image, refusal *limits.InputError) 
 		return nil, refuse("make it smaller", "the header claims %dx%d pixels, %.1f megapixels, but at most %d are accepted",
 			w, h, float64(w)*float64(h)/1e6, maxPixels/1_000_000)
 	}
+	if n := leastBytes(format, data, int64(w), int64(h)); n > int64(len(data)) {
+		return nil, refuse("fetch the file again", "%s is cut short: %dx%d pixels take at least %d bytes, the file has %d", format, w, h, n, len(data))
+	}
 	picture, err := decoders[format].decode(bytes.NewReader(data))
 	if err != nil {
 		return nil, explain(format, err)
@@ -91,6 +94,20 @@ func decodeImage(data []byte, least int) (m *Image, refusal *limits.InputError) 
 	}
 	m.Note = meta.note
 	return m.upright(meta.orientation), nil
+}
+
+// leastBytes is what a file of w by h pixels has at least: decoders take memory for all of them before they look for the first. 0 where
+// a few bytes may stand for any number of pixels.
+func leastBytes(format string, data []byte, w, h int64) int64 {
+	switch {
+	case format == formatPNG && len(data) > 25:
+		samples := map[byte]int64{2: 3, 4: 2, 6: 4}[data[25]] // of a pixel, by colour type
+		return h * w * max(samples, 1) * int64(data[24]) / 8 / maxRatio
+	case format == formatJPEG:
+		// A block of 8x8 samples takes a bit or more, and one component at least has half of the pixels.
+		return w * h / 64 / 8 / 2
+	}
+	return 0
 }
 
 // endsEarly are the decoders' words for pixel data that ends before the last pixel.

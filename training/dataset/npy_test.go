@@ -15,21 +15,17 @@ import (
 	"pgregory.net/rapid"
 
 	"graft/onnx"
-	"graft/onnx/limits"
+	"graft/onnx/limits/limitstest"
 	"graft/onnx/safetensors"
 	"graft/onnx/strictzip/ziptest"
+	"graft/training/dataset/datasettest"
 )
 
-// npyFile is a file of version 1 with the given header text and data.
-func npyFile(header string, data []byte) []byte {
-	b := append([]byte("\x93NUMPY\x01\x00"), binary.LittleEndian.AppendUint16(nil, uint16(len(header)))...)
-	return append(append(b, header...), data...)
-}
-
-// npyOf is a file of the given entries.
-func npyOf(descr, shape string, data []byte) []byte {
-	return npyFile("{'descr': "+descr+", 'fortran_order': False, 'shape': "+shape+", }\n", data)
-}
+// The makers of the tests' arrays.
+var (
+	npyFile = datasettest.NpyFile
+	npyOf   = datasettest.NpyOf
+)
 
 func decodeNpy(b []byte) (*onnx.Tensor, error) {
 	return ReadNpy(bytes.NewReader(b), int64(len(b)), "x.npy")
@@ -38,21 +34,19 @@ func decodeNpy(b []byte) (*onnx.Tensor, error) {
 func refusedNpy(t *testing.T, b []byte, want string) {
 	t.Helper()
 	_, err := decodeNpy(b)
-	refusedInput(t, err, "x.npy: ", want)
+	limitstest.Refused(t, err, "x.npy", want)
 }
 
-func refusedInput(t *testing.T, err error, prefix, want string) {
-	t.Helper()
-	var in *limits.InputError
-	switch {
-	case err == nil:
-		t.Fatalf("accepted; want an error with %q", want)
-	case !errors.As(err, &in) || in.ExitCode() != 3:
-		t.Fatalf("%v: no refusal of input", err)
-	case !strings.HasPrefix(err.Error(), prefix) || !strings.Contains(err.Error(), want):
-		t.Fatalf("%q: want %q in it", err, want)
-	case strings.ContainsFunc(err.Error(), func(r rune) bool { return r < 0x20 || r == 0x7f || r == 0xfffd }) || len(err.Error()) > 1500:
-		t.Fatalf("%q: not one clean line", err)
+// The same files that verbs are tested with.
+func TestHostileNpyFiles(t *testing.T) {
+	for _, c := range datasettest.HostileNpy() {
+		t.Run(c.Name(), func(t *testing.T) { refusedNpy(t, c.Bytes, c.Want) })
+	}
+	for _, c := range datasettest.HostileNpz() {
+		t.Run(c.Name(), func(t *testing.T) {
+			_, err := decodeNpz(c.Bytes)
+			limitstest.Refused(t, err, "x.npz", c.Want)
+		})
 	}
 }
 
@@ -138,37 +132,8 @@ func TestHostileN07Truncated(t *testing.T) {
 	refusedNpy(t, append(b.Bytes(), 0), "13 are there")
 }
 
-// npzFiles are two arrays as files of an archive.
-func npzFiles(t *testing.T) []ziptest.File {
-	var b bytes.Buffer
-	if err := WriteNpy(&b, onnx.FromSlice(make([]float32, 100))); err != nil {
-		t.Fatal(err)
-	}
-	return []ziptest.File{{Name: "first.npy", Data: b.Bytes()}, {Name: "second.npy", Data: b.Bytes()}}
-}
-
 func decodeNpz(b []byte) ([]*onnx.Tensor, error) {
 	return ReadNpz(bytes.NewReader(b), int64(len(b)), "x.npz")
-}
-
-func TestHostileN08Archives(t *testing.T) {
-	for _, c := range ziptest.Hostile(npzFiles(t)) {
-		_, err := decodeNpz(c.Bytes)
-		refusedInput(t, err, "x.npz: ", "")
-	}
-	files := npzFiles(t)
-	files[0].Data = ziptest.Build(files)
-	_, err := decodeNpz(ziptest.Build(files))
-	refusedInput(t, err, `x.npz: zip entry "first.npy": npy header`, "")
-}
-
-func TestHostileN09Members(t *testing.T) {
-	for _, name := range []string{"first", "first.npy.exe", "../a.npy", "/a.npy", "a\\b.npy", "first.npy/", "data.pkl"} {
-		files := npzFiles(t)
-		files[0].Name = name
-		_, err := decodeNpz(ziptest.Build(files))
-		refusedInput(t, err, "x.npz: zip entry ", "")
-	}
 }
 
 func TestHostileN10Size(t *testing.T) {
@@ -176,10 +141,6 @@ func TestHostileN10Size(t *testing.T) {
 		refusedNpy(t, npyOf("'<f4'", "(2,)", make([]byte, n)), "takes 8 bytes")
 	}
 	refusedNpy(t, npyOf("'<f4'", "()", nil), "takes 4 bytes")
-	files := npzFiles(t)
-	files[1].Data = files[1].Data[:len(files[1].Data)-1]
-	_, err := decodeNpz(ziptest.Build(files))
-	refusedInput(t, err, `x.npz: zip entry "second.npy": npy data: `, "399 are there")
 }
 
 // drawTensor draws a tensor of a type that NumPy has.
@@ -321,7 +282,7 @@ func TestReadTensors(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := ReadTensor(path)
-		refusedInput(t, err, path+": ", "is no .npy, .npz or safetensors file")
+		limitstest.Refused(t, err, path, "is no .npy, .npz or safetensors file")
 	}
 }
 

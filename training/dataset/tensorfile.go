@@ -23,7 +23,7 @@ func ReadTensors(path string) ([]*onnx.Tensor, error) {
 }
 
 func readTensors(src io.ReaderAt, size int64, name string) ([]*onnx.Tensor, error) {
-	head := make([]byte, min(size, 9))
+	head := make([]byte, min(size, limits.RecognizeLen))
 	if err := limits.ReadAt(src, head, 0, ""); err != nil {
 		return nil, limits.InFile(name, err)
 	}
@@ -42,6 +42,9 @@ func readTensors(src io.ReaderAt, size int64, name string) ([]*onnx.Tensor, erro
 			return nil, err
 		}
 		return f.All()
+	}
+	if what, _ := limits.Recognize(head, size); what != "" {
+		return nil, limits.InFile(name, limits.Refuse("", "is %s: is no .npy, .npz or safetensors file", what))
 	}
 	return nil, limits.InFile(name, limits.Refuse("", "is no .npy, .npz or safetensors file"))
 }

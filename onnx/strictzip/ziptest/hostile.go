@@ -1,18 +1,14 @@
 package ziptest
 
-import "strings"
+import (
+	"strings"
 
-// Case is an archive that must be refused.
-type Case struct {
-	ID    string // of the attack's family, P19 to P26
-	What  string
-	Bytes []byte
-	Want  string // in the error
-}
+	"graft/onnx/limits/limitstest"
+)
 
-// Hostile are the attacks on an archive of files, of which there must be at least two.
-func Hostile(files []File) []Case {
-	var cases []Case
+// Hostile are the attacks on an archive of files, of which there must be at least two: P19 to P26.
+func Hostile(files []File) []limitstest.Case {
+	var cases []limitstest.Case
 	base := func() Archive {
 		a := Archive{}
 		for _, f := range files {
@@ -23,7 +19,7 @@ func Hostile(files []File) []Case {
 	add := func(id, what, want string, change func(a *Archive)) {
 		a := base()
 		change(&a)
-		cases = append(cases, Case{id, what, a.Bytes(), want})
+		cases = append(cases, limitstest.Case{ID: id, What: what, Bytes: a.Bytes(), Want: want})
 	}
 	first := func(id, what, want string, change func(e *Entry)) {
 		add(id, what, want, func(a *Archive) { change(&a.Entries[0]) })
@@ -96,6 +92,20 @@ func Hostile(files []File) []Case {
 		a.Comment = string(b[len(b)-22:])
 	})
 	add("P25", "bytes after the end", "no end record", func(a *Archive) { a.Tail = []byte{0} })
+	hidden := func(a *Archive, header []byte) { // a local header that no entry of ours writes
+		e := Plain(File{Name: "hidden"})
+		e.NoLocal, e.Offset = true, int64(localEnd(a))
+		a.Entries, a.BeforeDir = append(a.Entries, e), header
+	}
+	add("P25", "no room for a local header", "have no room for a local header", func(a *Archive) { hidden(a, []byte("PK\x03\x04")) })
+	add("P25", "local header beyond its room", "local header reaches beyond the entry", func(a *Archive) {
+		hidden(a, append([]byte("PK\x03\x04\x14\x00"), append(make([]byte, 20), 0xe8, 3, 0, 0)...))
+	})
+	add("P25", "entries that unpack to too much", "inflated bytes", func(a *Archive) {
+		e := Plain(File{Name: "large", Data: make([]byte, 300_000)})
+		e.Method, e.Size, e.LocalSize = 8, 315_000_000, 315_000_000 // a ratio that deflate nearly reaches
+		a.Entries = append(a.Entries, e)
+	})
 	first("P25", "comment of an entry", "has a comment", func(e *Entry) { e.Comment = "x" })
 	first("P26", "AES field", "encryption", func(e *Entry) { e.Extra = []byte("\x01\x99\x00\x00") })
 	for _, method := range []uint16{1, 9, 12, 14, 93, 99} {
@@ -113,5 +123,14 @@ func Hostile(files []File) []Case {
 	})
 	first("P26", "deflate of more than declared", "has more", func(e *Entry) { *e = damaged; e.Size--; e.LocalSize-- })
 	first("P26", "deflate of less than declared", "the packed stream has", func(e *Entry) { *e = damaged; e.Size++; e.LocalSize++ })
-	return cases
+	return append(cases, limitstest.Case{ID: "P25", What: "less than an end record", Bytes: []byte("PK\x05\x06"), Want: "4 bytes are no archive"})
+}
+
+// localEnd is where the entries of a end.
+func localEnd(a *Archive) int {
+	n := len(a.Prefix)
+	for _, e := range a.Entries {
+		n += 30 + len(e.LocalName) + len(e.LocalExtra) + len(e.Raw) + len(e.After)
+	}
+	return n
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package onnx
+package limits
 
 import (
 	"io/fs"
@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// hardLinks is the number of names that an open file has.
-func hardLinks(_ *os.File, info fs.FileInfo) uint64 {
+// HardLinks is the number of names that an open file has.
+func HardLinks(_ *os.File, info fs.FileInfo) uint64 {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return uint64(s.Nlink)
 	}

@@ -1,4 +1,4 @@
-package onnx
+package limits
 
 import (
 	"io/fs"
@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// hardLinks is the number of names that an open file has.
-func hardLinks(f *os.File, _ fs.FileInfo) uint64 {
+// HardLinks is the number of names that an open file has.
+func HardLinks(f *os.File, _ fs.FileInfo) uint64 {
 	var info syscall.ByHandleFileInformation
 	if err := syscall.GetFileInformationByHandle(syscall.Handle(f.Fd()), &info); err != nil {
 		return 1
