@@ -26,13 +26,23 @@ var pruneVerb = verb{
 	},
 	groups: readsModel | writes | writesModel,
 	flags: []cli.Flag{
-		choice("method", "", "how weights are ranked", masking.ScoreNames()...),
+		choice("method", "", "how weights are ranked", weightScores()...),
 		number("sparsity", "S", below(0, 1), 0, "fraction of the weights to remove"),
-		choice("scope", string(masking.Global), "what shares a threshold", string(masking.Global), string(masking.Layer)),
+		choice("scope", string(masking.Global), "what shares a threshold", masking.Scopes...),
 		text("mask", "FILE", "mask to apply instead of a method"),
 		text("save-mask", "FILE", "write the mask as safetensors"),
 	},
 	run: runPrune,
+}
+
+// weightScores are the methods that look at the weights alone.
+func weightScores() (names []string) {
+	for _, s := range masking.Scores {
+		if s.Needs == 0 {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // pruned is the document of graft prune --json. DeadChannels are output channels of convolutions that compaction would
