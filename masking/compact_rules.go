@@ -9,13 +9,15 @@ import (
 
 // compactRule says how an operator treats channels. fits says whether the rule is true of this node; constants marks the outputs' constant channels; needs marks which
 // channels of the inputs the node needs, given what is needed of its outputs; tie makes inputs and outputs keep the same
-// channels where the operator demands it, and reports a change; apply cuts the node's weights to what is kept.
+// channels where the operator demands it, and reports a change; apply cuts the node's weights to what is kept; join tells which
+// channels go together with which slices of the weights (Groups).
 type compactRule interface {
 	fits(*compactor, *onnx.Node) bool
 	constants(*compactor, *onnx.Node)
 	needs(*compactor, *onnx.Node)
 	tie(*compactor, *onnx.Node) bool
 	apply(*compactor, *onnx.Node) error
+	join(*joiner, *onnx.Node)
 }
 
 // compactRules has a row for every operator that channels can be removed across.
@@ -81,8 +83,12 @@ func (c *compactor) rule(n *onnx.Node) compactRule {
 	if r, ok := compactRules[n.Op]; ok && r.fits(c, n) {
 		return r
 	}
-	if r := (depthwiseRule{}); n.Op == "Conv" && r.fits(c, n) {
-		return r
+	if n.Op == "Conv" {
+		for _, r := range []compactRule{depthwiseRule{}, groupedRule{}} {
+			if r.fits(c, n) {
+				return r
+			}
+		}
 	}
 	return opaque{}
 }
