@@ -76,7 +76,9 @@ func TestGroups(t *testing.T) {
 		"flatten": {func(n *net) *onnx.Value {
 			return n.Gemm(n.Flatten(n.conv("a", n.input(1, 2, 4, 4), 3, 3), 1), n.weight("w", 12, 5), n.weight("c", 5), op.GemmAttrs{})
 		}, nil, []string{"a.weight x3: a.weight/0f[0] a.bias/0b[0] w/0r[0 1 2 3]"}},
-		"an operator without a rule": {func(n *net) *onnx.Value { return n.conv("b", n.Softmax(n.conv("a", n.input(1, 2, 6, 6), 3, 3), 1), 2, 1) }, nil, nil},
+		"an operator without a rule": {func(n *net) *onnx.Value {
+			return n.conv("b", n.Softmax(n.conv("a", n.input(1, 2, 6, 6), 3, 3), 1), 2, 1)
+		}, nil, nil},
 		"a weight with two readers": {func(n *net) *onnx.Value {
 			w := n.weight("w", 2, 2, 3, 3)
 			return n.conv("b", n.Conv(n.Conv(n.input(1, 2, 8, 8), w, nil, op.ConvAttrs{}), w, nil, op.ConvAttrs{}), 2, 1)
