@@ -37,6 +37,15 @@ var compactRules = map[string]compactRule{
 	"Sub": pairRule{of: func(a, b float64) float64 { return a - b }},
 	"Mul": pairRule{of: func(a, b float64) float64 { return a * b }, absorbs: true},
 	"Div": pairRule{of: func(a, b float64) float64 { return a / b }},
+	"Sum": pairRule{of: func(a, b float64) float64 { return a + b }},
+	"Max": pairRule{of: func(a, b float64) float64 { return max(a, b) }},
+	"Min": pairRule{of: func(a, b float64) float64 { return min(a, b) }},
+	"PRelu": pairRule{of: func(x, slope float64) float64 {
+		if x < 0 {
+			return slope * x
+		}
+		return x
+	}},
 
 	"Pad":         channelwise{stays: padKeeps},
 	"AveragePool": channelwise{stays: poolKeeps},
@@ -159,9 +168,19 @@ func poolKeeps(_ *compactor, n *onnx.Node, value float64) bool {
 	return value == 0 || !a.CountIncludePad && !a.CeilMode
 }
 
+// alone reports whether the first output is the only one that is read.
+func (c *compactor) alone(n *onnx.Node) bool {
+	for _, v := range n.Outputs()[1:] {
+		if v != nil && (v.NumUses() > 0 || c.pinned[v]) {
+			return false
+		}
+	}
+	return true
+}
+
 // fits refuses nodes that touch axis 1 in another way than channel by channel.
 func (r channelwise) fits(c *compactor, n *onnx.Node) bool {
-	if n.Input(0) == nil || n.Output(0) == nil || n.NumOutputs() > 1 || c.of(n.Input(0)).count() != c.of(n.Output(0)).count() {
+	if n.Input(0) == nil || n.Output(0) == nil || !c.alone(n) || c.of(n.Input(0)).count() != c.of(n.Output(0)).count() {
 		return false // a second output counts places across channels
 	}
 	switch n.Op {

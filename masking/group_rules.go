@@ -61,16 +61,17 @@ func (normRule) join(j *joiner, n *onnx.Node) {
 	j.slot(n.Input(2), 0, Shift, n.Output(0))
 }
 
-// join: a constant divisor or dividend is cut with the channel, but is not masked, for 0/0 is no number.
+// join: of constants, what is added to a channel or multiplied with it is masked; others (a divisor, a slope) are cut with the
+// channel.
 func (r pairRule) join(j *joiner, n *onnx.Node) {
 	sides, _ := r.operands(j.compactor, n)
 	for _, s := range sides {
 		switch {
 		case s.channels != nil:
 			j.same(s.value, n.Output(0))
-		case len(s.numbers) > 1 && !n.Is("Div"):
+		case len(s.numbers) > 1 && (n.Is("Add") || n.Is("Sub") || n.Is("Sum") || n.Is("Mul")):
 			role := Shift
-			if r.absorbs {
+			if n.Is("Mul") {
 				role = Scale
 			}
 			j.slot(s.value, slices.Index(s.value.Const.Dims, s.value.Const.Len()), role, n.Output(0))
