@@ -63,12 +63,15 @@ func (r *dataReader) readConfig() (dataset.ReadConfig, error) {
 	return c, nil
 }
 
-// sizes are the dimensions of a contract's port, 0 for free ones.
+// sizes are the dimensions of a contract's port, as it is made or as it is read, 0 for free ones.
 func sizes(shape []any) []int64 {
 	out := make([]int64, len(shape))
 	for i, d := range shape {
-		if n, ok := d.(float64); ok {
+		switch n := d.(type) {
+		case float64:
 			out[i] = int64(n)
+		case int64:
+			out[i] = n
 		}
 	}
 	return out
@@ -324,14 +327,14 @@ func checkLabels(contract *training.Contract, rows dataset.Rows, whole *onnx.Ten
 	if whole == nil || i < 0 || len(contract.Outputs[i].Shape) < 2 {
 		return nil
 	}
-	classes, ok := contract.Outputs[i].Shape[1].(float64)
-	if !ok {
+	classes := sizes(contract.Outputs[i].Shape)[1]
+	if classes == 0 {
 		return nil
 	}
 	ignored, some := contract.LossSettings["ignore-index"]
 	for i, l := range whole.Int64s() {
-		if !(some && l == int64(ignored)) && (l < 0 || l >= int64(classes)) {
-			return limits.Refuse("array "+limits.Name(training.InputLabels), "element %d is class %d, the model has classes 0 to %d", i, l, int64(classes)-1)
+		if !(some && l == int64(ignored)) && (l < 0 || l >= classes) {
+			return limits.Refuse("array "+limits.Name(training.InputLabels), "element %d is class %d, the model has classes 0 to %d", i, l, classes-1)
 		}
 	}
 	return nil

@@ -145,7 +145,5 @@ func carrier(n *onnx.Node) *onnx.Value {
 	return nil
 }
 
-// zeros reports whether a weight has elements, all of them zero.
-func zeros(v *onnx.Value) bool {
-	return v.Const.Len() > 0 && (allZero(v.Const) || !slices.ContainsFunc(readFloats(v.Const), func(x float32) bool { return x != 0 }))
-}
+// zeros reports whether a weight has elements, all of them +0, as masks leave them.
+func zeros(v *onnx.Value) bool { return v.Const.Len() > 0 && allZero(v.Const) }

@@ -13,6 +13,7 @@ type Score struct {
 	Name string
 	Doc  string // one line
 	Rule
+	Scope Scope // what is compared by the paper; empty: all weights
 	// OES is the rule that the authors of Optimal Eye Surgeon have in their code, where that differs; nil: it does not.
 	// OESLocal is theirs where each tensor is judged for itself; nil: the same.
 	OES, OESLocal *Rule

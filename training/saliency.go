@@ -51,7 +51,7 @@ func NewSaliency(m *onnx.Model, c SaliencyConfig) (_ *Saliency, err error) {
 		s.names = append(s.names, v.Name)
 		s.evidence[v.Name] = masking.WeightEvidence(v, 0)
 	}
-	if s.plan, err = newPlan(m, ArtifactConfig{Loss: c.Loss, Output: c.Output, FrozenNorms: c.FrozenNorms, Provider: c.Session.Provider}); err != nil {
+	if s.plan, err = newPlan(m, c.artifacts()); err != nil {
 		return nil, fmt.Errorf("saliency: %w", err)
 	}
 	for _, v := range s.plan.buffers {
@@ -59,7 +59,7 @@ func NewSaliency(m *onnx.Model, c SaliencyConfig) (_ *Saliency, err error) {
 	}
 	for _, name := range s.names {
 		if !slices.ContainsFunc(s.plan.params, func(v *onnx.Value) bool { return v.Name == name }) {
-			return nil, fmt.Errorf("saliency: %s is no parameter of the training form", limits.Name(name))
+			return nil, fmt.Errorf("saliency: %s is %v, weights are judged as float32", limits.Name(name), m.Graph.Lookup(name).Const.DType)
 		}
 	}
 	defer func() {
