@@ -12,6 +12,8 @@ import (
 type Compaction struct {
 	Before, After int64 // elements of all float initializers
 	Channels      int64 // channels that went, over all tensors of activations
+	// Inputs are the channels that are left of the graph inputs that were cut, by name (CompactInputs).
+	Inputs map[string][]int
 }
 
 // Compact removes channels in place, without changing the output. A channel (of axis 1) goes when it is provably constant
@@ -22,7 +24,11 @@ type Compaction struct {
 // removed was constant or unread already. Where a graph needs no channel of a tensor at all, one stays.
 //
 // Channels are those that the values' types say: types must have been inferred. Unused nodes and initializers go.
-func Compact(g *onnx.Graph) (Compaction, error) {
+func Compact(g *onnx.Graph) (Compaction, error) { return CompactInputs(g) }
+
+// CompactInputs is Compact, and cuts the channels that nothing reads from the named inputs of the graph too: what is fed there
+// is then cut likewise (Pick).
+func CompactInputs(g *onnx.Graph, inputs ...string) (Compaction, error) {
 	done := Compaction{Before: weightCount(g)}
 	g.RemoveUnused()
 	nodes := g.Nodes()
@@ -31,7 +37,9 @@ func Compact(g *onnx.Graph) (Compaction, error) {
 		c.rules[n].constants(c, n)
 	}
 	for _, v := range append(g.Inputs(), g.Outputs()...) {
-		c.of(v).needAll() // the signature stays
+		if s := c.of(v); v.IsInitializer() || g.IsOutput(v) || !slices.Contains(inputs, v.Name) {
+			s.needAll() // the signature stays
+		}
 	}
 	for _, n := range slices.Backward(nodes) {
 		c.rules[n].needs(c, n)
@@ -48,6 +56,14 @@ func Compact(g *onnx.Graph) (Compaction, error) {
 		if !s.whole() {
 			v.Type.Shape = slices.Clone(v.Type.Shape)
 			v.Type.Shape[1] = onnx.Dim{Size: int64(len(s.kept))}
+		}
+	}
+	for _, v := range g.Inputs() {
+		if s := c.of(v); s.count() > 0 && !s.whole() {
+			if done.Inputs == nil {
+				done.Inputs = map[string][]int{}
+			}
+			done.Inputs[v.Name] = s.kept
 		}
 	}
 	for _, n := range nodes {
@@ -178,6 +194,20 @@ func (s *channels) unneeded() bool { return !slices.Contains(s.needed, true) }
 
 // whole reports whether every channel stays.
 func (s *channels) whole() bool { return len(s.kept) == len(s.needed) }
+
+// Pick gives the entries of t at the kept positions of an axis: those of what is fed to an input that CompactInputs has cut, for
+// axis 1.
+func Pick(t *onnx.Tensor, axis int, kept []int) (*onnx.Tensor, error) {
+	if axis < 0 || axis >= len(t.Dims) || t.DType.Bits() < 8 || t.Check() != nil {
+		return nil, fmt.Errorf("pick of %v along axis %d: no such axis, or no whole elements", t.Type(), axis)
+	}
+	for _, k := range kept {
+		if k < 0 || int64(k) >= t.Dims[axis] {
+			return nil, fmt.Errorf("pick of %v along axis %d: there is no entry %d", t.Type(), axis, k)
+		}
+	}
+	return pick(t, axis, kept), nil
+}
 
 // pick gives the entries of t at the kept positions of an axis.
 func pick(t *onnx.Tensor, axis int, kept []int) *onnx.Tensor {

@@ -7,8 +7,8 @@ import (
 	"graft/onnx"
 )
 
-// pairRule is that of an operator on two operands, element by element: two values of the same channels, or a value and
-// a constant that has one number for each channel or one for all.
+// pairRule is that of an operator on two operands, element by element, or on any number taken two by two: values of the same
+// channels, and constants that have one number for each channel or one for all.
 type pairRule struct {
 	of func(a, b float64) float64
 	// absorbs says that a zero on either side makes zero, whatever is on the other.
@@ -32,11 +32,12 @@ func (o operand) at(i int) (value float64, constant bool) {
 	return float64(o.numbers[i]), true
 }
 
-// operands reads both sides; ok is false where the rule does not hold.
-func (pairRule) operands(c *compactor, n *onnx.Node) (sides [2]operand, ok bool) {
-	if n.NumInputs() != 2 || n.Input(0) == nil || n.Input(1) == nil {
-		return sides, false
+// operands reads all sides; ok is false where the rule does not hold.
+func (pairRule) operands(c *compactor, n *onnx.Node) (sides []operand, ok bool) {
+	if n.NumInputs() == 0 || n.Output(0) == nil || slices.Contains(n.Inputs(), nil) {
+		return nil, false
 	}
+	sides = make([]operand, n.NumInputs())
 	y := c.of(n.Output(0))
 	rank, some := len(n.Output(0).Type.Shape), false
 	for i, v := range n.Inputs() {
@@ -74,15 +75,20 @@ func (r pairRule) constants(c *compactor, n *onnx.Node) {
 	y := c.of(n.Output(0))
 	sides, _ := r.operands(c, n)
 	for i := range y.count() {
-		a, knownA := sides[0].at(i)
-		b, knownB := sides[1].at(i)
-		switch {
-		case r.absorbs && (knownA && a == 0 || knownB && b == 0):
-			y.set(i, 0)
-		case knownA && knownB:
-			if v := r.of(a, b); !math.IsNaN(v) && !math.IsInf(v, 0) {
-				y.set(i, v)
+		value, known := sides[0].at(i)
+		for _, side := range sides[1:] {
+			b, knownB := side.at(i)
+			switch {
+			case r.absorbs && (known && value == 0 || knownB && b == 0):
+				value, known = 0, true
+			case known && knownB:
+				value = r.of(value, b)
+			default:
+				known = false
 			}
+		}
+		if known && !math.IsNaN(value) && !math.IsInf(value, 0) {
+			y.set(i, value)
 		}
 	}
 }

@@ -9,13 +9,15 @@ import (
 
 // compactRule says how an operator treats channels. fits says whether the rule is true of this node; constants marks the outputs' constant channels; needs marks which
 // channels of the inputs the node needs, given what is needed of its outputs; tie makes inputs and outputs keep the same
-// channels where the operator demands it, and reports a change; apply cuts the node's weights to what is kept.
+// channels where the operator demands it, and reports a change; apply cuts the node's weights to what is kept; join tells which
+// channels go together with which slices of the weights (Groups).
 type compactRule interface {
 	fits(*compactor, *onnx.Node) bool
 	constants(*compactor, *onnx.Node)
 	needs(*compactor, *onnx.Node)
 	tie(*compactor, *onnx.Node) bool
 	apply(*compactor, *onnx.Node) error
+	join(*joiner, *onnx.Node)
 }
 
 // compactRules has a row for every operator that channels can be removed across.
@@ -35,6 +37,15 @@ var compactRules = map[string]compactRule{
 	"Sub": pairRule{of: func(a, b float64) float64 { return a - b }},
 	"Mul": pairRule{of: func(a, b float64) float64 { return a * b }, absorbs: true},
 	"Div": pairRule{of: func(a, b float64) float64 { return a / b }},
+	"Sum": pairRule{of: func(a, b float64) float64 { return a + b }},
+	"Max": pairRule{of: func(a, b float64) float64 { return max(a, b) }},
+	"Min": pairRule{of: func(a, b float64) float64 { return min(a, b) }},
+	"PRelu": pairRule{of: func(x, slope float64) float64 {
+		if x < 0 {
+			return slope * x
+		}
+		return x
+	}},
 
 	"Pad":         channelwise{stays: padKeeps},
 	"AveragePool": channelwise{stays: poolKeeps},
@@ -81,8 +92,12 @@ func (c *compactor) rule(n *onnx.Node) compactRule {
 	if r, ok := compactRules[n.Op]; ok && r.fits(c, n) {
 		return r
 	}
-	if r := (depthwiseRule{}); n.Op == "Conv" && r.fits(c, n) {
-		return r
+	if n.Op == "Conv" {
+		for _, r := range []compactRule{depthwiseRule{}, groupedRule{}} {
+			if r.fits(c, n) {
+				return r
+			}
+		}
 	}
 	return opaque{}
 }
@@ -153,9 +168,19 @@ func poolKeeps(_ *compactor, n *onnx.Node, value float64) bool {
 	return value == 0 || !a.CountIncludePad && !a.CeilMode
 }
 
+// alone reports whether the first output is the only one that is read.
+func (c *compactor) alone(n *onnx.Node) bool {
+	for _, v := range n.Outputs()[1:] {
+		if v != nil && (v.NumUses() > 0 || c.pinned[v]) {
+			return false
+		}
+	}
+	return true
+}
+
 // fits refuses nodes that touch axis 1 in another way than channel by channel.
 func (r channelwise) fits(c *compactor, n *onnx.Node) bool {
-	if n.Input(0) == nil || n.Output(0) == nil || n.NumOutputs() > 1 || c.of(n.Input(0)).count() != c.of(n.Output(0)).count() {
+	if n.Input(0) == nil || n.Output(0) == nil || !c.alone(n) || c.of(n.Input(0)).count() != c.of(n.Output(0)).count() {
 		return false // a second output counts places across channels
 	}
 	switch n.Op {

@@ -35,6 +35,8 @@ type StepConfig struct {
 	// Weights makes the network's packed weights from the packed vector that is trained; nil: they are the same. Further
 	// inputs it adds to the graph are fed by the caller.
 	Weights func(b *op.Builder, trained *onnx.Value) *onnx.Value
+	// Trained is what the trained vector is packed of where it is not the weights; nil: the weights.
+	Trained *Packing
 	// PenaltyGradient gives the gradient of a penalty that is minimized beside the loss, with respect to the packed vector
 	// that is trained; nil: none. The reported loss is without it.
 	PenaltyGradient func(b *op.Builder, trained *onnx.Value) *onnx.Value
@@ -109,13 +111,17 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 		return nil, errors.New("the model has no output")
 	}
 	output := outputs[0]
-	s := &Step{Model: m, Packing: packing, Output: output.Name, Masked: c.MaskGradient}
+	layout := packing
+	if c.Trained != nil {
+		layout = c.Trained
+	}
+	s := &Step{Model: m, Packing: layout, Output: output.Name, Masked: c.MaskGradient}
 
 	if _, err := rewrite.Apply(g, trainingRules...); err != nil {
 		return nil, err
 	}
 	b := op.NewBuilder(g)
-	trained := g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, packing.Len()))
+	trained := g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, layout.Len()))
 	weights := trained
 	if c.Weights != nil {
 		weights = c.Weights(b, trained)

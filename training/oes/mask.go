@@ -17,8 +17,9 @@ import (
 
 // MaskConfig sets mask learning up. Zero fields take the paper's values.
 type MaskConfig struct {
-	Keep        float64 // fraction of weights to keep; 0.05
-	Strength    float64 // lambda times the number of weights; 0.003 (1e-9 for three million)
+	Gate        Gate    // what is kept or not; Weight
+	Keep        float64 // fraction of weights, or of what Gate says, to keep; 0.05
+	Strength    float64 // lambda times the number of weights, or gates; 0.003 (1e-9 for three million)
 	Temperature float64 // 0.2
 	Rate        float64 // Adam's learning rate; 1e-2
 	Steps       int64   // 60,000
@@ -41,15 +42,16 @@ func (c MaskConfig) defaults() MaskConfig {
 	return c
 }
 
-// Mask is what was learned: a logit a weight, packed in the order of the network's parameters.
+// Mask is what was learned: a logit a weight, packed in the order of the network's parameters, or a logit a gate.
 type Mask struct {
-	Packing *training.Packing
+	Packing *training.Packing // of the network's parameters
+	Gates   *masking.Gates    // what the logits are of; nil: the weights
 	Logits  *onnx.Tensor
 	Samples []Sample
 }
 
 // Scores are the logits, with those of the named parameters above all others: a threshold keeps these first. The paper
-// protects nothing.
+// protects nothing. They are of a mask of weights; Choose takes every mask.
 func (m *Mask) Scores(protect ...string) []float32 {
 	scores := slices.Clone(m.Logits.Float32s())
 	at := 0
@@ -79,15 +81,31 @@ func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
 	}
+	gates, err := p.gates(c.Gate)
+	if err != nil {
+		return nil, fmt.Errorf("learn mask: %w", err)
+	}
+	layout, expand := packing, func(_ *op.Builder, sample *onnx.Value) *onnx.Value { return sample }
+	if gates != nil {
+		expand = gates.Expand
+		var blocks []*onnx.Value
+		for _, block := range gates.Blocks {
+			blocks = append(blocks, &onnx.Value{Name: block.Name, Type: onnx.TypeOf(onnx.Float, int64(block.Count))})
+		}
+		if layout, err = training.NewPacking(blocks); err != nil {
+			return nil, fmt.Errorf("learn mask: %w", err)
+		}
+	}
 	flat := onnx.TypeOf(onnx.Float, packing.Len())
-	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(packing.Len())}
+	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(layout.Len())}
 	step, err := training.NewStep(p.Network, training.StepConfig{
 		Loss: loss.MSE, Observe: p.Observe, Optimizer: optim.Adam(optim.AdamConfig{}),
 		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
-			uniform := b.Graph().AddInput(inputUniform, flat)
+			uniform := b.Graph().AddInput(inputUniform, logits.Type)
 			initial := b.Graph().AddInput(inputInitial, flat)
-			return b.Mul(initial, bernoulli.Sample(b, logits, uniform))
+			return b.Mul(initial, expand(b, bernoulli.Sample(b, logits, uniform)))
 		},
+		Trained:         layout,
 		PenaltyGradient: bernoulli.PenaltyGradient,
 		Constants:       p.constants(),
 		Provider:        run.Session.Provider,
@@ -99,11 +117,11 @@ func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if err != nil {
 		return nil, err
 	}
-	samples := newSampler(packing.Len(), c.Seed)
+	samples := newSampler(layout.Len(), c.Seed)
 	defer samples.stop()
 	curve, err := p.follow(ctx, step, follow{
 		steps: c.Steps, rate: c.Rate,
-		start: onnx.NewTensor(onnx.Float, packing.Len()),
+		start: onnx.NewTensor(onnx.Float, layout.Len()),
 		feed: func(step int64) map[string]*onnx.Tensor {
 			return map[string]*onnx.Tensor{inputUniform: samples.at(step), inputInitial: initial}
 		},
@@ -111,7 +129,7 @@ func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
 	}
-	return &Mask{Packing: packing, Logits: curve.snapshot.Trained, Samples: curve.samples}, nil
+	return &Mask{Packing: packing, Gates: gates, Logits: curve.snapshot.Trained, Samples: curve.samples}, nil
 }
 
 // follow is a run of a step on the problem's image.
