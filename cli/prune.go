@@ -19,7 +19,8 @@ var pruneVerb = verb{
 	long: `The graph keeps its shape; pruned weights become zero. S is the fraction removed: of all weights under one threshold, of
 each tensor with --scope layer, or of what makes each output of a product with --scope row, where biases and norms stay whole.
 Norm statistics and other settings are left alone. A layer that is left dead is named: one of which no weight is kept, or
-through which no path leads from the inputs to the outputs.
+through which no path leads from the inputs to the outputs. The last four methods remove channels, with all that makes and
+reads them, and keep a multiple of --multiple of them; graft export --compact makes the model smaller by them.
 
 Methods:
 
@@ -32,13 +33,15 @@ A mask file is safetensors with a bool tensor for each weight's name; dead chann
 		"graft prune classifier.onnx --method snip --sparsity 0.9 --data digits.npz --loss cross-entropy --out pruned.onnx",
 		"graft prune classifier.onnx --method synflow --sparsity 0.98 --out pruned.onnx",
 		"graft prune classifier.onnx --method wanda --pattern 2:4 --data digits.npz --out pruned.onnx",
+		"graft prune classifier.onnx --method l1-norm --sparsity 0.5 --multiple 8 --out narrow.onnx",
 		"graft prune model.onnx --mask mask.safetensors --out pruned.onnx",
 	},
 	groups: readsModel | runsModel | writes | writesModel,
 	flags: slices.Concat([]cli.Flag{
-		choice("method", "", "how weights are ranked", masking.ScoreNames()...),
+		choice("method", "", "how weights are ranked", pruneMethods()...),
 		number("sparsity", "S", below(0, 1), 0, "fraction of the weights to remove"),
-		choice("scope", "", "what shares a threshold: all weights, each tensor, or what makes one output; global without it, row for wanda", masking.Scopes...),
+		choice("scope", "", "what shares a threshold: everything, each tensor, or what makes one output; global without it, row for wanda, layer for channels", masking.Scopes...),
+		integer("multiple", "N", 1, 1<<16, 8, "methods that remove channels: keep a multiple of N in each layer; 1: as many as S says"),
 		text("pattern", "N:M", "keep N of every M consecutive inputs of each output, in convolutions and products, and the rest whole"),
 		choice("compat", "", "the method as the authors of Optimal Eye Surgeon have it in their code", compatOES),
 		text("mask", "FILE", "mask to apply instead of a method"),
@@ -50,15 +53,20 @@ A mask file is safetensors with a bool tensor for each weight's name; dead chann
 // methodLines lists the methods, with what they need beside the model.
 func methodLines() string {
 	var lines []string
-	for _, s := range masking.Scores {
-		needs := ""
+	line := func(name, doc string, needs masking.Need) {
 		switch {
-		case s.Needs&masking.NeedLoss != 0:
-			needs = " (--data, --loss)"
-		case s.Needs&masking.NeedData != 0:
-			needs = " (--data)"
+		case needs&masking.NeedLoss != 0:
+			doc += " (--data, --loss)"
+		case needs&masking.NeedData != 0:
+			doc += " (--data)"
 		}
-		lines = append(lines, fmt.Sprintf("  %-10s %s%s", s.Name, s.Doc, needs))
+		lines = append(lines, fmt.Sprintf("  %-15s %s", name, doc))
+	}
+	for _, s := range masking.Scores {
+		line(s.Name, s.Doc, s.Needs)
+	}
+	for _, s := range masking.ChannelScores {
+		line(s.Name, s.Doc, s.Needs)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -80,12 +88,17 @@ func runPrune(c *call) error {
 	if err != nil {
 		return err
 	}
+	var groups []*masking.Group
+	if _, err := masking.FindChannelScore(c.Text("method")); err == nil {
+		groups = groupsOf(m)
+	}
 	before := flowOf(m)
 	if err := masking.Apply(m.Graph, set); err != nil {
 		return refused(path, err)
 	}
 	m.Metadata.Set("graft.pruned", how)
 	doc := describePruning(set)
+	doc.Channels = keptChannels(groups, set)
 	doc.DeadLayers = c.tellDead(before, flowOf(m))
 	if n := inspect.Describe(m.Clone()).Constants; n > 0 {
 		c.Say("%s more parameters are constant nodes of the graph, not initializers: they stay as they are", grouped(n))

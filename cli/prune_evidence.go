@@ -32,8 +32,8 @@ func evidenceFlags() []cli.Flag {
 }
 
 // checkEvidenceFlags says what a method lacks, or what it has no use for.
-func (c *call) checkEvidenceFlags(method string, rule masking.Rule) error {
-	data, loss := rule.Needs&masking.NeedData != 0, rule.Needs&masking.NeedLoss != 0
+func (c *call) checkEvidenceFlags(method string, needs masking.Need) error {
+	data, loss := needs&masking.NeedData != 0, needs&masking.NeedLoss != 0
 	switch {
 	case loss && (!c.IsSet("data") || !c.IsSet("loss")):
 		return misuse("--method %s takes the gradient of a loss on samples: it needs --data FILE and --loss NAME, there are %s", method, strings.Join(lossNames(), ", "))
@@ -46,7 +46,7 @@ func (c *call) checkEvidenceFlags(method string, rule masking.Rule) error {
 			continue
 		}
 		switch {
-		case rule.Needs == 0:
+		case needs == 0:
 			return misuse("--%s: --method %s looks at the weights alone", name, method)
 		case (name == "loss" || name == "bn") && !loss:
 			return misuse("--%s: --method %s takes no gradient of a loss", name, method)
@@ -67,8 +67,8 @@ type evidence struct {
 }
 
 // evidence opens what a score looks at.
-func (c *call) evidence(m *onnx.Model, path string, score masking.Score, choice masking.Choice) (*evidence, error) {
-	rule := score.For(choice)
+func (c *call) evidence(m *onnx.Model, path string, p *pruneMethod) (*evidence, error) {
+	rule := p.rule
 	if rule.Needs == 0 {
 		return &evidence{look: masking.Weights(masking.Parameters(m.Graph), c.Common.Seed), close: func() {}}, nil
 	}
@@ -93,7 +93,7 @@ func (c *call) evidence(m *onnx.Model, path string, score masking.Score, choice 
 		return nil, noEvidence(path, err)
 	}
 	e.close = func() { s.Close() }
-	e.look = c.told(s.Look(c.Context(), c.Common.Seed), score.Name, rule)
+	e.look = c.told(s.Look(c.Context(), c.Common.Seed), p.name, rule)
 	return e, nil
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -30,31 +31,60 @@ func (c *call) checkPruneFlags() error {
 	case !c.IsSet("sparsity"):
 		return misuse("flag --sparsity is missing: --method %s wants to know how much to remove", method)
 	}
-	score, err := masking.FindScore(method)
+	p, err := c.pruneMethod()
 	if err != nil {
-		return misuse("%v", err)
+		return err
 	}
-	if c.oes() && score.Name == "wanda" {
+	if p.channels != nil {
+		for _, f := range []string{"pattern", "compat"} {
+			if c.IsSet(f) {
+				return misuse("--%s: --method %s removes channels whole", f, method)
+			}
+		}
+		if p.scope == masking.Row {
+			return misuse("--scope row: --method %s compares channels, with each other or in the whole network", method)
+		}
+	} else if c.IsSet("multiple") {
+		return misuse("--multiple: --method %s removes single weights", method)
+	}
+	if p.oes && method == "wanda" {
 		return misuse("--compat oes: the authors of Optimal Eye Surgeon have no wanda")
 	}
-	return c.checkEvidenceFlags(score.Name, score.For(masking.Choice{OES: c.oes(), Scope: c.pruneScope(score)}))
+	return c.checkEvidenceFlags(method, p.rule.Needs)
 }
-
-// oes reports whether the authors' variants are asked for.
-func (c *call) oes() bool { return c.Text("compat") == compatOES }
 
 // compatOES is the value of --compat that gives the variants in the code of the authors of Optimal Eye Surgeon.
 const compatOES = "oes"
 
-// pruneScope is what shares a threshold: what the line says, or what is usual for the score.
-func (c *call) pruneScope(s masking.Score) masking.Scope {
-	switch {
-	case c.Text("scope") != "":
-		return masking.Scope(c.Text("scope"))
-	case s.Scope != "":
-		return s.Scope
+// pruneMethods are the names of the methods that remove weights, and of those that remove channels.
+func pruneMethods() []string { return slices.Concat(masking.ScoreNames(), masking.ChannelScoreNames()) }
+
+// pruneMethod is a method as the line has it: one of weights, or one of channels.
+type pruneMethod struct {
+	name     string
+	rule     masking.Rule // what it looks at, and how often
+	scope    masking.Scope
+	oes      bool // as the authors have it
+	weights  masking.Score
+	channels *masking.ChannelScore // nil: weights are removed
+}
+
+// pruneMethod finds the method of the line. Without --scope it compares what is usual for it: channels with those of their own
+// group.
+func (c *call) pruneMethod() (*pruneMethod, error) {
+	p := &pruneMethod{name: c.Text("method"), scope: masking.Scope(c.Text("scope")), oes: c.Text("compat") == compatOES}
+	if s, err := masking.FindChannelScore(p.name); err == nil {
+		p.channels, p.rule = &s, masking.Rule{Needs: s.Needs}
+		p.scope = cmp.Or(p.scope, masking.Layer)
+		return p, nil
 	}
-	return masking.Global
+	var err error
+	if p.weights, err = masking.FindScore(p.name); err != nil {
+		return nil, misuse("%v", err)
+	}
+	p.scope = cmp.Or(p.scope, p.weights.Scope, masking.Global)
+	p.rule = p.weights.For(masking.Choice{OES: p.oes, Scope: p.scope})
+	return p, nil
 }
 
 // chooseMask is the mask that the command line asks for, and how it was made, in a few words.
@@ -63,16 +93,16 @@ func (c *call) chooseMask(m *onnx.Model, path string) (*masking.Set, string, err
 		set, err := loadMask(file, m.Graph)
 		return set, "by a mask", err
 	}
-	score, err := masking.FindScore(c.Text("method"))
+	p, err := c.pruneMethod()
 	if err != nil {
-		return nil, "", misuse("%v", err)
+		return nil, "", err
 	}
 	parameters := masking.Parameters(m.Graph)
 	if len(parameters) == 0 {
 		return nil, "", refused(path, fmt.Errorf("the model has no weights to prune: no float initializer is read as one"))
 	}
-	choice := masking.Choice{Sparsity: c.Float("sparsity"), Scope: c.pruneScope(score), Seed: c.Common.Seed, OES: c.oes()}
-	how := fmt.Sprintf("by %s, sparsity %g, %s", score.Name, choice.Sparsity, choice.Scope)
+	choice := masking.Choice{Sparsity: c.Float("sparsity"), Scope: p.scope, Seed: c.Common.Seed, OES: p.oes}
+	how := fmt.Sprintf("by %s, sparsity %g, %s", p.name, choice.Sparsity, choice.Scope)
 	if text := c.Text("pattern"); text != "" {
 		if choice.Pattern, err = masking.ParsePattern(text); err != nil {
 			return nil, "", misuse("--pattern %s: %v", quote(text), err)
@@ -80,17 +110,23 @@ func (c *call) chooseMask(m *onnx.Model, path string) (*masking.Set, string, err
 		if !slices.ContainsFunc(parameters, func(v *onnx.Value) bool { return masking.WeightEvidence(v, 0).Input >= 0 }) {
 			return nil, "", refused(path, fmt.Errorf("the model has no weight that a pattern is for: those of convolutions and products of matrices"))
 		}
-		how = fmt.Sprintf("by %s, %v", score.Name, choice.Pattern)
+		how = fmt.Sprintf("by %s, %v", p.name, choice.Pattern)
 	}
 	if choice.OES {
 		how += ", as the authors of OES have it"
 	}
-	evidence, err := c.evidence(m, path, score, choice)
+	evidence, err := c.evidence(m, path, p)
 	if err != nil {
 		return nil, "", err
 	}
 	defer evidence.close()
-	set, err := masking.Choose(evidence.look, score, choice)
+	var set *masking.Set
+	if p.channels != nil {
+		set, err = masking.ChooseChannels(groupsOf(m), evidence.look, *p.channels,
+			masking.ChannelChoice{Sparsity: choice.Sparsity, Scope: p.scope, Multiple: c.Int("multiple"), Seed: c.Common.Seed})
+	} else {
+		set, err = masking.Choose(evidence.look, p.weights, choice)
+	}
 	if err != nil {
 		return nil, "", noEvidence(path, err)
 	}

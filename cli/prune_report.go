@@ -17,7 +17,8 @@ type pruned struct {
 	ParamsKept   int64         `json:"params_kept"`
 	Sparsity     float64       `json:"sparsity"`
 	Layers       []prunedLayer `json:"layers"`
-	DeadLayers   []string      `json:"dead_layers"` // weights through which nothing gets any more
+	Channels     []prunedGroup `json:"channel_groups,omitempty"` // by a method that removes channels
+	DeadLayers   []string      `json:"dead_layers"`              // weights through which nothing gets any more
 	DeadChannels *int64        `json:"dead_channels,omitempty"`
 	Compact      *int64        `json:"params_compact,omitempty"` // what compaction would leave
 	File         string        `json:"file"`
@@ -41,6 +42,39 @@ func describePruning(set *masking.Set) pruned {
 		doc.Layers = append(doc.Layers, prunedLayer{mask.Name, int64(len(mask.Keep)), mask.Kept()})
 	}
 	return doc
+}
+
+// prunedGroup is channels that go one by one, with all that makes and reads them.
+type prunedGroup struct {
+	Name  string `json:"name"`
+	Total int    `json:"total"`
+	Kept  int    `json:"kept"`
+}
+
+// groupsOf are the channels of a model that can go.
+func groupsOf(m *onnx.Model) []*masking.Group {
+	copied := m.Clone()
+	op.InferModel(copied)
+	return masking.Groups(copied.Graph)
+}
+
+// keptChannels counts the channels of which a mask keeps something.
+func keptChannels(groups []*masking.Group, set *masking.Set) (list []prunedGroup) {
+	for _, g := range groups {
+		at := prunedGroup{Name: g.Name, Total: g.Count}
+		for channel := range g.Count {
+			kept := false
+			for i := range g.Members {
+				keep := set.Get(g.Members[i].Parameter).Keep
+				g.Members[i].Elements(channel, func(e int) { kept = kept || keep[e] })
+			}
+			if kept {
+				at.Kept++
+			}
+		}
+		list = append(list, at)
+	}
+	return list
 }
 
 // flowOf is what of a model's inputs reaches its outputs.
@@ -112,6 +146,13 @@ func (c *call) printPruning(doc pruned) {
 	}
 	c.Table(t)
 	c.Print("")
+	if doc.Channels != nil {
+		total, kept := 0, 0
+		for _, g := range doc.Channels {
+			total, kept = total+g.Total, kept+g.Kept
+		}
+		c.Print("%s of %s channels kept in %s", grouped(int64(kept)), grouped(int64(total)), counted(len(doc.Channels), "group"))
+	}
 	c.Print("%s of %s weights kept, sparsity %s", grouped(doc.ParamsKept), grouped(doc.ParamsTotal), percent(doc.Sparsity))
 	if doc.DeadChannels != nil && *doc.DeadChannels > 0 {
 		c.Print("%s: compaction would leave %s parameters", counted(int(*doc.DeadChannels), "dead channel"), grouped(*doc.Compact))
