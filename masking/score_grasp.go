@@ -1,7 +1,5 @@
 package masking
 
-import "math"
-
 // grasp keeps the weights whose removal lowers the gradient's norm most, for it is the gradient that will train: w (H g)
 // (Wang, Zhang, Grosse, arXiv 2002.07376, whose score is the negative and whose highest go). The authors of Optimal Eye
 // Surgeon take the derivative of the sum of g w, which is H w + g, and keep the lowest; of each tensor by itself the
@@ -12,8 +10,5 @@ var grasp = Score{Name: "grasp", Doc: "keep the weights that carry the flow of t
 	OES: &Rule{Needs: NeedGradient | NeedHessianWeight,
 		Of: each(func(e *Evidence, i int) float32 { return -(e.HessianWeight[i] + e.Gradient[i]) })},
 	OESLocal: &Rule{Needs: NeedGradient | NeedHessianWeight, Of: each(func(e *Evidence, i int) float32 {
-		if e.Gradient[i] == 0 {
-			return 0
-		}
-		return abs(e.Gradient[i]) / max(abs(e.HessianWeight[i]+e.Gradient[i]), math.SmallestNonzeroFloat32)
+		return abs(e.Gradient[i]) / (abs(e.HessianWeight[i]+e.Gradient[i]) + 1e-10)
 	})}}
