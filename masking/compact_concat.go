@@ -14,7 +14,7 @@ func (concatRule) axis(n *onnx.Node) int64 {
 }
 
 func (r concatRule) fits(c *compactor, n *onnx.Node) bool {
-	if r.axis(n) != 1 {
+	if n.Output(0) == nil || r.axis(n) != 1 {
 		return false
 	}
 	channels := 0

@@ -211,3 +211,40 @@ func keptDims(m *onnx.Model, groups []*masking.Group, set *masking.Set) map[stri
 	}
 	return want
 }
+
+// Graphs that claim what is not so have fewer groups, and nothing worse.
+func TestGroupsClaims(t *testing.T) {
+	read, found := 0, 0
+	for _, body := range []string{
+		`y = Conv <group = 0> (x, a)`, `y = Conv <group = -3> (x, a)`, `y = Conv <group = 4611686018427387904> (x, a)`, `y = Conv <group = 2> (x, e)`,
+		`y = Conv <group = 2> (x, s)`, `y = Conv (x, s)`, `y = Conv (x)`, `y = Conv ()`, `y = Gemm (x, a)`, `y = Gemm (s, s, s)`, `y = MatMul (x, x)`,
+		`y = Concat <axis = 9> (x, x)`, `y = Concat <axis = -9> (x, x)`, `y = Concat <axis = 1> ()`, `y = Flatten <axis = 77> (x)`, `y = Flatten (s)`,
+		`y = Reshape (x)`, `y = Reshape (x, s)`, `y = Squeeze (x)`, `y = Add (x)`, `y = Add ()`, `y = Sum ()`, `y = Sum (x, "", x)`, `y = Max (s, s)`,
+		`y = PRelu (x, a)`, `y = BatchNormalization (x, s, s, s, s)`, `y = InstanceNormalization (s, s, s)`, `y = InstanceNormalization ("", s, s)`,
+		`y = Pad (x, "")`, `y = Resize (x)`, `y = ReduceMean (s)`, `y = Dropout (x)`, `y = Softmax (x)`, `y = Relu ()`, `y = Mul (x, x)`,
+	} {
+		for _, claim := range []string{"float[1,4,6,6]", "float", "float[]", "float[1]", "float[1,n,6,6]", "float[1,0,6,6]", "int64[1,4,6,6]", "float[1,9223372036854775807]"} {
+			m, err := onnx.Parse(`<ir_version: 8, opset_import: ["" : 17]>
+g (` + claim + ` x) => (` + claim + ` z) <float[4,2,1,1] a = {0, 2, 1, 3, 4, 5, 6, 7}, float s = {0}, float[0,1,1,1] e = {}> {
+   ` + body + `
+   z = Relu (y)
+}`)
+			if err != nil {
+				continue // the reader has refused it
+			}
+			op.InferModel(m)
+			m.Graph.Lookup("y").Type = m.Graph.Lookup("x").Type // inference may have said less
+			groups := masking.Groups(m.Graph, "x")
+			read, found = read+1, found+len(groups)
+			for _, g := range groups {
+				describe(g)
+			}
+			score, _ := masking.FindChannelScore("l1-norm")
+			masking.ChooseChannels(groups, masking.Weights(masking.Parameters(m.Graph), 1), score, masking.ChannelChoice{Sparsity: 0.5})
+			masking.CompactInputs(m.Graph, "x")
+		}
+	}
+	if read < 100 || found == 0 {
+		t.Errorf("%d graphs were read, with %d groups", read, found)
+	}
+}

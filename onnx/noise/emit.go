@@ -16,10 +16,37 @@ func Emit(b *op.Builder, k Key, dims ...int64) *onnx.Value {
 		return nil
 	}
 	e := emitter{b}
-	x := e.bits(e.scalar(int64(k.a)), e.scalar(int64(k.b)), b.Range(e.scalar(0), e.scalar(count), e.scalar(1)))
+	return b.Reshape(e.uniform(k, b.Range(e.scalar(0), e.scalar(count), e.scalar(1))), dims...)
+}
+
+// EmitChannels adds nodes that make what Emit makes of the given shape [1,C,...], but for the named channels alone: the result's axis 1
+// has those, in their order.
+func EmitChannels(b *op.Builder, k Key, channels []int, dims ...int64) *onnx.Value {
+	count, err := onnx.ElementCount(dims)
+	if err != nil || count > prime || len(dims) < 2 || dims[0] != 1 || len(channels) == 0 {
+		b.Fail("noise of %d channels of shape %v: wants [1,C,...] of at most 2^31 - 1 numbers", len(channels), dims)
+		return nil
+	}
+	e := emitter{b}
+	each := count / dims[1]
+	starts := make([]int64, len(channels))
+	for i, c := range channels {
+		if c < 0 || int64(c) >= dims[1] {
+			b.Fail("noise of channel %d of shape %v: there is none", c, dims)
+			return nil
+		}
+		starts[i] = int64(c) * each
+	}
+	index := b.Add(b.Reshape(b.Ints(starts...), -1, 1), b.Range(e.scalar(0), e.scalar(each), e.scalar(1)))
+	return b.Reshape(e.uniform(k, index), append([]int64{1, int64(len(channels))}, dims[2:]...)...)
+}
+
+// uniform is the numbers at the indexes.
+func (e emitter) uniform(k Key, index *onnx.Value) *onnx.Value {
+	b := e.Builder
+	x := e.bits(e.scalar(int64(k.a)), e.scalar(int64(k.b)), index)
 	u := b.Cast(b.Div(x, e.scalar(1<<dropped)), onnx.Float)
-	u = b.Mul(b.Add(u, b.Const(onnx.Scalar(float32(0.5)))), b.Const(onnx.Scalar(float32(scale))))
-	return b.Reshape(u, dims...)
+	return b.Mul(b.Add(u, b.Const(onnx.Scalar(float32(0.5)))), b.Const(onnx.Scalar(float32(scale))))
 }
 
 // emitter writes the generator's arithmetic as nodes.
