@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"graft/graphs"
-	"graft/masking"
 	"graft/training/loss"
 	"graft/training/optim"
 	"graft/training/setting"
@@ -124,8 +123,11 @@ func TestPagesTables(t *testing.T) {
 	for _, e := range graphs.Catalog {
 		wants("docs/models.md", "network", fmt.Sprintf("| `%s` | %s |", e.Name, e.Short))
 	}
-	for _, name := range masking.ScoreNames() {
+	for _, name := range pruneMethods() {
 		wants("docs/prune.md", "method", "| `"+name+"` |")
+	}
+	for _, f := range pruneVerb.flags {
+		wants("docs/prune.md", "flag", "`--"+f.Names()[0])
 	}
 	for _, f := range artifactsVerb.flags {
 		wants("docs/train.md", "flag", "`--"+f.Names()[0])

@@ -37,6 +37,9 @@ type StepConfig struct {
 	Weights func(b *op.Builder, trained *onnx.Value) *onnx.Value
 	// Trained is what the trained vector is packed of where it is not the weights; nil: the weights.
 	Trained *Packing
+	// Through gives the gradient of the trained vector from that of the weights, where Weights is not to be differentiated: it
+	// rounds, or what it takes away may come back. nil: by differentiation.
+	Through func(b *op.Builder, trained, gradient *onnx.Value) *onnx.Value
 	// PenaltyGradient gives the gradient of a penalty that is minimized beside the loss, with respect to the packed vector
 	// that is trained; nil: none. The reported loss is without it.
 	PenaltyGradient func(b *op.Builder, trained *onnx.Value) *onnx.Value
@@ -147,11 +150,18 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	gradients, err := autodiff.Options{Segments: c.Recompute, Device: deviceOf(c.Provider)}.Gradients(g, objective, []*onnx.Value{trained})
+	along := trained
+	if c.Through != nil {
+		along = weights
+	}
+	gradients, err := autodiff.Options{Segments: c.Recompute, Device: deviceOf(c.Provider)}.Gradients(g, objective, []*onnx.Value{along})
 	if err != nil {
 		return nil, err
 	}
 	gradient := gradients[0]
+	if c.Through != nil {
+		gradient = c.Through(b, trained, gradient)
+	}
 	if c.PenaltyGradient != nil {
 		gradient = b.Add(gradient, c.PenaltyGradient(b, trained))
 	}

@@ -138,6 +138,10 @@ type follow struct {
 	rate        float64
 	start, mask *onnx.Tensor
 	feed        func(step int64) map[string]*onnx.Tensor
+	// visit, when not nil, is shown the state after the steps that pause names, and gives the one to go on with, as in
+	// training.Loop: the mask may change.
+	pause func(step int64) bool
+	visit func(*training.Snapshot) (*training.Snapshot, error)
 }
 
 type followed struct {
@@ -154,7 +158,9 @@ func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run
 			return nil, err
 		}
 		if resumed != nil {
-			resumed.Mask = f.mask
+			if f.visit == nil {
+				resumed.Mask = f.mask
+			}
 			snap, samples = resumed, earlier
 		}
 	}
@@ -162,7 +168,7 @@ func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run
 	if n := len(samples); n > 0 {
 		begun = begun.Add(-time.Duration(samples[n-1].Seconds * float64(time.Second)))
 	}
-	loop := &training.Loop{Step: step, Session: run.Session,
+	loop := &training.Loop{Step: step, Session: run.Session, Pause: f.pause, Visit: f.visit,
 		Rate: func(int64) float64 { return f.rate },
 		Feed: func(step int64) map[string]*onnx.Tensor {
 			if f.feed == nil {

@@ -14,12 +14,12 @@ import (
 // parameters that are trained, in their order.
 func (p *Problem) Prune(ctx context.Context, s masking.Score, c masking.Choice, run Run) (*masking.Set, error) {
 	look := masking.Weights(training.Parameters(p.Network.Graph), c.Seed)
-	if s.Needs != 0 {
+	if needs := s.For(c).Needs; needs != 0 {
 		mse, err := loss.Lookup("mse")
 		if err != nil {
 			return nil, err
 		}
-		saliency, err := training.NewSaliency(p.Network, training.SaliencyConfig{Needs: s.Needs, Loss: mse,
+		saliency, err := training.NewSaliency(p.Network, training.SaliencyConfig{Needs: needs, Loss: mse,
 			Batches: []map[string]*onnx.Tensor{p.constants()}, Session: run.Session})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Name, err)
