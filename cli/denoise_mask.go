@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"graft/graphs"
@@ -47,7 +48,7 @@ func (d *denoising) readMask() (*masking.Set, error) {
 		d.note("The mask is graft's default for this network: it was learned on other pictures.")
 		return set, masking.Fit(g, set)
 	default:
-		set, err := loadMask(file, g)
+		set, err := loadMaskAs(file, g, d.recoloured)
 		if err != nil {
 			return nil, d.otherNetwork(err)
 		}
@@ -59,13 +60,29 @@ func (d *denoising) readMask() (*masking.Set, error) {
 	}
 }
 
+// recoloured fits a mask to the photo's number of channels, where it keeps the whole of the last convolution.
+func (d *denoising) recoloured(set *masking.Set) (*masking.Set, error) {
+	out := &masking.Set{}
+	for _, m := range set.Masks() {
+		v := d.problem.Network.Graph.Lookup(m.Name)
+		if strings.HasPrefix(m.Name, "out.") && v != nil && v.Const != nil && m.Kept() == int64(len(m.Keep)) &&
+			len(m.Dims) == len(v.Const.Dims) && len(m.Dims) > 0 && slices.Equal(m.Dims[1:], v.Const.Dims[1:]) {
+			m = &masking.Mask{Name: m.Name, Dims: v.Const.Dims, Keep: slices.Repeat([]bool{true}, int(v.Const.Len()))}
+		}
+		if err := out.Add(m); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // otherNetwork adds to a mask's refusal what this run's network is.
 func (d *denoising) otherNetwork(err error) error {
 	if !strings.Contains(err.Error(), "another network") && !strings.Contains(err.Error(), "the network has") {
 		return err
 	}
 	if known, ok := errors.AsType[*Error](err); ok && known.Hint == "" {
-		known.Hint = fmt.Sprintf("this run has %s; a mask fits the network, preset and number of channels that it was learned with, and photos that are not much smaller", d.describeNetwork())
+		known.Hint = fmt.Sprintf("this run has %s; a mask fits the network and preset that it was learned with, on photos that are not much smaller", d.describeNetwork())
 	}
 	return err
 }
