@@ -20,14 +20,14 @@ func (c *call) loadModel(path string) (*onnx.Model, error) {
 	if err != nil {
 		return nil, refused(path, err)
 	}
-	if weightsOf(m) > largeWeights && os.Getenv("GOGC") == "" {
+	if heldBytes(m) > largeWeights && os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25)
 	}
 	return m, nil
 }
 
-// weightsOf is the size of the initializers of the outermost graph.
-func weightsOf(m *onnx.Model) (bytes int) {
+// heldBytes is the size of the initializers of the outermost graph.
+func heldBytes(m *onnx.Model) (bytes int) {
 	if m.Graph == nil {
 		return 0
 	}
