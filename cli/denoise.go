@@ -23,11 +23,13 @@ noisy photo, and writes the result: denoised.png, model.onnx (masked, channels t
 inside the file), model.sparse.onnx, mask.safetensors, history.csv, psnr.png, report.html and summary.json.
 
 The photo is PNG, JPEG, BMP, TIFF or WebP, 32 to 8192 pixels a side, at most 40 megapixels. Without --noise and --clean it is
-taken as noisy, and no PSNR is given.`,
+taken as noisy, and no PSNR is given. Other things than noise are wrong with a photo by --task.`,
 	examples: []string{
 		"graft denoise photo.jpg --out out/",
 		"graft denoise clean.png --noise 0.1 --out out/",
 		"graft denoise noisy.png --clean clean.png --size 128 --baseline dense --out out/",
+		"graft denoise photo.jpg --mask default --out out/",
+		"graft denoise holed.png --task inpaint --hole holes.png --out out/",
 	},
 	groups: runsModel | writes,
 	flags:  denoiseFlags(),
