@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,9 +28,19 @@ func (d *denoising) defaultMaskArguments() error {
 		return misuse("--mask default is for --network hourglass, not for %s: leave --mask out to learn one", d.prior.Name)
 	}
 	if _, err := defaultmask.For(d.preset.Network); err != nil {
-		return misuse("--preset %s has no default mask: leave --mask out to learn one, or use --preset quick", d.Text("preset"))
+		return misuse("--preset %s has no default mask: leave --mask out to learn one, or use --preset %s", d.Text("preset"), strings.Join(withDefaultMask(), " or "))
 	}
 	return nil
+}
+
+// withDefaultMask lists the presets that there is a default mask for.
+func withDefaultMask() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(denoisePresets)) {
+		if _, err := defaultmask.For(denoisePresets[name].Network); err == nil {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // readMask is the mask of --mask, nil without one.
@@ -45,6 +56,7 @@ func (d *denoising) readMask() (*masking.Set, error) {
 			return nil, &Error{File: d.Arg(0), Hint: "leave --mask out to learn one", Code: exitInput,
 				Reason: fmt.Sprintf("the photo is too small for the default mask: its network wants %d pixels on the shorter side", d.preset.least())}
 		}
+		d.sparsity = 1 - float64(set.Kept())/float64(set.Total())
 		d.note("The mask is graft's default for this network: it was learned on other pictures.")
 		return set, masking.Fit(g, set)
 	default:

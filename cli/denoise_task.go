@@ -30,8 +30,8 @@ type taskFlag struct {
 // taskFlags list the flags of tasks.
 var taskFlags = []taskFlag{
 	{fraction("noise", "SIGMA", above(0, 1), 0, "gaussian: take the photo as clean and add noise of this standard deviation (25/255 is accepted)"), "gaussian", "sigma", true},
-	{number("peak", "N", between(0.1, 1e6), 0, "poisson: take the photo as clean and count photons, so many where it is white"), "poisson", "peak", true},
-	{fraction("density", "D", above(0, 1), 0, "salt-and-pepper: take the photo as clean and make this fraction of the pixels white or black"), "salt-and-pepper", "amount", true},
+	{number("peak", "N", below(0.1, 1e6), 0, "poisson: take the photo as clean and count photons, so many where it is white"), "poisson", "peak", true},
+	{fraction("density", "D", span{hi: 1, openLo: true, openHi: true}, 0, "salt-and-pepper: take the photo as clean and make this fraction of the pixels white or black"), "salt-and-pepper", "amount", true},
 	{fraction("missing", "F", span{hi: 1, openLo: true, openHi: true}, 0, "inpaint: take the photo as clean and leave this fraction of the pixels out, by chance"), "inpaint", "missing", true},
 	{text("hole", "FILE", "inpaint: a picture that is white where pixels are missing"), "inpaint", "", false},
 	{integer("factor", "N", 2, 16, 2, "super-resolution: how many times larger the result is than what was measured"), "super-resolution", "factor", false},
@@ -67,6 +67,9 @@ func readTask(c *call) (denoiseTask, error) {
 		if f.setting != "" {
 			t.Settings[f.setting] = c.Float(name) + float64(c.Int(name)) // one is of the flag's kind, the other 0
 		}
+	}
+	if _, given := t.Settings["sigma"]; t.Name == "gaussian" && t.Simulate && !given {
+		t.Settings["sigma"] = 0.1
 	}
 	switch {
 	case t.Simulate && c.IsSet("clean"):
@@ -140,11 +143,7 @@ func (t denoiseTask) apply(c *call, p *photo) error {
 	case !t.Simulate:
 		return nil
 	case t.Name == "gaussian":
-		sigma, given := t.Settings["sigma"]
-		if !given {
-			sigma = 0.1
-		}
-		p.noisy, err = addNoise(p.clean, sigma, c.Common.Seed)
+		p.noisy, err = addNoise(p.clean, t.Settings["sigma"], c.Common.Seed)
 		return err
 	default:
 		if seen, err = degrade.Observe(t.Name, t.Settings, p.clean.Tensor(), c.Common.Seed); err != nil {
