@@ -35,6 +35,9 @@ type StepConfig struct {
 	// Weights makes the network's packed weights from the packed vector that is trained; nil: they are the same. Further
 	// inputs it adds to the graph are fed by the caller.
 	Weights func(b *op.Builder, trained *onnx.Value) *onnx.Value
+	// DeviceWeights is Weights to the same effect on a provider other than the CPU, with the number of the step, int64[1]: what the
+	// caller would feed is made there. nil: Weights.
+	DeviceWeights func(b *op.Builder, trained, step *onnx.Value) *onnx.Value
 	// PenaltyGradient gives the gradient of a penalty that is minimized beside the loss, with respect to the packed vector
 	// that is trained; nil: none. The reported loss is without it.
 	PenaltyGradient func(b *op.Builder, trained *onnx.Value) *onnx.Value
@@ -117,7 +120,12 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	b := op.NewBuilder(g)
 	trained := g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, packing.Len()))
 	weights := trained
-	if c.Weights != nil {
+	var count *onnx.Value
+	switch {
+	case c.DeviceWeights != nil && deviceOf(c.Provider) != autodiff.CPU:
+		count = g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+		weights = c.DeviceWeights(b, trained, count)
+	case c.Weights != nil:
 		weights = c.Weights(b, trained)
 	}
 	parts := packing.unpack(b, weights)
@@ -152,7 +160,7 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	if c.MaskGradient {
 		gradient = b.Mul(gradient, g.AddInput(InputGradientMask, trained.Type))
 	}
-	if err := s.update(b, c.Optimizer, trained, gradient); err != nil {
+	if err := s.update(b, c.Optimizer, trained, gradient, count); err != nil {
 		return nil, err
 	}
 	g.AddOutput(b.Identity(objective), OutputLoss)
@@ -169,11 +177,14 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	return s, b.Err()
 }
 
-// update adds the optimizer and the outputs that become the next step's inputs.
-func (s *Step) update(b *op.Builder, o optim.Optimizer, trained, gradient *onnx.Value) error {
+// update adds the optimizer and the outputs that become the next step's inputs. count is the input of the step's number; nil: there
+// is none yet.
+func (s *Step) update(b *op.Builder, o optim.Optimizer, trained, gradient, count *onnx.Value) error {
 	g := s.Model.Graph
 	rate := g.AddInput(InputRate, onnx.TypeOf(onnx.Float, 1))
-	count := g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+	if count == nil {
+		count = g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+	}
 	var slots []*onnx.Value
 	for _, name := range o.Slots {
 		s.Slots = append(s.Slots, name)

@@ -9,6 +9,7 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
+	"graft/onnx/noise"
 	"graft/onnx/op"
 	"graft/training"
 	"graft/training/loss"
@@ -70,6 +71,38 @@ func (m *Mask) Scores(protect ...string) []float32 {
 
 const inputUniform, inputInitial = "uniform", "initial"
 
+// maskStream names the sequence that mask samples are drawn from.
+const maskStream = "mask"
+
+// maskStep is a step of Adam on the logits. On the CPU its graph is fed a uniform number for each weight, which are drawn while the
+// step before runs; elsewhere it draws the same ones itself.
+func (p *Problem) maskStep(c MaskConfig, packing *training.Packing, provider string) (*training.Step, error) {
+	flat := onnx.TypeOf(onnx.Float, packing.Len())
+	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(packing.Len())}
+	masked := func(b *op.Builder, logits, uniform *onnx.Value) *onnx.Value {
+		return b.Mul(b.Graph().AddInput(inputInitial, flat), bernoulli.Sample(b, logits, uniform))
+	}
+	initial, err := packing.Pack(func(name string) *onnx.Tensor { return p.Network.Graph.Lookup(name).Const })
+	if err != nil {
+		return nil, err
+	}
+	constants := p.constants()
+	constants[inputInitial] = initial
+	return training.NewStep(p.Network, training.StepConfig{
+		Loss: loss.MSE, Observe: p.Observe, Optimizer: optim.Adam(optim.AdamConfig{}),
+		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
+			return masked(b, logits, b.Graph().AddInput(inputUniform, flat))
+		},
+		DeviceWeights: func(b *op.Builder, logits, step *onnx.Value) *onnx.Value {
+			keys := noise.EmitStreams(b, c.Seed, []string{maskStream}, step)
+			return masked(b, logits, keys.EmitUniform(b, 0, packing.Len()))
+		},
+		PenaltyGradient: bernoulli.PenaltyGradient,
+		Constants:       constants,
+		Provider:        provider,
+	})
+}
+
 // LearnMask is stage A: the weights stay at their initialization, Adam moves the logits of a relaxed Bernoulli mask of which
 // every step draws one sample.
 func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, error) {
@@ -79,34 +112,21 @@ func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
 	}
-	flat := onnx.TypeOf(onnx.Float, packing.Len())
-	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(packing.Len())}
-	step, err := training.NewStep(p.Network, training.StepConfig{
-		Loss: loss.MSE, Observe: p.Observe, Optimizer: optim.Adam(optim.AdamConfig{}),
-		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
-			uniform := b.Graph().AddInput(inputUniform, flat)
-			initial := b.Graph().AddInput(inputInitial, flat)
-			return b.Mul(initial, bernoulli.Sample(b, logits, uniform))
-		},
-		PenaltyGradient: bernoulli.PenaltyGradient,
-		Constants:       p.constants(),
-		Provider:        run.Session.Provider,
-	})
+	step, err := p.maskStep(c, packing, run.Session.Provider)
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
 	}
-	initial, err := packing.Pack(func(name string) *onnx.Tensor { return p.Network.Graph.Lookup(name).Const })
-	if err != nil {
-		return nil, err
+	var feed func(step int64) map[string]*onnx.Tensor
+	if step.Model.Graph.Lookup(inputUniform) != nil { // else the graph draws them
+		samples := newSampler(packing.Len(), c.Seed)
+		defer samples.stop()
+		feed = func(step int64) map[string]*onnx.Tensor {
+			return map[string]*onnx.Tensor{inputUniform: samples.at(step)}
+		}
 	}
-	samples := newSampler(packing.Len(), c.Seed)
-	defer samples.stop()
 	curve, err := p.follow(ctx, step, follow{
 		steps: c.Steps, rate: c.Rate,
-		start: onnx.NewTensor(onnx.Float, packing.Len()),
-		feed: func(step int64) map[string]*onnx.Tensor {
-			return map[string]*onnx.Tensor{inputUniform: samples.at(step), inputInitial: initial}
-		},
+		start: onnx.NewTensor(onnx.Float, packing.Len()), feed: feed,
 	}, run)
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
