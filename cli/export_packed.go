@@ -2,10 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -13,16 +15,21 @@ import (
 	"graft/export/packed"
 	"graft/onnx"
 	"graft/onnx/inspect"
+	"graft/onnx/limits"
 )
 
 // packedValues are the element types of --packed, by the names of --precision.
 var packedValues = map[string]onnx.DataType{"fp32": onnx.Float, "fp16": onnx.Float16, "int8": onnx.Int8}
 
+// packedTolerance is --tolerance with --packed --precision fp16, where it is not given.
+const packedTolerance = 1e-3
+
 // packedModel is what the document of graft export --packed says beside the rest.
 type packedModel struct {
-	Values string   `json:"values"` // element type
-	Dense  int64    `json:"bytes_dense"`
+	Values string   `json:"values"`            // element type
+	Exact  []string `json:"exact,omitempty"`   // weights that stay in float32 because of --tolerance
 	MaxRel *float64 `json:"max_rel,omitempty"` // what rounding costs: the largest max|a-b| / max|a| of an output
+	Dense  int64    `json:"bytes_unpacked"`
 }
 
 // checkExportPacked refuses flags that do not go with --packed.
@@ -45,33 +52,33 @@ func (c *call) checkExportPacked() error {
 // savePacked writes m packed to the file at out, when what is unpacked of it has been held to m: to the bit in float32, by runs
 // where values are rounded.
 func (c *call) savePacked(path, out string, m *onnx.Model, doc *exportedModel) error {
-	data, back, err := packAndUnpack(m, packed.Config{Values: packedValues[c.Text("precision")]})
-	if err != nil {
-		return refused(path, err)
-	}
-	dense, err := encodeModel(unsparse(m, back), path)
-	if err != nil {
-		return err
-	}
-	doc.Packed = &packedModel{Values: c.Text("precision"), Dense: int64(len(dense))}
-	if c.Text("precision") == "fp32" {
-		if err := sameWeights(m, back); err != nil {
-			return failed(err, "nothing was written")
-		}
-	} else if !c.Bool("no-verify") {
-		if err := c.comparePacked(path, m, back, doc); err != nil {
+	name := c.Text("precision")
+	config := packed.Config{Values: packedValues[name]}
+	doc.Packed = &packedModel{Values: name}
+	if name != "fp32" && !c.Bool("no-verify") {
+		if err := c.roundPacked(path, m, &config, doc); err != nil {
 			return err
 		}
 	}
-	if doc.MaxAbsDiff != nil { // the cost of rounding, in the file too
+	if doc.MaxAbsDiff != nil {
 		m.Metadata.Set("graft.max_abs_diff", strconv.FormatFloat(*doc.MaxAbsDiff, 'g', 6, 64))
-		if data, back, err = packAndUnpack(m, packed.Config{Values: packedValues[c.Text("precision")]}); err != nil {
-			return refused(path, err)
+	}
+	data, back, err := packAndUnpack(m, config)
+	if err != nil {
+		return refused(path, err)
+	}
+	if name == "fp32" {
+		if err := sameWeights(m, back); err != nil {
+			return failed(err, "nothing was written")
 		}
 	}
+	dense, err := encodeModel(back, path)
+	if err != nil {
+		return err
+	}
+	doc.Packed.Dense, doc.Opset = int64(len(dense)), m.Opset("")
 	s := inspect.Describe(back)
 	sum := sha256.Sum256(data)
-	doc.Opset = m.Opset("")
 	doc.Params, doc.ParamsNonzero, doc.savedModel = s.Parameters, s.Nonzero, &savedModel{bytes: int64(len(data)), hash: hex.EncodeToString(sum[:])}
 	if c.Common.DryRun {
 		return nil
@@ -89,14 +96,6 @@ func packAndUnpack(m *onnx.Model, config packed.Config) ([]byte, *onnx.Model, er
 	return b.Bytes(), back, err
 }
 
-// unsparse is m, or where it has weights stored by place and value what they are unpacked to.
-func unsparse(m, back *onnx.Model) *onnx.Model {
-	if slices.ContainsFunc(m.Graph.Initializers(), func(v *onnx.Value) bool { return v.Sparse != nil }) {
-		return back
-	}
-	return m
-}
-
 // sameWeights holds the dense initializers of an unpacked model to those of the one that was packed.
 func sameWeights(m, back *onnx.Model) error {
 	a, b := m.Graph.Initializers(), back.Graph.Initializers()
@@ -105,42 +104,88 @@ func sameWeights(m, back *onnx.Model) error {
 	}
 	for i, v := range a {
 		if w := b[i]; v.Name != w.Name || v.Const != nil && !bytes.Equal(v.Const.Data, w.Const.Data) {
-			return fmt.Errorf("initializer %s was unpacked as another", v.Name)
+			return fmt.Errorf("initializer %s was unpacked as another", limits.Name(v.Name))
 		}
 	}
 	return nil
 }
 
-// comparePacked runs the model with rounded values beside the one without, and notes what the difference is.
-func (c *call) comparePacked(path string, m, back *onnx.Model, doc *exportedModel) error {
+// roundPacked runs the model with rounded values beside the one without, and notes the difference in doc and in the file. Where that
+// is beyond the tolerance, weights stay in float32, those of the fewest values first: they cost least, and stand where most passes
+// through them. It takes the fewest that do, by halving.
+func (c *call) roundPacked(path string, m *onnx.Model, config *packed.Config, doc *exportedModel) error {
 	feeds, err := c.convertFeeds(path, m)
 	if err != nil {
 		return err
 	}
-	relative, absolute, err := export.LargestDifference(c.Context(), m, back, feeds, c.runtimeOptions())
-	if err != nil {
-		return c.convertError(path, err)
-	}
-	if relative != relative {
-		return failed(errors.New("the packed model gives no numbers"), "--precision fp32 keeps values as they are")
-	}
 	limit := c.Float("tolerance")
-	if limit == 0 && c.Text("precision") == "fp16" {
-		limit = toleranceOf[onnx.Float16]
+	if limit == 0 && config.Values == onnx.Float16 {
+		limit = packedTolerance
 	}
-	if limit > 0 && relative > limit {
+	order := byValues(m.Graph)
+	var relative, absolute float64
+	run := func(exact int) (within bool, err error) {
+		config.Exact = map[string]bool{}
+		for _, name := range order[:exact] {
+			config.Exact[name] = true
+		}
+		_, back, err := packAndUnpack(m, *config)
+		if err != nil {
+			return false, refused(path, err)
+		}
+		if relative, absolute, err = export.LargestDifference(c.Context(), m, back, feeds, c.runtimeOptions()); err != nil {
+			return false, c.convertError(path, err)
+		}
+		return limit == 0 || relative <= limit, nil
+	}
+	fewest, within := 0, false
+	if within, err = run(0); err == nil && !within {
+		least, most := 1, len(order) // of which all are as they were
+		for least < most && err == nil {
+			middle := (least + most) / 2
+			if within, err = run(middle); within {
+				most = middle
+			} else {
+				least = middle + 1
+			}
+		}
+		if fewest = least; err == nil {
+			within, err = run(fewest)
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case math.IsNaN(relative):
+		return failed(errors.New("the packed model gives no numbers"), "--precision fp32 keeps values as they are")
+	case !within:
 		return no(fmt.Sprintf("%s: an output differs by %.3g of its largest value, --tolerance is %g; nothing was written", path, relative, limit))
 	}
+	doc.Packed.Exact, doc.Packed.MaxRel = slices.Sorted(slices.Values(order[:fewest])), &relative
 	m.Metadata.Set("graft.max_rel", fmt.Sprintf("%.3g", relative))
 	tolerance := "none"
 	if limit > 0 {
 		tolerance = fmt.Sprintf("%g of the largest value", limit)
 	}
 	m.Metadata.Set("graft.tolerance", tolerance)
-	most := absolute
 	if doc.MaxAbsDiff != nil {
-		most = max(most, *doc.MaxAbsDiff)
+		absolute = max(absolute, *doc.MaxAbsDiff)
 	}
-	doc.MaxAbsDiff, doc.Packed.MaxRel = &most, &relative
+	doc.MaxAbsDiff = &absolute
 	return nil
+}
+
+// byValues are the float32 initializers that are not zero, those of the fewest values first.
+func byValues(g *onnx.Graph) (names []string) {
+	count := map[string]int64{}
+	for _, v := range g.Initializers() {
+		if v.Const != nil && v.Const.DType == onnx.Float {
+			if n := inspect.Nonzero(v.Const); n > 0 {
+				count[v.Name] = n
+				names = append(names, v.Name)
+			}
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(count[a], count[b]) })
+	return names
 }

@@ -148,7 +148,7 @@ func TestSparse(t *testing.T) {
 		v := g.AddSparseInitializer("w", &onnx.SparseTensor{Values: values, Indices: indices, Dims: dims})
 		g.AddOutput(g.Add("MatMul", []*onnx.Value{x, v}, 1).Output(0), "y")
 		k, stored := keptOf(v, 4)
-		p, err := pack(v, Config{})
+		p, err := pack(v, onnx.Float)
 		if err != nil || stored != 12+8*int(indices.Len()) || !slices.Equal(k.places, []uint64{3, 777, 1999}) {
 			t.Fatalf("%s: %v of %d bytes at %v, %v", name, p, stored, k.places, err)
 		}
@@ -187,6 +187,13 @@ func TestHalf(t *testing.T) {
 				t.Fatalf("%s: element %d is %g, was %g", v.Name, i, x, want)
 			}
 		}
+	}
+	const exact = "s0.up.conv.weight"
+	if got, err = Read(packTo(t, m, Config{Values: onnx.Float16, Exact: map[string]bool{exact: true}})); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Graph.Lookup(exact).Const.Data, m.Graph.Lookup(exact).Const.Data) {
+		t.Errorf("%s was rounded", exact)
 	}
 	for _, v := range m.Graph.Initializers() {
 		if v.Const.Len() > 1000 {

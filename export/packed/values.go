@@ -80,7 +80,7 @@ func (k *kept) gaps() []uint64 {
 // round gives the values in a type, and scales that int8 is multiplied by. What becomes zero is no longer kept.
 func (k *kept) round(to onnx.DataType) (values, scales *onnx.Tensor, err error) {
 	switch {
-	case to == onnx.Undefined || to == onnx.Float || to == onnx.Int8 && len(k.dims) < 2:
+	case to == onnx.Float || to == onnx.Int8 && len(k.dims) < 2:
 		return onnx.FromSlice(k.values), nil, nil
 	case to == onnx.Float16:
 		wide := onnx.FromSlice(k.values)

@@ -18,6 +18,8 @@ type Config struct {
 	// Values is the element type of what is stored: Float, which the zero value means too, Float16 or Int8. The latter two round; a
 	// value that they cannot come near to is an error. Int8 leaves weights of one axis in float32.
 	Values onnx.DataType
+	// Exact are weights, by name, whose values stay in float32.
+	Exact map[string]bool
 }
 
 // Write packs a model, which stays as it is. Weights are packed where that makes the file smaller; zeros are those of positive
@@ -32,7 +34,11 @@ func Write(w io.Writer, m *onnx.Model, c Config) error {
 		if g.IsInput(v) {
 			continue
 		}
-		p, err := pack(v, c)
+		values := c.Values
+		if values == onnx.Undefined || c.Exact[v.Name] {
+			values = onnx.Float
+		}
+		p, err := pack(v, values)
 		if err != nil {
 			return fmt.Errorf("pack %s: %w", limits.Name(v.Name), err)
 		}
@@ -95,17 +101,13 @@ type packing struct {
 	zeros    []byte
 }
 
-// pack takes a weight apart; nil where it is smaller as it is, or no float32.
-func pack(v *onnx.Value, c Config) (*packing, error) {
-	width := 4
-	if c.Values != onnx.Undefined {
-		width = c.Values.Bits() / 8
-	}
-	k, stored := keptOf(v, width)
+// pack takes a weight apart, its values as a type; nil where it is smaller as it is, or no float32.
+func pack(v *onnx.Value, as onnx.DataType) (*packing, error) {
+	k, stored := keptOf(v, as.Bits()/8)
 	if k == nil {
 		return nil, nil
 	}
-	values, scales, err := k.round(c.Values)
+	values, scales, err := k.round(as)
 	if err != nil {
 		return nil, err
 	}
