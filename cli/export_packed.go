@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"graft/onnx"
 	"graft/onnx/inspect"
 	"graft/onnx/limits"
+	"graft/runtime"
 )
 
 // packedValues are the element types of --packed, by the names of --precision.
@@ -110,9 +112,7 @@ func sameWeights(m, back *onnx.Model) error {
 	return nil
 }
 
-// roundPacked runs the model with rounded values beside the one without, and notes the difference in doc and in the file. Where that
-// is beyond the tolerance, weights stay in float32, those of the fewest values first: they cost least, and stand where most passes
-// through them. It takes the fewest that do, by halving.
+// roundPacked runs the model with rounded values beside the one without, and notes the difference in doc and in the file.
 func (c *call) roundPacked(path string, m *onnx.Model, config *packed.Config, doc *exportedModel) error {
 	feeds, err := c.convertFeeds(path, m)
 	if err != nil {
@@ -122,46 +122,16 @@ func (c *call) roundPacked(path string, m *onnx.Model, config *packed.Config, do
 	if limit == 0 && config.Values == onnx.Float16 {
 		limit = packedTolerance
 	}
-	order := byValues(m.Graph)
-	var relative, absolute float64
-	run := func(exact int) (within bool, err error) {
-		config.Exact = map[string]bool{}
-		for _, name := range order[:exact] {
-			config.Exact[name] = true
-		}
-		_, back, err := packAndUnpack(m, *config)
-		if err != nil {
-			return false, refused(path, err)
-		}
-		if relative, absolute, err = export.LargestDifference(c.Context(), m, back, feeds, c.runtimeOptions()); err != nil {
-			return false, c.convertError(path, err)
-		}
-		return limit == 0 || relative <= limit, nil
-	}
-	fewest, within := 0, false
-	if within, err = run(0); err == nil && !within {
-		least, most := 1, len(order) // of which all are as they were
-		for least < most && err == nil {
-			middle := (least + most) / 2
-			if within, err = run(middle); within {
-				most = middle
-			} else {
-				least = middle + 1
-			}
-		}
-		if fewest = least; err == nil {
-			within, err = run(fewest)
-		}
-	}
+	relative, absolute, err := c.fewestExact(path, m, config, feeds, limit, c.runtimeOptions())
 	switch {
 	case err != nil:
 		return err
 	case math.IsNaN(relative):
 		return failed(errors.New("the packed model gives no numbers"), "--precision fp32 keeps values as they are")
-	case !within:
+	case limit > 0 && relative > limit:
 		return no(fmt.Sprintf("%s: an output differs by %.3g of its largest value, --tolerance is %g; nothing was written", path, relative, limit))
 	}
-	doc.Packed.Exact, doc.Packed.MaxRel = slices.Sorted(slices.Values(order[:fewest])), &relative
+	doc.Packed.Exact, doc.Packed.MaxRel = slices.Sorted(maps.Keys(config.Exact)), &relative
 	m.Metadata.Set("graft.max_rel", fmt.Sprintf("%.3g", relative))
 	tolerance := "none"
 	if limit > 0 {
@@ -173,6 +143,45 @@ func (c *call) roundPacked(path string, m *onnx.Model, config *packed.Config, do
 	}
 	doc.MaxAbsDiff = &absolute
 	return nil
+}
+
+// fewestExact has weights stay in float32 until an output is within limit of its largest value, those of the fewest values first:
+// they cost least, and stand where most passes through them. It finds how many by halving, sets config.Exact, and gives what is
+// left of the difference. 0: no limit.
+func (c *call) fewestExact(path string, m *onnx.Model, config *packed.Config, feeds []map[string]*onnx.Tensor, limit float64, o runtime.Options) (relative, absolute float64, err error) {
+	order := byValues(m.Graph)
+	run := func(exact int) (within bool, err error) {
+		config.Exact = map[string]bool{}
+		for _, name := range order[:exact] {
+			config.Exact[name] = true
+		}
+		_, back, err := packAndUnpack(m, *config)
+		if err != nil {
+			return false, refused(path, err)
+		}
+		if relative, absolute, err = export.LargestDifference(c.Context(), m, back, feeds, o); err != nil {
+			return false, c.convertError(path, err)
+		}
+		return limit == 0 || relative <= limit, nil
+	}
+	within, err := run(0)
+	if within || err != nil || len(order) == 0 {
+		return relative, absolute, err
+	}
+	least, most := 1, len(order) // of which all are as they were
+	for least < most {
+		middle := (least + most) / 2
+		if within, err = run(middle); err != nil {
+			return 0, 0, err
+		}
+		if within {
+			most = middle
+		} else {
+			least = middle + 1
+		}
+	}
+	_, err = run(least)
+	return relative, absolute, err
 }
 
 // byValues are the float32 initializers that are not zero, those of the fewest values first.
