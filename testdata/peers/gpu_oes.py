@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 
-from gpu import Machine, Unfinished, info, here
+from gpu import Machine, Unfinished, here, info
 
 KINDS = {"mask": "BenchmarkMask", "sparse": "BenchmarkSparse"}
 KEPT = ["history.csv", "summary.json", "psnr.png", "denoised.png", "mask.safetensors", "report.html"]
@@ -81,13 +81,20 @@ def planned(m, done):
 
 
 def collect(out, to):
-    """Keeps what is small of a run's folder; of one that was cut off the curves in its checkpoints."""
+    """Keeps what is small of a run's folder; of one that was cut off the curves in its checkpoints, as history.csv too."""
     to.mkdir(parents=True, exist_ok=True)
     for name in KEPT:
         if (out / name).exists():
             shutil.copy(out / name, to / name)
-    for state in out.parent.rglob("checkpoint-*/state.json"):
-        shutil.copy(state, to / f"{state.parent.name}.json")
+    if (to / "history.csv").exists():
+        return
+    with (to / "history.csv").open("w", newline="") as f:
+        rows = csv.writer(f)
+        rows.writerow(["stage", "step", "loss", "psnr", "seconds"])
+        for state in sorted(out.parent.rglob("checkpoint-*/state.json"), key=lambda p: p.stat().st_mtime):
+            stage = state.parent.name.removeprefix("checkpoint-")
+            if "." not in stage:  # the others are those before
+                rows.writerows([stage, r["step"], r["loss"], r["psnr"], r["seconds"]] for r in json.loads(state.read_text()).get("extra") or [])
 
 
 def peaks(file):
@@ -124,13 +131,14 @@ def denoise(m, done):
                 process.wait()
             code = None
     collect(out, m.args.results / "denoise")
-    if code is None:
-        raise Unfinished(f"cut off at the end of the budget; the curves so far are in {m.args.results / 'denoise'}")
     if code:
         raise RuntimeError((m.args.results / "denoise.log").read_text()[-4000:])
+    result = {"mask_steps": mask, "train_steps": train, "cut_off": code is None, "stages": peaks(m.args.results / "denoise" / "history.csv")}
+    if code is None:
+        print("cut off at the end of the budget", flush=True)
+        return result
     summary = json.loads((out / "summary.json").read_text())
-    return {"mask_steps": mask, "train_steps": train, "stages": peaks(out / "history.csv"),
-            "summary": {k: v for k, v in summary.items() if not isinstance(v, (list, dict))}}
+    return result | {"summary": {k: v for k, v in summary.items() if not isinstance(v, (list, dict))}}
 
 
 def table(done):
