@@ -17,6 +17,7 @@ var verbs = []verb{
 	trainVerb,
 	pruneVerb,
 	exportVerb,
+	unpackVerb,
 	convertVerb,
 	pipelineVerb,
 	runtimeVerb,
