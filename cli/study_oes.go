@@ -13,7 +13,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/masking"
 	"graft/onnx"
+	"graft/training/dataset"
 	"graft/training/oes"
 	"graft/training/study"
 )
@@ -47,7 +49,7 @@ All that prune keep the same number of weights. --methods all takes all of them,
 		integer("train-steps", "N", 1, 10_000_000, 0, "steps of every fit; the preset's without it").under("Methods"),
 		integer("round-steps", "N", 1, 10_000_000, 0, "steps of a round of imp; those of a fit without it").under("Methods"),
 		number("strength", "X", above(0, 1e6), 0, "of the prior in mask learning, lambda times the number of weights; the preset's without it").under("Methods"),
-		choice("protect", "none", "parameters that every mask keeps whole: none, as published, or those that make the image", "none", "head").under("Methods"),
+		choice("protect", "none", "what every mask keeps whole: nothing, as OES has it; what makes the image; or biases and norms, as SNIP, GraSP and SynFlow have it", "none", "head", "norms").under("Methods"),
 		text("dncnn", "FILE", "trained weights of a DnCNN for grey pictures, a .pth of KAIR").under("Methods"),
 		toggle("keep-masks", "write the mask of every cell, for denoise --mask").under("Results"),
 		toggle("expect", "exit code 1 where OES or the whole network does not do what was published").under("Results"),
@@ -74,14 +76,13 @@ type oesStudy struct {
 	noises     []float64
 	sparsities []float64
 	seeds      []uint64
-	protect    []string
 	steps      oesSteps
 	pictures   []studyPicture
 	broken     []brokenPicture
 	notes      []string
 	denoiser   *onnx.Model
 	denoiserID string
-	counts     map[string]int64 // weights of a network
+	networks   map[string]oesNetwork // by width, height and channels
 }
 
 // oesSteps are the steps of each stage, of which Fit depends on the picture's size unless it is given.
@@ -90,7 +91,7 @@ type oesSteps struct{ Mask, Fit, Round int64 }
 // studyPicture is a clean picture at the size of the study.
 type studyPicture struct {
 	name, id string
-	*photo
+	clean    *dataset.Image
 }
 
 // brokenPicture is one that cannot be taken.
@@ -100,7 +101,7 @@ type brokenPicture struct {
 }
 
 func planOES(c *call) (experiment, error) {
-	s := &oesStudy{call: c, counts: map[string]int64{}, presetName: c.Text("preset"), preset: denoisePresets[c.Text("preset")]}
+	s := &oesStudy{call: c, networks: map[string]oesNetwork{}, presetName: c.Text("preset"), preset: denoisePresets[c.Text("preset")]}
 	if c.Text("images") == "" {
 		return nil, misuse("study oes needs --images DIR, a folder of clean pictures")
 	}
@@ -113,7 +114,23 @@ func planOES(c *call) (experiment, error) {
 	if err := s.readPictures(); err != nil {
 		return nil, err
 	}
-	return s, nil
+	return s, s.enough()
+}
+
+// enough refuses sparsities that leave less than what every mask keeps.
+func (s *oesStudy) enough() error {
+	for _, p := range s.pictures {
+		n, err := s.network(p)
+		if err != nil {
+			return refused(p.name, err)
+		}
+		for _, sparsity := range s.sparsities {
+			if keep := masking.KeepCount(n.weights, sparsity); keep < max(1, n.protected) {
+				return misuse("--sparsity %g keeps %d of the %d weights for %s, --protect %s wants %d", sparsity, keep, n.weights, p.name, s.Text("protect"), max(1, n.protected))
+			}
+		}
+	}
+	return nil
 }
 
 func (s *oesStudy) settings() (err error) {
@@ -141,9 +158,6 @@ func (s *oesStudy) settings() (err error) {
 	}
 	if s.IsSet("strength") {
 		s.preset.Strength = s.Float("strength")
-	}
-	if s.Text("protect") == "head" {
-		s.protect = head
 	}
 	if file := s.Text("dncnn"); file != "" {
 		if s.denoiser, s.denoiserID, err = readDnCNN(file); err != nil {
@@ -254,7 +268,7 @@ func (s *oesStudy) readPicture(path string) (*studyPicture, error) {
 		s.Say("%s is of one colour: there is nothing to draw but noise", filepath.Base(path))
 	}
 	name := filepath.Base(path)
-	return &studyPicture{name, hash[:12], &photo{name: name, clean: image, hash: hash}}, nil
+	return &studyPicture{name, hash[:12], image}, nil
 }
 
 func flat(pix []float32) bool { return slices.Min(pix) == slices.Max(pix) }

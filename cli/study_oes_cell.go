@@ -99,28 +99,6 @@ func (s *oesStudy) Run(ctx context.Context, c study.Cell, work string, folder *s
 	return result, run.keep(out.Keep, folder)
 }
 
-// trial sets a cell's picture up.
-func (s *oesStudy) trial(p studyPicture, c study.Cell) (*oes.Trial, error) {
-	seed, sigma := uint64(c.Float("seed")), c.Float("noise")
-	noisy, err := addNoise(p.clean, sigma, seed)
-	if err != nil {
-		return nil, err
-	}
-	scene := &photo{name: p.name, clean: p.clean, noisy: noisy, hash: p.hash}
-	t := &oes.Trial{Sigma: sigma, Seed: seed, Sparsity: c.Float("sparsity"), Protect: s.protect, Denoiser: s.denoiser}
-	if t.Problem, err = scene.problem(s.preset, seed, 0); err != nil {
-		return nil, err
-	}
-	scales := len(s.preset.network(noisy.Width, noisy.Height, noisy.Channels).Channels)
-	if t.Decoder, err = scene.decoderProblem(t.Problem, scales, seed); err != nil {
-		return nil, err
-	}
-	steps := s.stepsFor(p)
-	t.Steps, t.RoundSteps = steps.Fit, steps.Round
-	t.Mask = oes.MaskConfig{Keep: min((1-t.Sparsity)*s.preset.Prior, mostKept), Strength: s.preset.Strength, Steps: steps.Mask}
-	return t, nil
-}
-
 // checkpointEvery is how many steps of a cell lie between checkpoints: a cell is short.
 const checkpointEvery = 1000
 

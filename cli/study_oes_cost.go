@@ -8,8 +8,6 @@ import (
 	goruntime "runtime"
 	"time"
 
-	"graft/graphs"
-	"graft/training"
 	"graft/training/oes"
 	"graft/training/study"
 )
@@ -62,31 +60,12 @@ func (s *oesStudy) workOf(c study.Cell) (oes.Work, float64, error) {
 		return oes.Work{}, 0, err
 	}
 	steps := s.stepsFor(p)
-	network := s.preset.network(p.clean.Width, p.clean.Height, p.clean.Channels)
-	weights, err := s.weights(network)
+	n, err := s.network(p)
 	if err != nil {
 		return oes.Work{}, 0, refused(p.name, err)
 	}
 	t := &oes.Trial{Sparsity: c.Float("sparsity"), Steps: steps.Fit, RoundSteps: steps.Round, Mask: oes.MaskConfig{Steps: steps.Mask}}
-	return m.Work(t, weights), float64(network.Height * network.Width), nil
-}
-
-// weights counts the weights of a network.
-func (s *oesStudy) weights(n graphs.Hourglass) (int64, error) {
-	key := fmt.Sprint(n)
-	if known, ok := s.counts[key]; ok {
-		return known, nil
-	}
-	m, err := n.Build(0)
-	if err != nil {
-		return 0, err
-	}
-	packing, err := training.NewPacking(training.Parameters(m.Graph))
-	if err != nil {
-		return 0, err
-	}
-	s.counts[key] = packing.Len()
-	return packing.Len(), nil
+	return m.Work(t, n.weights), float64(n.Height * n.Width), nil
 }
 
 // measure times a step of each kind that is wanted, on one picture.

@@ -1,13 +1,16 @@
 package oes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"graft/masking"
 	"graft/onnx"
+	"graft/onnx/noise"
 	"graft/training"
 	"graft/training/denoiser"
 )
@@ -193,7 +196,8 @@ func runIMP(ctx context.Context, t *Trial) (*Outcome, error) {
 	return masked(ctx, t, keep)
 }
 
-// scored prunes by a score at initialization.
+// scored prunes by a score at initialization. Layer by layer every tensor keeps about the same fraction, and all together as many
+// weights as the other methods.
 func scored(s masking.Score, scope masking.Scope) Method {
 	name, doc := s.Name, s.Doc
 	if scope == masking.Layer {
@@ -204,10 +208,15 @@ func scored(s masking.Score, scope masking.Scope) Method {
 		looks = 0
 	}
 	return Method{Name: name, Doc: doc, Needs: NeedsSparsity | NeedsSteps, Run: func(ctx context.Context, t *Trial) (*Outcome, error) {
-		protected := s
-		protected.Of = func(e masking.Evidence) []float32 { return protect(s.Of(e), e.Name, t.Protect) }
-		run := t.Stage("score", looks)
-		set, err := t.Problem.Prune(ctx, protected, masking.Choice{Sparsity: t.Sparsity, Scope: scope, Seed: t.Seed}, run)
+		adjusted := s
+		adjusted.Of = func(e masking.Evidence) []float32 {
+			scores := s.Of(e)
+			if scope == masking.Layer {
+				scores = places(scores, noise.NewKey(t.Seed, "place/"+e.Name, 0))
+			}
+			return protect(scores, e.Name, t.Protect)
+		}
+		set, err := t.Problem.Prune(ctx, adjusted, masking.Choice{Sparsity: t.Sparsity, Scope: masking.Global, Seed: t.Seed}, t.Stage("score", looks))
 		if err != nil {
 			return nil, err
 		}
@@ -223,13 +232,28 @@ func scored(s masking.Score, scope masking.Scope) Method {
 	}, Work: func(t *Trial, _ int64) Work { return Work{Fit: t.Steps + looks} }}
 }
 
+// places puts in the place of every score the fraction of scores below it, half its own counted; equal ones are put in an order by
+// chance.
+func places(scores []float32, chance noise.Key) []float32 {
+	order := make([]int, len(scores))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(scores[a], scores[b]), cmp.Compare(noise.Float(chance, uint32(a)), noise.Float(chance, uint32(b))), a-b)
+	})
+	out := make([]float32, len(scores))
+	for place, i := range order {
+		out[i] = float32((float64(place) + 0.5) / float64(len(scores)))
+	}
+	return out
+}
+
 // protect puts the scores of a protected parameter above all others.
 func protect(scores []float32, name string, protected []string) []float32 {
-	for _, p := range protected {
-		if p == name {
-			for i := range scores {
-				scores[i] = float32(math.Inf(1))
-			}
+	if slices.Contains(protected, name) {
+		for i := range scores {
+			scores[i] = float32(math.Inf(1))
 		}
 	}
 	return scores
