@@ -7,6 +7,7 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
+	"graft/training/oes"
 )
 
 // checkPruneFlags refuses what goes wrong whatever the files are.
@@ -35,7 +36,7 @@ func (c *call) checkPruneFlags() error {
 	if err != nil {
 		return err
 	}
-	if p.channels != nil {
+	if p.whole() {
 		for _, f := range []string{"pattern", "compat"} {
 			if c.IsSet(f) {
 				return misuse("--%s: --method %s removes channels whole", f, method)
@@ -50,14 +51,38 @@ func (c *call) checkPruneFlags() error {
 	if p.oes && method == "wanda" {
 		return misuse("--compat oes: the authors of Optimal Eye Surgeon have no wanda")
 	}
+	for _, f := range []string{"mask-steps", "mask-rate", "strength", "pattern", "compat", "scope"} {
+		switch learning := slices.Contains([]string{"mask-steps", "mask-rate", "strength"}, f); {
+		case learning && p.gate == "" && c.IsSet(f):
+			return misuse("--%s: --method %s learns no mask", f, method)
+		case !learning && p.gate == oes.Weight && f != "scope" && c.IsSet(f), f == "scope" && p.gate == oes.Weight && p.scope != masking.Global:
+			return misuse("--%s: --method %s compares all weights by what it has learned", f, method)
+		}
+	}
 	return c.checkEvidenceFlags(method, p.rule.Needs)
 }
 
 // compatOES is the value of --compat that gives the variants in the code of the authors of Optimal Eye Surgeon.
 const compatOES = "oes"
 
-// pruneMethods are the names of the methods that remove weights, and of those that remove channels.
-func pruneMethods() []string { return slices.Concat(masking.ScoreNames(), masking.ChannelScoreNames()) }
+// learnedMethods learn a mask by what its Bernoulli numbers decide about.
+var learnedMethods = []struct {
+	name, doc string
+	gate      oes.Gate
+}{
+	{"oes", "learn which weights to keep, as Optimal Eye Surgeon does", oes.Weight},
+	{"oes-kernel", "the same with one number for each kernel of a convolution", oes.Kernel},
+	{"oes-channel", "the same with one number for each channel", oes.Channel},
+}
+
+// pruneMethods are the names of the methods that remove weights, of those that remove channels, and of those that learn a mask.
+func pruneMethods() []string {
+	names := slices.Concat(masking.ScoreNames(), masking.ChannelScoreNames())
+	for _, m := range learnedMethods {
+		names = append(names, m.name)
+	}
+	return names
+}
 
 // pruneMethod is a method as the line has it: one of weights, or one of channels.
 type pruneMethod struct {
@@ -66,7 +91,13 @@ type pruneMethod struct {
 	scope    masking.Scope
 	oes      bool // as the authors have it
 	weights  masking.Score
-	channels *masking.ChannelScore // nil: weights are removed
+	channels *masking.ChannelScore // nil: weights are removed, or a mask is learned
+	gate     oes.Gate              // of a mask that is learned; empty: none is
+}
+
+// whole reports whether channels or kernels are removed whole.
+func (p *pruneMethod) whole() bool {
+	return p.channels != nil || p.gate == oes.Channel || p.gate == oes.Kernel
 }
 
 // pruneMethod finds the method of the line. Without --scope it compares what is usual for it: channels with those of their own
@@ -77,6 +108,16 @@ func (c *call) pruneMethod() (*pruneMethod, error) {
 		p.channels, p.rule = &s, masking.Rule{Needs: s.Needs}
 		p.scope = cmp.Or(p.scope, masking.Layer)
 		return p, nil
+	}
+	for _, m := range learnedMethods {
+		if m.name == p.name {
+			p.gate, p.rule = m.gate, masking.Rule{Needs: masking.NeedGradient}
+			p.scope = cmp.Or(p.scope, masking.Global)
+			if m.gate == oes.Channel {
+				p.scope = cmp.Or(masking.Scope(c.Text("scope")), masking.Layer)
+			}
+			return p, nil
+		}
 	}
 	var err error
 	if p.weights, err = masking.FindScore(p.name); err != nil {
@@ -114,6 +155,9 @@ func (c *call) chooseMask(m *onnx.Model, path string) (*masking.Set, string, err
 	}
 	if choice.OES {
 		how += ", as the authors of OES have it"
+	}
+	if p.gate != "" {
+		return c.learnedMask(m, path, p, how)
 	}
 	evidence, err := c.evidence(m, path, p)
 	if err != nil {
