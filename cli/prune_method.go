@@ -36,28 +36,15 @@ func (c *call) checkPruneFlags() error {
 	if err != nil {
 		return err
 	}
-	if p.whole() {
-		for _, f := range []string{"pattern", "compat"} {
-			if c.IsSet(f) {
-				return misuse("--%s: --method %s removes channels whole", f, method)
+	for _, f := range c.verb.flags {
+		if name := f.Names()[0]; c.IsSet(name) {
+			if reason := p.noUse(name); reason != "" {
+				return misuse("--%s: --method %s %s", name, method, reason)
 			}
 		}
-		if p.scope == masking.Row {
-			return misuse("--scope row: --method %s compares channels, with each other or in the whole network", method)
-		}
-	} else if c.IsSet("multiple") {
-		return misuse("--multiple: --method %s removes single weights", method)
 	}
 	if p.oes && method == "wanda" {
 		return misuse("--compat oes: the authors of Optimal Eye Surgeon have no wanda")
-	}
-	for _, f := range []string{"mask-steps", "mask-rate", "strength", "pattern", "compat", "scope"} {
-		switch learning := slices.Contains([]string{"mask-steps", "mask-rate", "strength"}, f); {
-		case learning && p.gate == "" && c.IsSet(f):
-			return misuse("--%s: --method %s learns no mask", f, method)
-		case !learning && p.gate == oes.Weight && f != "scope" && c.IsSet(f), f == "scope" && p.gate == oes.Weight && p.scope != masking.Global:
-			return misuse("--%s: --method %s compares all weights by what it has learned", f, method)
-		}
 	}
 	return c.checkEvidenceFlags(method, p.rule.Needs)
 }
@@ -93,6 +80,39 @@ type pruneMethod struct {
 	weights  masking.Score
 	channels *masking.ChannelScore // nil: weights are removed, or a mask is learned
 	gate     oes.Gate              // of a mask that is learned; empty: none is
+}
+
+// noUse says why a flag is not for the method, as it goes on behind its name; empty: it is.
+func (p *pruneMethod) noUse(flag string) string {
+	switch flag {
+	case "pattern", "compat":
+		if p.whole() {
+			return "removes channels and kernels whole"
+		}
+		if p.gate != "" {
+			return "keeps what it has learned to"
+		}
+	case "scope":
+		if p.whole() && p.scope == masking.Row {
+			return "compares channels or kernels, with each other or in the whole network"
+		}
+		if p.gate == oes.Weight && p.scope != masking.Global {
+			return "compares all weights by what it has learned"
+		}
+	case "multiple":
+		if p.channels == nil && p.gate != oes.Channel {
+			return "removes no channels"
+		}
+	case "mask-steps", "mask-rate", "strength":
+		if p.gate == "" {
+			return "learns no mask"
+		}
+	case "samples":
+		if p.gate != "" {
+			return "learns on all of --data"
+		}
+	}
+	return ""
 }
 
 // whole reports whether channels or kernels are removed whole.
