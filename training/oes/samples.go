@@ -51,7 +51,6 @@ func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 		return nil, err
 	}
 	mask := &Mask{Packing: packing}
-	layout, expand := packing, func(_ *op.Builder, sample *onnx.Value) *onnx.Value { return sample }
 	switch c.Gate {
 	case "", Weight:
 	case Kernel:
@@ -64,15 +63,9 @@ func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if err != nil {
 		return nil, err
 	}
-	if mask.Gates != nil {
-		expand = mask.Gates.Expand
-		var blocks []*onnx.Value
-		for _, block := range mask.Gates.Blocks {
-			blocks = append(blocks, &onnx.Value{Name: block.Name, Type: onnx.TypeOf(onnx.Float, int64(block.Count))})
-		}
-		if layout, err = training.NewPacking(blocks); err != nil {
-			return nil, err
-		}
+	layout, expand, err := mask.layout()
+	if err != nil {
+		return nil, err
 	}
 	weights := map[string]*onnx.Tensor{}
 	for _, v := range parameters {
@@ -116,4 +109,17 @@ func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	}
 	mask.Logits = end.Trained
 	return mask, nil
+}
+
+// layout is what the logits are packed of, and what makes a number for each weight of their samples.
+func (m *Mask) layout() (*training.Packing, func(*op.Builder, *onnx.Value) *onnx.Value, error) {
+	if m.Gates == nil {
+		return m.Packing, func(_ *op.Builder, sample *onnx.Value) *onnx.Value { return sample }, nil
+	}
+	var blocks []*onnx.Value
+	for _, block := range m.Gates.Blocks {
+		blocks = append(blocks, &onnx.Value{Name: block.Name, Type: onnx.TypeOf(onnx.Float, int64(block.Count))})
+	}
+	packing, err := training.NewPacking(blocks)
+	return packing, m.Gates.Expand, err
 }
