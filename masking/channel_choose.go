@@ -15,18 +15,22 @@ type ChannelChoice struct {
 	Scope    Scope   // Global compares all channels of the network, anything else those of one group
 	// Multiple is what the number of channels that a group keeps is rounded to a multiple of, the nearest; one multiple stays at
 	// least, and a group of fewer whole. 0: 8, for kernels work on blocks of channels; 1: as many as the fraction says.
+	// Heads of attention go one by one.
 	Multiple int
 	Seed     uint64 // breaks ties
 }
 
-// keep is how many of n channels a group keeps where a choice without rounding keeps k.
-func (c ChannelChoice) keep(n int, k float64) int {
+// keep is how many channels a group keeps where a choice without rounding keeps k.
+func (c ChannelChoice) keep(g *Group, k float64) int {
 	multiple := c.Multiple
-	if multiple < 1 {
+	switch {
+	case g.Heads:
+		multiple = 1
+	case multiple < 1:
 		multiple = 8
 	}
 	kept := int(math.Round(k/float64(multiple))) * multiple
-	return min(max(kept, multiple), n)
+	return min(max(kept, multiple), g.Count)
 }
 
 // Select marks the channels of each group that stay, those of the highest scores. A group without scores stays whole.
@@ -68,7 +72,7 @@ func (c ChannelChoice) Select(groups []*Group, scores [][]float32) ([][]bool, er
 	}
 	for _, i := range compared {
 		n := groups[i].Count
-		keep[i] = largest([]int{n}, func(int) []float32 { return scores[i] }, int64(c.keep(n, counts[i])), c.Seed)[0]
+		keep[i] = largest([]int{n}, func(int) []float32 { return scores[i] }, int64(c.keep(groups[i], counts[i])), c.Seed)[0]
 	}
 	return keep, nil
 }

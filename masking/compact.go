@@ -16,7 +16,8 @@ type Compaction struct {
 	Inputs map[string][]int
 }
 
-// Compact removes channels in place, without changing the output. A channel (of axis 1) goes when it is provably constant
+// Compact removes channels in place, without changing the output. A channel (of axis 1, of the last axis behind a product of matrices, or
+// a head of attention) goes when it is provably constant
 // and all its readers can take the constant in, or when nothing that matters reads it. What fed it and what read it goes
 // too: filters, kernel slices, norm scales. Nodes whose operator has no row here keep all channels they read and make.
 //
@@ -46,7 +47,9 @@ func CompactInputs(g *onnx.Graph, inputs ...string) (Compaction, error) {
 	}
 	c.tie(nodes)
 	for _, n := range nodes {
-		if r, ok := c.rules[n].(flattenRule); ok && r.keepOne(c, n) {
+		if r, ok := c.rules[n].(interface {
+			keepOne(*compactor, *onnx.Node) bool
+		}); ok && r.keepOne(c, n) {
 			c.tie(nodes)
 		}
 	}
@@ -55,7 +58,7 @@ func CompactInputs(g *onnx.Graph, inputs ...string) (Compaction, error) {
 		done.Channels += int64(len(s.needed) - len(s.kept))
 		if !s.whole() {
 			v.Type.Shape = slices.Clone(v.Type.Shape)
-			v.Type.Shape[1] = onnx.Dim{Size: int64(len(s.kept))}
+			v.Type.Shape[c.axis(v)] = onnx.Dim{Size: int64(len(s.kept))}
 		}
 	}
 	for _, v := range g.Inputs() {
@@ -94,6 +97,7 @@ type compactor struct {
 	graph  *onnx.Graph
 	rules  map[*onnx.Node]compactRule
 	state  map[*onnx.Value]*channels
+	axes   map[*onnx.Value]int  // of the channels, where it is not axis 1
 	pinned map[*onnx.Value]bool // graph inputs and outputs, and what branches hand out: never cut
 	budget int64                // channels that may still be kept book of
 	joins  []*onnx.Node         // concatenations of which one input is left
@@ -112,6 +116,7 @@ func newCompactor(g *onnx.Graph, nodes []*onnx.Node) *compactor {
 			c.pinBranch(sub)
 		}
 	}
+	c.findAxes(nodes)
 	for _, n := range nodes {
 		c.rules[n] = c.rule(n)
 	}
@@ -141,7 +146,7 @@ func (c *compactor) fixed(v *onnx.Value) *onnx.Tensor {
 	return op.ConstantOf(v)
 }
 
-// channels is what is known of one value, along axis 1.
+// channels is what is known of one value, along the axis of its channels.
 type channels struct {
 	constant []bool    // the channel has one value everywhere, for every input
 	value    []float64 // that value
@@ -149,14 +154,16 @@ type channels struct {
 	kept     []int     // after settle: the channels that stay, in order
 }
 
-// of gives what is known of v; a value without a countable axis 1 has no channels.
+// of gives what is known of v; a value without a countable axis of channels has none.
 func (c *compactor) of(v *onnx.Value) *channels {
 	if s := c.state[v]; s != nil {
 		return s
 	}
 	n := int64(0)
-	if v != nil && len(v.Type.Shape) >= 2 && v.Type.Shape[1].Known() && v.Type.DType.IsFloat() && !v.IsInitializer() {
-		n = v.Type.Shape[1].Size
+	if v != nil && len(v.Type.Shape) >= 2 && v.Type.DType.IsFloat() && !v.IsInitializer() {
+		if d := v.Type.Shape[c.axis(v)]; d.Known() {
+			n = d.Size
+		}
 	}
 	if n < 0 || n > c.budget {
 		n = 0

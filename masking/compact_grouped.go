@@ -24,7 +24,7 @@ func (groupedRule) of(n *onnx.Node) grouped {
 func (r groupedRule) fits(c *compactor, n *onnx.Node) bool {
 	weight, bias := n.Input(1), n.Input(2)
 	groups := onnx.AttrOr(n, "group", int64(1))
-	if n.Input(0) == nil || !c.own(weight) || bias != nil && !c.own(bias) || groups < 2 {
+	if n.Input(0) == nil || c.axis(n.Input(0)) != 1 || !c.own(weight) || bias != nil && !c.own(bias) || groups < 2 {
 		return false
 	}
 	w := weight.Const
@@ -33,18 +33,17 @@ func (r groupedRule) fits(c *compactor, n *onnx.Node) bool {
 		(bias == nil || bias.Const.Len() == w.Dims[0])
 }
 
-// used reports whether output o has a weight for place i of its group's inputs.
-func (p grouped) used(w *onnx.Tensor, o, i int) bool {
+// sum is that of the taps of output o for place i of its group's inputs, and whether any is not zero.
+func (p grouped) sum(w *onnx.Tensor, o, i int) (sum float64, used bool) {
 	at := (o*p.inputs + i) * p.taps
 	for _, v := range w.Float32s()[at : at+p.taps] {
-		if v != 0 {
-			return true
-		}
+		sum += float64(v)
+		used = used || v != 0
 	}
-	return false
+	return sum, used
 }
 
-// constants: an output without weights is its bias, or makes a constant of constants.
+// constants: an output is one when every input is that it has weights for.
 func (r groupedRule) constants(c *compactor, n *onnx.Node) {
 	x, y, p, w := c.of(n.Input(0)), c.of(n.Output(0)), r.of(n), n.Input(1).Const
 	for o := range y.count() {
@@ -54,8 +53,10 @@ func (r groupedRule) constants(c *compactor, n *onnx.Node) {
 		}
 		for i := range p.inputs {
 			from := o/p.outputs*p.inputs + i
-			// A constant input that is not zero stays: there is no bias to take it.
-			constant = constant && (!p.used(w, o, i) || x.constant[from] && x.value[from] == 0)
+			if sum, used := p.sum(w, o, i); used {
+				constant = constant && x.constant[from] && r.folds(n, x.value[from])
+				value += sum * x.value[from]
+			}
 		}
 		if constant {
 			y.set(o, value)
@@ -68,7 +69,8 @@ func (r groupedRule) needs(c *compactor, n *onnx.Node) {
 	for o, needed := range y.needed {
 		for i := range p.inputs {
 			from := o/p.outputs*p.inputs + i
-			if needed && p.used(w, o, i) && !(x.constant[from] && x.value[from] == 0) {
+			// A constant that is not zero stays: there may be no bias to take it.
+			if _, used := p.sum(w, o, i); needed && used && !(x.constant[from] && x.value[from] == 0) {
 				x.needed[from] = true
 			}
 		}

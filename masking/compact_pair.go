@@ -28,6 +28,8 @@ func (o operand) at(i int) (value float64, constant bool) {
 		return o.channels.value[i], o.channels.constant[i]
 	case len(o.numbers) == 1:
 		return float64(o.numbers[0]), true
+	case o.numbers == nil:
+		return 0, false
 	}
 	return float64(o.numbers[i]), true
 }
@@ -43,8 +45,10 @@ func (pairRule) operands(c *compactor, n *onnx.Node) (sides []operand, ok bool) 
 	for i, v := range n.Inputs() {
 		sides[i].value = v
 		switch t := c.fixed(v); {
+		case t == nil && c.spreads(v, n.Output(0)):
+			// The same for all channels, whatever it is.
 		case t == nil:
-			if sides[i].channels = c.of(v); sides[i].count() != y.count() || y.count() == 0 || len(v.Type.Shape) != rank {
+			if sides[i].channels = c.of(v); sides[i].count() != y.count() || y.count() == 0 || len(v.Type.Shape) != rank || c.axis(v) != c.axis(n.Output(0)) {
 				return sides, false
 			}
 			some = true
@@ -52,18 +56,29 @@ func (pairRule) operands(c *compactor, n *onnx.Node) (sides []operand, ok bool) 
 			return sides, false
 		case t.Len() == 1:
 			sides[i].numbers = t.Float32s()
-		default: // [C,1,...] or [1,C,1,...], with axis 1 of the result for C
+		default: // [C,1,...] or [1,C,1,...], with the result's axis of channels for C, or the same for all channels
 			dims := slices.Clone(t.Dims)
 			for len(dims) < rank {
 				dims = append([]int64{1}, dims...)
 			}
-			if !c.own(v) || len(dims) != rank || dims[1] != t.Len() || int(t.Len()) != y.count() {
+			switch {
+			case len(dims) != rank:
 				return sides, false
+			case dims[c.axis(n.Output(0))] == 1:
+			case !c.own(v) || dims[c.axis(n.Output(0))] != t.Len() || int(t.Len()) != y.count():
+				return sides, false
+			default:
+				sides[i].numbers = t.Float32s()
 			}
-			sides[i].numbers = t.Float32s()
 		}
 	}
 	return sides, some
+}
+
+// spreads reports whether v is one and the same for all channels of y, of which there are several.
+func (c *compactor) spreads(v, y *onnx.Value) bool {
+	at := c.axis(y) - len(y.Type.Shape) + len(v.Type.Shape)
+	return c.of(y).count() > 1 && v.Type.Shape.Ranked() && len(v.Type.Shape) <= len(y.Type.Shape) && (at < 0 || v.Type.Shape[at] == onnx.Dim{Size: 1})
 }
 
 func (r pairRule) fits(c *compactor, n *onnx.Node) bool {
@@ -93,7 +108,15 @@ func (r pairRule) constants(c *compactor, n *onnx.Node) {
 	}
 }
 
-func (r pairRule) needs(c *compactor, n *onnx.Node) { r.tie(c, n) }
+func (r pairRule) needs(c *compactor, n *onnx.Node) {
+	sides, _ := r.operands(c, n)
+	for _, s := range sides {
+		if s.channels == nil && s.numbers == nil {
+			c.of(s.value).needAll()
+		}
+	}
+	r.tie(c, n)
+}
 
 func (r pairRule) tie(c *compactor, n *onnx.Node) (changed bool) {
 	y := c.of(n.Output(0))
@@ -111,13 +134,12 @@ func (r pairRule) apply(c *compactor, n *onnx.Node) error {
 	if y.whole() {
 		return nil
 	}
-	for _, v := range n.Inputs() {
-		t := c.fixed(v)
-		if t == nil || t.Len() == 1 {
-			continue
+	sides, _ := r.operands(c, n)
+	for _, s := range sides {
+		if s.channels == nil && len(s.numbers) > 1 {
+			t := s.value.Const
+			replace(s.value, pick(t, slices.Index(t.Dims, t.Len()), y.kept))
 		}
-		axis := slices.Index(t.Dims, t.Len())
-		replace(v, pick(t, axis, y.kept))
 	}
 	return nil
 }

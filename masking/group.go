@@ -34,6 +34,7 @@ type Group struct {
 	Name    string // of the first parameter that makes the channels, or of the graph input that they are of
 	Count   int
 	Members []Member
+	Heads   bool     // the channels are heads of attention, each of several positions of the projections
 	Inputs  []string // graph inputs that the channels are of, or are added to
 }
 

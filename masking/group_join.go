@@ -17,6 +17,7 @@ type joiner struct {
 	parent []int32
 	fixed  []bool // of a root: the channel stays
 	slots  []slot
+	heads  []int // channels that are heads of attention
 }
 
 // part is an axis of a parameter, or of a graph input, and what it is for.
@@ -110,6 +111,10 @@ func (j *joiner) groups() []*Group {
 	}
 	var list []*Group
 	by := map[string]*Group{}
+	heads := map[int]bool{}
+	for _, i := range j.heads {
+		heads[j.root(i)] = true
+	}
 	for _, root := range order {
 		of := channels[root]
 		slices.SortFunc(of, func(a, b slot) int {
@@ -124,7 +129,7 @@ func (j *joiner) groups() []*Group {
 		}
 		g := by[key.String()]
 		if g == nil {
-			g = &Group{}
+			g = &Group{Heads: heads[root]}
 			by[key.String()] = g
 			list = append(list, g)
 		}

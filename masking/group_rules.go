@@ -69,6 +69,8 @@ func (r pairRule) join(j *joiner, n *onnx.Node) {
 		switch {
 		case s.channels != nil:
 			j.same(s.value, n.Output(0))
+		case s.numbers == nil:
+			j.fix(s.value)
 		case len(s.numbers) > 1 && (n.Is("Add") || n.Is("Sub") || n.Is("Sum") || n.Is("Mul")):
 			role := Shift
 			if n.Is("Mul") {

@@ -2,7 +2,10 @@ package oes
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"graft/masking"
 	"graft/onnx"
@@ -13,15 +16,17 @@ import (
 // Gate is what one Bernoulli number of a learned mask decides about.
 type Gate string
 
-// The gates. Channels make the network physically smaller; kernels are those of convolutions, one for each pair of channels.
+// The gates. Channels and heads make the network physically smaller; kernels are those of convolutions, one for each pair of
+// channels.
 const (
 	Weight  Gate = "weight" // the paper's
 	Kernel  Gate = "kernel"
 	Channel Gate = "channel"
+	Head    Gate = "head" // of attention
 )
 
 // GateNames lists the gates.
-var GateNames = []string{string(Weight), string(Kernel), string(Channel)}
+var GateNames = []string{string(Weight), string(Kernel), string(Channel), string(Head)}
 
 // gates makes those that a configuration asks for; nil: one a weight.
 func (p *Problem) gates(g Gate) (*masking.Gates, error) {
@@ -33,8 +38,14 @@ func (p *Problem) gates(g Gate) (*masking.Gates, error) {
 		return masking.KernelGates(parameters)
 	case Channel:
 		return masking.ChannelGates(parameters, p.Channels())
+	case Head:
+		heads := slices.DeleteFunc(p.Channels(), func(g *masking.Group) bool { return !g.Heads })
+		if len(heads) == 0 {
+			return nil, errors.New("gate heads: the network has no attention whose heads a Reshape splits")
+		}
+		return masking.ChannelGates(parameters, heads)
 	}
-	return nil, fmt.Errorf("no such gate: %q", g)
+	return nil, fmt.Errorf("no such gate: %q (%s)", g, strings.Join(GateNames, ", "))
 }
 
 // Channels are the groups of the network's channels that can go, those of z among them.
