@@ -19,7 +19,7 @@ func learnFlags() []cli.Flag {
 	return []cli.Flag{
 		integer("mask-steps", "N", 1, 1<<40, 1000, "steps that the mask is learned for").under(section),
 		number("mask-rate", "X", above(0, 1000), 0.05, "learning rate of the mask's logits").under(section),
-		number("strength", "X", between(0, 1e9), 1, "of the pull towards the kept fraction: lambda times the number of weights, kernels or channels").under(section),
+		number("strength", "X", between(0, 1e9), 10, "of the pull towards the kept fraction: lambda times the number of weights, kernels or channels").under(section),
 	}
 }
 
