@@ -10,7 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/urfave/cli/v2"
+
 	"graft/graphs"
+	"graft/training/degrade"
 	"graft/training/loss"
 	"graft/training/optim"
 	"graft/training/setting"
@@ -139,8 +142,22 @@ func TestPagesTables(t *testing.T) {
 		wants("docs/train.md", "loss", "| `"+row.Loss.Name+"` |")
 		wants("docs/train.md", "settings of a loss", settingsCell(row.Settings))
 	}
-	for _, f := range denoiseVerb.flags {
-		wants("docs/denoise.md", "flag", "--"+f.Names()[0])
+	for _, p := range priors {
+		wants("docs/denoise.md", "network", "| `"+p.Name+"` | "+p.Doc+" |")
+	}
+	for _, name := range baselineNames() {
+		wants("docs/denoise.md", "baseline", "`"+name+"`")
+	}
+	for _, row := range degrade.Catalog {
+		wants("docs/tasks.md", "task", "| `"+row.Name+"` |")
+	}
+	tasks := flagNames(taskOptions())
+	for _, name := range flagNames(denoiseVerb.flags) {
+		page := "docs/denoise.md"
+		if slices.Contains(tasks, name) {
+			page = "docs/tasks.md"
+		}
+		wants(page, "flag", "--"+name)
 	}
 	for line := range strings.Lines(exitHelp) {
 		if code, text, found := strings.Cut(strings.TrimSpace(line), "  "); found {
@@ -148,6 +165,13 @@ func TestPagesTables(t *testing.T) {
 			wants("docs/errors.md", "exit code", fmt.Sprintf("| %s | %s", code, first))
 		}
 	}
+}
+
+func flagNames(flags []cli.Flag) (names []string) {
+	for _, f := range flags {
+		names = append(names, f.Names()[0])
+	}
+	return names
 }
 
 func presetRow(name string, p denoisePreset) string {

@@ -40,6 +40,9 @@ type StepConfig struct {
 	// Through gives the gradient of the trained vector from that of the weights, where Weights is not to be differentiated: it
 	// rounds, or what it takes away may come back. nil: by differentiation.
 	Through func(b *op.Builder, trained, gradient *onnx.Value) *onnx.Value
+	// DeviceWeights is Weights to the same effect on a provider other than the CPU, with the number of the step, int64[1]: what the
+	// caller would feed is made there. nil: Weights.
+	DeviceWeights func(b *op.Builder, trained, step *onnx.Value) *onnx.Value
 	// PenaltyGradient gives the gradient of a penalty that is minimized beside the loss, with respect to the packed vector
 	// that is trained; nil: none. The reported loss is without it.
 	PenaltyGradient func(b *op.Builder, trained *onnx.Value) *onnx.Value
@@ -126,7 +129,12 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	b := op.NewBuilder(g)
 	trained := g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, layout.Len()))
 	weights := trained
-	if c.Weights != nil {
+	var count *onnx.Value
+	switch {
+	case c.DeviceWeights != nil && deviceOf(c.Provider) != autodiff.CPU:
+		count = g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+		weights = c.DeviceWeights(b, trained, count)
+	case c.Weights != nil:
 		weights = c.Weights(b, trained)
 	}
 	parts := packing.unpack(b, weights)
@@ -168,7 +176,7 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	if c.MaskGradient {
 		gradient = b.Mul(gradient, g.AddInput(InputGradientMask, trained.Type))
 	}
-	if err := s.update(b, c.Optimizer, trained, gradient); err != nil {
+	if err := s.update(b, c.Optimizer, trained, gradient, count); err != nil {
 		return nil, err
 	}
 	g.AddOutput(b.Identity(objective), OutputLoss)
@@ -185,11 +193,14 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	return s, b.Err()
 }
 
-// update adds the optimizer and the outputs that become the next step's inputs.
-func (s *Step) update(b *op.Builder, o optim.Optimizer, trained, gradient *onnx.Value) error {
+// update adds the optimizer and the outputs that become the next step's inputs. count is the input of the step's number; nil: there
+// is none yet.
+func (s *Step) update(b *op.Builder, o optim.Optimizer, trained, gradient, count *onnx.Value) error {
 	g := s.Model.Graph
 	rate := g.AddInput(InputRate, onnx.TypeOf(onnx.Float, 1))
-	count := g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+	if count == nil {
+		count = g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+	}
 	var slots []*onnx.Value
 	for _, name := range o.Slots {
 		s.Slots = append(s.Slots, name)

@@ -9,6 +9,7 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
+	"graft/onnx/noise"
 	"graft/onnx/op"
 	"graft/training"
 	"graft/training/loss"
@@ -72,6 +73,54 @@ func (m *Mask) Scores(protect ...string) []float32 {
 
 const inputUniform, inputInitial = "uniform", "initial"
 
+// maskStream names the sequence that mask samples are drawn from.
+const maskStream = "mask"
+
+// layoutOf is how logits are packed: one for each gate, or for each weight where there are none.
+func layoutOf(gates *masking.Gates, weights *training.Packing) (*training.Packing, error) {
+	if gates == nil {
+		return weights, nil
+	}
+	var blocks []*onnx.Value
+	for _, block := range gates.Blocks {
+		blocks = append(blocks, &onnx.Value{Name: block.Name, Type: onnx.TypeOf(onnx.Float, int64(block.Count))})
+	}
+	return training.NewPacking(blocks)
+}
+
+// maskStep is a step of Adam on the logits. On the CPU its graph is fed a uniform number for each of them, which are drawn while the
+// step before runs; elsewhere it draws the same ones itself.
+func (p *Problem) maskStep(c MaskConfig, packing, layout *training.Packing, gates *masking.Gates, provider string) (*training.Step, error) {
+	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(layout.Len())}
+	masked := func(b *op.Builder, logits, uniform *onnx.Value) *onnx.Value {
+		sample := bernoulli.Sample(b, logits, uniform)
+		if gates != nil {
+			sample = gates.Expand(b, sample)
+		}
+		return b.Mul(b.Graph().AddInput(inputInitial, onnx.TypeOf(onnx.Float, packing.Len())), sample)
+	}
+	initial, err := packing.Pack(func(name string) *onnx.Tensor { return p.Network.Graph.Lookup(name).Const })
+	if err != nil {
+		return nil, err
+	}
+	constants := p.constants()
+	constants[inputInitial] = initial
+	return training.NewStep(p.Network, training.StepConfig{
+		Loss: loss.MSE, Observe: p.Observe, Optimizer: optim.Adam(optim.AdamConfig{}),
+		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
+			return masked(b, logits, b.Graph().AddInput(inputUniform, logits.Type))
+		},
+		DeviceWeights: func(b *op.Builder, logits, step *onnx.Value) *onnx.Value {
+			keys := noise.EmitStreams(b, c.Seed, []string{maskStream}, step)
+			return masked(b, logits, keys.EmitUniform(b, 0, layout.Len()))
+		},
+		Trained:         layout,
+		PenaltyGradient: bernoulli.PenaltyGradient,
+		Constants:       constants,
+		Provider:        provider,
+	})
+}
+
 // LearnMask is stage A: the weights stay at their initialization, Adam moves the logits of a relaxed Bernoulli mask of which
 // every step draws one sample.
 func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, error) {
@@ -85,46 +134,25 @@ func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
 	}
-	layout, expand := packing, func(_ *op.Builder, sample *onnx.Value) *onnx.Value { return sample }
-	if gates != nil {
-		expand = gates.Expand
-		var blocks []*onnx.Value
-		for _, block := range gates.Blocks {
-			blocks = append(blocks, &onnx.Value{Name: block.Name, Type: onnx.TypeOf(onnx.Float, int64(block.Count))})
-		}
-		if layout, err = training.NewPacking(blocks); err != nil {
-			return nil, fmt.Errorf("learn mask: %w", err)
-		}
-	}
-	flat := onnx.TypeOf(onnx.Float, packing.Len())
-	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(layout.Len())}
-	step, err := training.NewStep(p.Network, training.StepConfig{
-		Loss: loss.MSE, Observe: p.Observe, Optimizer: optim.Adam(optim.AdamConfig{}),
-		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
-			uniform := b.Graph().AddInput(inputUniform, logits.Type)
-			initial := b.Graph().AddInput(inputInitial, flat)
-			return b.Mul(initial, expand(b, bernoulli.Sample(b, logits, uniform)))
-		},
-		Trained:         layout,
-		PenaltyGradient: bernoulli.PenaltyGradient,
-		Constants:       p.constants(),
-		Provider:        run.Session.Provider,
-	})
+	layout, err := layoutOf(gates, packing)
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
 	}
-	initial, err := packing.Pack(func(name string) *onnx.Tensor { return p.Network.Graph.Lookup(name).Const })
+	step, err := p.maskStep(c, packing, layout, gates, run.Session.Provider)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("learn mask: %w", err)
 	}
-	samples := newSampler(layout.Len(), c.Seed)
-	defer samples.stop()
+	var feed func(step int64) map[string]*onnx.Tensor
+	if step.Model.Graph.Lookup(inputUniform) != nil { // else the graph draws them
+		samples := newSampler(layout.Len(), c.Seed)
+		defer samples.stop()
+		feed = func(step int64) map[string]*onnx.Tensor {
+			return map[string]*onnx.Tensor{inputUniform: samples.at(step)}
+		}
+	}
 	curve, err := p.follow(ctx, step, follow{
 		steps: c.Steps, rate: c.Rate,
-		start: onnx.NewTensor(onnx.Float, layout.Len()),
-		feed: func(step int64) map[string]*onnx.Tensor {
-			return map[string]*onnx.Tensor{inputUniform: samples.at(step), inputInitial: initial}
-		},
+		start: onnx.NewTensor(onnx.Float, layout.Len()), feed: feed,
 	}, run)
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)

@@ -63,7 +63,7 @@ func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if err != nil {
 		return nil, err
 	}
-	layout, expand, err := mask.layout()
+	layout, err := layoutOf(mask.Gates, packing)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +79,11 @@ func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	step, err := gated.Step(training.StepConfig{
 		Optimizer: optim.Adam(optim.AdamConfig{}), Trained: layout, PenaltyGradient: bernoulli.PenaltyGradient, Provider: run.Session.Provider,
 		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
-			uniform := b.Graph().AddInput(inputUniform, logits.Type)
-			return b.Mul(b.Graph().AddInput(inputInitial, onnx.TypeOf(onnx.Float, packing.Len())), expand(b, bernoulli.Sample(b, logits, uniform)))
+			sample := bernoulli.Sample(b, logits, b.Graph().AddInput(inputUniform, logits.Type))
+			if mask.Gates != nil {
+				sample = mask.Gates.Expand(b, sample)
+			}
+			return b.Mul(b.Graph().AddInput(inputInitial, onnx.TypeOf(onnx.Float, packing.Len())), sample)
 		},
 		Constants: map[string]*onnx.Tensor{inputInitial: initial},
 	})
@@ -109,17 +112,4 @@ func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	}
 	mask.Logits = end.Trained
 	return mask, nil
-}
-
-// layout is what the logits are packed of, and what makes a number for each weight of their samples.
-func (m *Mask) layout() (*training.Packing, func(*op.Builder, *onnx.Value) *onnx.Value, error) {
-	if m.Gates == nil {
-		return m.Packing, func(_ *op.Builder, sample *onnx.Value) *onnx.Value { return sample }, nil
-	}
-	var blocks []*onnx.Value
-	for _, block := range m.Gates.Blocks {
-		blocks = append(blocks, &onnx.Value{Name: block.Name, Type: onnx.TypeOf(onnx.Float, int64(block.Count))})
-	}
-	packing, err := training.NewPacking(blocks)
-	return packing, m.Gates.Expand, err
 }
