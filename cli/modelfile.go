@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -18,8 +20,28 @@ func (c *call) loadModel(path string) (*onnx.Model, error) {
 	if err != nil {
 		return nil, refused(path, err)
 	}
+	if heldBytes(m) > largeWeights && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(25)
+	}
 	return m, nil
 }
+
+// heldBytes is the size of the initializers of the outermost graph.
+func heldBytes(m *onnx.Model) (bytes int) {
+	if m.Graph == nil {
+		return 0
+	}
+	for _, v := range m.Graph.Initializers() {
+		if v.Const != nil {
+			bytes += len(v.Const.Data)
+		}
+	}
+	return bytes
+}
+
+// largeWeights is the size of weights from which on memory that is not used any more is given back early: copies of weights are
+// few large blocks, which cost the garbage collector nothing to pass over, and at its usual pace would take as much as the model.
+const largeWeights = 256 << 20
 
 // encodeModel gives the bytes of a model, which path names in errors.
 func encodeModel(m *onnx.Model, path string) ([]byte, error) {

@@ -217,3 +217,12 @@ func TestCUDAKernels(t *testing.T) {
 		check("peer "+strings.TrimSuffix(filepath.Base(file), ".onnx"), m, c)
 	}
 }
+
+// peerModels are the files in $GRAFT_PEER_MODELS.
+func peerModels(t testing.TB) []string {
+	files, _ := filepath.Glob(filepath.Join(os.Getenv("GRAFT_PEER_MODELS"), "*.onnx"))
+	if os.Getenv("GRAFT_PEER_MODELS") == "" || len(files) == 0 {
+		t.Skip("no models: GRAFT_PEER_MODELS names the folder that testdata/peers/models.py has written")
+	}
+	return files
+}

@@ -184,15 +184,6 @@ func encoded(t testing.TB, m *onnx.Model) []byte {
 	return data
 }
 
-// peerModels are the files in $GRAFT_PEER_MODELS.
-func peerModels(t testing.TB) []string {
-	files, _ := filepath.Glob(filepath.Join(os.Getenv("GRAFT_PEER_MODELS"), "*.onnx"))
-	if os.Getenv("GRAFT_PEER_MODELS") == "" || len(files) == 0 {
-		t.Skip("no models: GRAFT_PEER_MODELS names the folder that testdata/peers/models.py has written")
-	}
-	return files
-}
-
 // peerArtifacts makes a model's artifacts, with forms of gradients for a provider, and reads its batch.
 func peerArtifacts(b testing.TB, file, forms string) (*training.Artifacts, map[string]*onnx.Tensor) {
 	m, err := onnx.Load(file, onnx.LoadOptions{})

@@ -35,6 +35,11 @@ type StepConfig struct {
 	// Weights makes the network's packed weights from the packed vector that is trained; nil: they are the same. Further
 	// inputs it adds to the graph are fed by the caller.
 	Weights func(b *op.Builder, trained *onnx.Value) *onnx.Value
+	// Trained is what the trained vector is packed of where it is not the weights; nil: the weights.
+	Trained *Packing
+	// Through gives the gradient of the trained vector from that of the weights, where Weights is not to be differentiated: it
+	// rounds, or what it takes away may come back. nil: by differentiation.
+	Through func(b *op.Builder, trained, gradient *onnx.Value) *onnx.Value
 	// DeviceWeights is Weights to the same effect on a provider other than the CPU, with the number of the step, int64[1]: what the
 	// caller would feed is made there. nil: Weights.
 	DeviceWeights func(b *op.Builder, trained, step *onnx.Value) *onnx.Value
@@ -112,13 +117,17 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 		return nil, errors.New("the model has no output")
 	}
 	output := outputs[0]
-	s := &Step{Model: m, Packing: packing, Output: output.Name, Masked: c.MaskGradient}
+	layout := packing
+	if c.Trained != nil {
+		layout = c.Trained
+	}
+	s := &Step{Model: m, Packing: layout, Output: output.Name, Masked: c.MaskGradient}
 
 	if _, err := rewrite.Apply(g, trainingRules...); err != nil {
 		return nil, err
 	}
 	b := op.NewBuilder(g)
-	trained := g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, packing.Len()))
+	trained := g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, layout.Len()))
 	weights := trained
 	var count *onnx.Value
 	switch {
@@ -149,11 +158,18 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	gradients, err := autodiff.Options{Segments: c.Recompute, Device: deviceOf(c.Provider)}.Gradients(g, objective, []*onnx.Value{trained})
+	along := trained
+	if c.Through != nil {
+		along = weights
+	}
+	gradients, err := autodiff.Options{Segments: c.Recompute, Device: deviceOf(c.Provider)}.Gradients(g, objective, []*onnx.Value{along})
 	if err != nil {
 		return nil, err
 	}
 	gradient := gradients[0]
+	if c.Through != nil {
+		gradient = c.Through(b, trained, gradient)
+	}
 	if c.PenaltyGradient != nil {
 		gradient = b.Add(gradient, c.PenaltyGradient(b, trained))
 	}

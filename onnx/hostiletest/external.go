@@ -11,6 +11,15 @@ import (
 	"graft/onnx/internal/onnxpb"
 )
 
+// Beside is a model with nothing wrong about it whose weight of four elements lies in the file at location, from byte 8 on.
+func Beside(location string) *onnxpb.ModelProto {
+	m := Identity(External("w", []int64{4}, "location", location, "offset", "8", "length", "16"))
+	four := &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: 4}}
+	m.Graph.Output[0].Type = &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: &onnxpb.TypeProto_Tensor{
+		ElemType: proto.Int32(float), Shape: &onnxpb.TensorShapeProto{Dim: []*onnxpb.TensorShapeProto_Dimension{four}}}}}
+	return m
+}
+
 // entry is a model with a tensor of 16 bytes in another file.
 func entry(id, name, says string, entries ...string) Model {
 	return message(id, name, says, func() *onnxpb.ModelProto { return Identity(External("w", []int64{4}, entries...)) })

@@ -16,7 +16,29 @@ func Emit(b *op.Builder, k Key, dims ...int64) *onnx.Value {
 		return nil
 	}
 	e := emitter{b}
-	return e.uniform(e.scalar(int64(k.a)), e.scalar(int64(k.b)), count, dims)
+	return e.first(e.scalar(int64(k.a)), e.scalar(int64(k.b)), count, dims)
+}
+
+// EmitChannels adds nodes that make what Emit makes of the given shape [1,C,...], but for the named channels alone: the result's axis 1
+// has those, in their order.
+func EmitChannels(b *op.Builder, k Key, channels []int, dims ...int64) *onnx.Value {
+	count, err := onnx.ElementCount(dims)
+	if err != nil || count > prime || len(dims) < 2 || dims[0] != 1 || len(channels) == 0 {
+		b.Fail("noise of %d channels of shape %v: wants [1,C,...] of at most 2^31 - 1 numbers", len(channels), dims)
+		return nil
+	}
+	e := emitter{b}
+	each := count / dims[1]
+	starts := make([]int64, len(channels))
+	for i, c := range channels {
+		if c < 0 || int64(c) >= dims[1] {
+			b.Fail("noise of channel %d of shape %v: there is none", c, dims)
+			return nil
+		}
+		starts[i] = int64(c) * each
+	}
+	index := b.Add(b.Reshape(b.Ints(starts...), -1, 1), b.Range(e.scalar(0), e.scalar(each), e.scalar(1)))
+	return b.Reshape(e.uniform(e.scalar(int64(k.a)), e.scalar(int64(k.b)), index), append([]int64{1, int64(len(channels))}, dims[2:]...)...)
 }
 
 // emitter writes the generator's arithmetic as nodes.
@@ -31,12 +53,15 @@ func (e emitter) power5(x *onnx.Value) *onnx.Value {
 	return e.mod(e.Mul(e.mod(e.Mul(square, square)), x))
 }
 
-// uniform gives the first numbers of a key's sequence in a shape of so many elements.
-func (e emitter) uniform(a, b *onnx.Value, count int64, dims []int64) *onnx.Value {
-	x := e.bits(a, b, e.Range(e.scalar(0), e.scalar(count), e.scalar(1)))
-	u := e.Cast(e.Div(x, e.scalar(1<<dropped)), onnx.Float)
-	u = e.Mul(e.Add(u, e.Const(onnx.Scalar(float32(0.5)))), e.Const(onnx.Scalar(float32(scale))))
-	return e.Reshape(u, dims...)
+// first gives the first numbers of a key's sequence in a shape of so many elements.
+func (e emitter) first(a, b *onnx.Value, count int64, dims []int64) *onnx.Value {
+	return e.Reshape(e.uniform(a, b, e.Range(e.scalar(0), e.scalar(count), e.scalar(1))), dims...)
+}
+
+// uniform gives the numbers of a key's sequence at the indexes.
+func (e emitter) uniform(a, b, index *onnx.Value) *onnx.Value {
+	u := e.Cast(e.Div(e.bits(a, b, index), e.scalar(1<<dropped)), onnx.Float)
+	return e.Mul(e.Add(u, e.Const(onnx.Scalar(float32(0.5)))), e.Const(onnx.Scalar(float32(scale))))
 }
 
 // bits is the function of that name, of keys and indexes that broadcast.
@@ -74,7 +99,7 @@ func (k Streams) EmitUniform(b *op.Builder, stream int64, dims ...int64) *onnx.V
 		return nil
 	}
 	e := emitter{b}
-	return e.uniform(k.pick(b, k.a, stream), k.pick(b, k.b, stream), count, dims)
+	return e.first(k.pick(b, k.a, stream), k.pick(b, k.b, stream), count, dims)
 }
 
 // pick is the part of a stream.

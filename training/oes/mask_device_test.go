@@ -29,7 +29,7 @@ func TestMaskOnDevice(t *testing.T) {
 	}
 	c := MaskConfig{Strength: 1, Seed: 5}.defaults()
 	learn := func(provider string) (*onnx.Tensor, *training.Step) {
-		step, err := p.maskStep(c, packing, provider)
+		step, err := p.maskStep(c, packing, packing, nil, provider)
 		if err != nil {
 			t.Fatal(err)
 		}
