@@ -12,7 +12,6 @@ import (
 
 	"graft/cli/outdir"
 	"graft/masking"
-	"graft/onnx"
 	"graft/training"
 	"graft/training/oes"
 )
@@ -24,32 +23,42 @@ noisy photo, and writes the result: denoised.png, model.onnx (masked, channels t
 inside the file), model.sparse.onnx, mask.safetensors, history.csv, psnr.png, report.html and summary.json.
 
 The photo is PNG, JPEG, BMP, TIFF or WebP, 32 to 8192 pixels a side, at most 40 megapixels. Without --noise and --clean it is
-taken as noisy, and no PSNR is given.`,
+taken as noisy, and no PSNR is given. Other things than noise are wrong with a photo by --task.`,
 	examples: []string{
 		"graft denoise photo.jpg --out out/",
 		"graft denoise clean.png --noise 0.1 --out out/",
 		"graft denoise noisy.png --clean clean.png --size 128 --baseline dense --out out/",
+		"graft denoise photo.jpg --mask default --out out/",
+		"graft denoise holed.png --task inpaint --hole holes.png --out out/",
 	},
 	groups: runsModel | writes,
-	flags: []cli.Flag{
-		text("clean", "FILE", "the photo without noise, to measure against").under("Photo"),
-		fraction("noise", "SIGMA", above(0, 1), 0, "take the photo as clean and add seeded noise of this standard deviation (25/255 is accepted)").under("Photo"),
+	flags:  denoiseFlags(),
+	run:    runDenoise,
+}
+
+func denoiseFlags() []cli.Flag {
+	photo := []cli.Flag{
+		text("clean", "FILE", "the photo as it should be, to measure against").under("Photo"),
 		integer("size", "N", 32, 8192, 0, "make the whole run this small: pixels of the longer side").under("Photo"),
+	}
+	return slices.Concat(photo, taskOptions(), []cli.Flag{
 		choice("preset", "quick", "how large the network and how long the run", "quick", "balanced", "paper").under("Method"),
+		choice("network", "hourglass", "what draws the picture", priorNames()...).under("Method"),
 		fraction("sparsity", "S", below(0, 1), 0, "fraction of weights to remove; the preset's without it").under("Method"),
-		text("mask", "FILE", "take this mask instead of learning one").under("Method"),
-		list("baseline", "NAMES", "also train: dense, decoder, magnitude, random").under("Method"),
+		text("mask", "FILE|default", "take this mask, or the one that graft brings along, instead of learning one").under("Method"),
+		list("baseline", "NAMES", "also try: "+strings.Join(baselineNames(), ", ")).under("Method"),
 		integer("mask-steps", "N", 1, 10_000_000, 0, "steps of mask learning; the preset's without it").under("Method"),
 		integer("train-steps", "N", 1, 10_000_000, 0, "training steps; the preset's for the photo's size without it").under("Method"),
 		fraction("baseline-lr", "X", above(0, 1), 0, "learning rate of the dense baseline; 1e-3 without it").under("Method"),
 		toggle("resume", "continue the run that was cut off in this --out folder").under("Method"),
-	},
-	run: runDenoise,
+	})
 }
 
 // denoising is one run of the verb.
 type denoising struct {
 	*call
+	task     denoiseTask
+	prior    prior
 	preset   denoisePreset
 	sparsity float64
 	photo    *photo
@@ -74,7 +83,7 @@ func runDenoise(c *call) error {
 		return err
 	}
 	var err error
-	if d.photo, err = readPhoto(c); err != nil {
+	if d.photo, err = readPhoto(c, d.task); err != nil {
 		return err
 	}
 	if err := d.prepare(); err != nil {
@@ -97,23 +106,16 @@ func runDenoise(c *call) error {
 
 // prepare makes the network, and refuses what can be refused before anything is written.
 func (d *denoising) prepare() (err error) {
-	if d.problem, err = d.photo.problem(d.preset, d.Common.Seed, 0); err != nil {
-		return err
+	if d.problem, err = d.photo.problem(d.prior, d.preset, d.Common.Seed); err != nil {
+		return refused(d.Arg(0), err)
 	}
 	d.steps = d.preset.steps(d.photo.noisy.Width * d.photo.noisy.Height)
-	if file := d.Text("mask"); file != "" {
-		if d.given, err = loadMask(file, d.problem.Network.Graph); err != nil {
-			return err
-		}
-		d.sparsity = 1 - float64(d.given.Kept())/float64(d.given.Total())
-		d.note("The mask was read from %s.", filepath.Base(file))
+	if d.given, err = d.readMask(); err != nil {
+		return err
 	}
 	packing, err := training.NewPacking(training.Parameters(d.problem.Network.Graph))
 	if err != nil {
 		return err
-	}
-	if d.given != nil && d.given.Kept() == 0 {
-		return refused(d.Text("mask"), errors.New("the mask keeps no weight"))
 	}
 	if masking.KeepCount(packing.Len(), d.sparsity) == 0 && d.given == nil {
 		return misuse("--sparsity %g leaves none of %d weights", d.sparsity, packing.Len())
@@ -141,38 +143,6 @@ func (d *denoising) work() (*denoised, error) {
 		return nil, folderError(d.Out(), err)
 	}
 	return result, nil
-}
-
-// arguments checks what the flags' own ranges cannot.
-func (d *denoising) arguments() error {
-	if d.Out() == "" {
-		return misuse("denoise needs --out DIR, the folder that the results go to")
-	}
-	if d.IsSet("noise") && d.IsSet("clean") {
-		return misuse("--noise and --clean exclude each other: --noise makes the noisy photo, --clean says what one looks like without noise")
-	}
-	if d.IsSet("mask") && d.IsSet("sparsity") {
-		return misuse("--mask and --sparsity exclude each other: the mask says what is removed")
-	}
-	if n := d.Int("mask-steps"); n > 0 {
-		d.preset.MaskSteps = int64(n)
-	}
-	if n := d.Int("train-steps"); n > 0 {
-		d.preset.TrainSteps, d.preset.TrainPixels = int64(n), 0
-	}
-	d.sparsity = d.preset.Sparsity
-	if d.IsSet("sparsity") {
-		d.sparsity = d.Float("sparsity")
-	}
-	for i, name := range d.List("baseline") {
-		if slices.Contains(d.List("baseline")[:i], name) {
-			return misuse("--baseline names %s twice", name)
-		}
-		if !slices.Contains(baselineNames(), name) {
-			return misuse("unknown baseline %q: there are %s", name, strings.Join(baselineNames(), ", "))
-		}
-	}
-	return nil
 }
 
 // open makes the work folder, or finds the one to continue.
@@ -205,84 +175,21 @@ func (d *denoising) leave(err error) error {
 
 // plan says what a run would do.
 func (d *denoising) plan() error {
-	n := d.preset.network(d.photo.noisy.Width, d.photo.noisy.Height, d.photo.noisy.Channels)
-	steps := d.preset.steps(d.photo.noisy.Width * d.photo.noisy.Height)
-	d.JSON(map[string]any{"width": d.photo.noisy.Width, "height": d.photo.noisy.Height, "network": n, "mask_steps": d.preset.MaskSteps, "train_steps": steps})
-	d.Print("would denoise %d x %d pixels with an hourglass of scales %v: %d mask steps, %d training steps, into %s",
-		d.photo.noisy.Width, d.photo.noisy.Height, n.Channels, d.preset.MaskSteps, steps, d.Out())
+	n, _ := d.prior.Network(d.preset, d.photo.noisy.Width, d.photo.noisy.Height, d.photo.noisy.Channels)
+	d.JSON(map[string]any{"width": d.photo.noisy.Width, "height": d.photo.noisy.Height, "network": n, "mask_steps": d.maskSteps(), "train_steps": d.steps, "task": d.task.Name})
+	d.Print("would %s %d x %d pixels with %s: %d mask steps, %d training steps, into %s",
+		d.task.verb(), d.photo.noisy.Width, d.photo.noisy.Height, d.describeNetwork(), d.maskSteps(), d.steps, d.Out())
 	return nil
 }
 
-// mask learns the mask, or reads it.
-func (d *denoising) mask() (*masking.Set, error) {
-	if d.given != nil {
-		return d.given, nil
+// maskSteps is how many steps a run learns its mask for.
+func (d *denoising) maskSteps() int64 {
+	if d.given != nil || d.sparsity == 0 {
+		return 0
 	}
-	learned, err := d.learnMask()
-	if err != nil {
-		return nil, err
-	}
-	if len(d.preset.Protect) > 0 {
-		d.note("The mask keeps %s whole.", strings.Join(d.preset.Protect, ", "))
-	}
-	keep := masking.KeepCount(learned.Packing.Len(), d.sparsity)
-	flat, err := masking.TopK(learned.Scores(d.preset.Protect...), keep, d.Common.Seed)
-	if err != nil {
-		return nil, failed(err, "")
-	}
-	return cutMask(learned.Packing, flat)
+	return d.preset.MaskSteps
 }
-
-// learnMask is stage A, on a smaller version of the photo where the preset says so: masks carry over between sizes.
-func (d *denoising) learnMask() (*oes.Mask, error) {
-	problem := d.problem
-	longer := max(d.photo.noisy.Width, d.photo.noisy.Height)
-	side := d.preset.MaskSide
-	if side > 0 { // the shorter side needs its pixels too
-		shorter := min(d.photo.noisy.Width, d.photo.noisy.Height)
-		side = max(side, (minSide*longer+shorter-1)/shorter)
-	}
-	if side > 0 && longer > side+side/4 {
-		small, err := d.photo.problem(d.preset, d.Common.Seed, side)
-		if err != nil {
-			return nil, err
-		}
-		if sameParameters(small.Network, problem.Network) {
-			problem = small
-			d.note("The mask was learned on the photo at %d x %d pixels in %d steps and carried over to the full size.",
-				small.Region.Width, small.Region.Height, d.preset.MaskSteps)
-		}
-	}
-	if problem == d.problem {
-		d.note("The mask was learned on the photo at its size in %d steps.", d.preset.MaskSteps)
-	}
-	learned, err := problem.LearnMask(d.Context(), oes.MaskConfig{
-		Keep: min((1-d.sparsity)*d.preset.Prior, mostKept), Strength: d.preset.Strength, Steps: d.preset.MaskSteps, Seed: d.Common.Seed,
-	}, d.stage("mask", "learn mask", d.preset.MaskSteps))
-	if err != nil {
-		return nil, err
-	}
-	d.curves = append(d.curves, curve{"mask", learned.Samples})
-	return learned, nil
-}
-
-// mostKept keeps the prior of mask learning from being sure, where its divergence has no value.
-const mostKept = 0.999
 
 func (d *denoising) note(format string, a ...any) {
 	d.notes = append(d.notes, fmt.Sprintf(format, a...))
-}
-
-// sameParameters reports whether a mask of one network fits the other.
-func sameParameters(a, b *onnx.Model) bool {
-	x, y := a.Graph.Initializers(), b.Graph.Initializers()
-	if len(x) != len(y) {
-		return false
-	}
-	for i := range x {
-		if x[i].Name != y[i].Name || !x[i].Type.Shape.Equal(y[i].Type.Shape) {
-			return false
-		}
-	}
-	return true
 }

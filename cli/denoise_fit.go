@@ -13,12 +13,18 @@ import (
 
 // denoised is what a run made.
 type denoised struct {
-	summary  denoiseSummary
-	mask     *masking.Set
-	fit      *oes.Fit
-	masked   *onnx.Tensor // the image by masking alone
-	dense    *oes.Fit     // nil without the baseline
-	exported exportedModels
+	summary   denoiseSummary
+	mask      *masking.Set
+	fit       *oes.Fit
+	masked    *onnx.Tensor // the image by masking alone
+	baselines []namedImage
+	exported  exportedModels
+}
+
+// namedImage is the picture that a baseline ends with.
+type namedImage struct {
+	Name  string
+	Image *onnx.Tensor // of the run's frame, or of the photo's size
 }
 
 // sparse is stage B, and what masking alone draws.
@@ -48,73 +54,6 @@ func (d *denoising) sparse(mask *masking.Set) (*denoised, error) {
 	d.note("The kept weights were trained at %d x %d pixels in %d steps.", d.problem.Region.Width, d.problem.Region.Height, d.steps)
 	d.curves = append(d.curves, curve{"sparse", r.fit.Samples})
 	return r, nil
-}
-
-// baselineMethods are the methods a run can be compared with besides the pruning scores.
-var baselineMethods = map[string]func(*denoising) (*oes.Fit, error){
-	"dense":   (*denoising).dense,
-	"decoder": (*denoising).decoder,
-}
-
-// baselineNames lists every baseline.
-func baselineNames() []string { return append([]string{"dense", "decoder"}, masking.ScoreNames()...) }
-
-func (d *denoising) baselines(r *denoised) error {
-	for _, name := range d.List("baseline") {
-		fit, err := d.baseline(name, r.mask)
-		if err != nil {
-			return err
-		}
-		d.curves = append(d.curves, curve{name, fit.Samples})
-		if name == "dense" {
-			r.dense = fit
-		}
-	}
-	return nil
-}
-
-func (d *denoising) baseline(name string, kept *masking.Set) (*oes.Fit, error) {
-	if method, ok := baselineMethods[name]; ok {
-		return method(d)
-	}
-	score, err := masking.FindScore(name)
-	if err != nil {
-		return nil, err
-	}
-	return d.pruned(score, kept)
-}
-
-// dense has the same network, initialization, z, noise and steps.
-func (d *denoising) dense() (*oes.Fit, error) {
-	rate := d.preset.DenseRate
-	if d.IsSet("baseline-lr") {
-		rate = d.Float("baseline-lr")
-	}
-	return d.problem.Fit(d.Context(), oes.FitConfig{Steps: d.steps, Rate: rate}, d.stage("dense", "train dense", d.steps))
-}
-
-func (d *denoising) decoder() (*oes.Fit, error) {
-	scales := len(d.preset.network(d.photo.noisy.Width, d.photo.noisy.Height, d.photo.noisy.Channels).Channels)
-	p, err := d.photo.decoderProblem(d.problem, scales, d.Common.Seed)
-	if err != nil {
-		return nil, err
-	}
-	return p.Fit(d.Context(), oes.FitConfig{Steps: d.steps, Rate: 1e-2}, d.stage("decoder", "train decoder", d.steps))
-}
-
-// pruned keeps as many weights as the learned mask does, by a score taken at initialization.
-func (d *denoising) pruned(score masking.Score, kept *masking.Set) (*oes.Fit, error) {
-	run := d.stage(score.Name, "train "+score.Name, d.steps)
-	sparsity := 1 - float64(kept.Kept())/float64(kept.Total())
-	set, err := d.problem.Prune(d.Context(), score, masking.Choice{Sparsity: sparsity, Seed: d.Common.Seed}, run)
-	if err != nil {
-		return nil, err
-	}
-	keep, err := packMask(d.problem.Network, set)
-	if err != nil {
-		return nil, err
-	}
-	return d.problem.Fit(d.Context(), oes.FitConfig{Steps: d.steps, Rate: d.preset.SparseRate, Mask: keep}, run)
 }
 
 // best is the largest PSNR of the samples, last the last; NaN without samples or without a clean photo.

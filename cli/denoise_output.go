@@ -11,7 +11,6 @@ import (
 
 	"graft/export"
 	"graft/onnx"
-	"graft/training/dataset"
 	"graft/training/oes"
 )
 
@@ -29,7 +28,9 @@ func (d *denoising) write(r *denoised) error {
 	if err := d.export(r); err != nil {
 		return err
 	}
-	d.summarize(r)
+	if err := d.summarize(r); err != nil {
+		return err
+	}
 	images, err := d.images(r)
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func (d *denoising) write(r *denoised) error {
 		return err
 	}
 	files := map[string][]byte{
-		"denoised.png": images["denoised"], "model.onnx": r.exported.compact, "model.sparse.onnx": r.exported.sparse,
+		"denoised.png": images[d.task.participle()], "model.onnx": r.exported.compact, "model.sparse.onnx": r.exported.sparse,
 		"history.csv": d.history(), "psnr.png": chart, "report.html": page.Bytes(), "summary.json": append(summary, '\n'),
 	}
 	if err := r.mask.WriteFile(d.dir.File("mask.safetensors"), map[string]string{"producer": "graft " + readVersion().Version}); err != nil {
@@ -59,7 +60,7 @@ func (d *denoising) write(r *denoised) error {
 	}
 	manifest := export.NewManifest(readVersion().Version)
 	manifest.Checks = r.exported.checks
-	manifest.Settings = map[string]any{"preset": d.Text("preset"), "seed": d.Common.Seed, "sparsity": r.summary.Sparsity}
+	manifest.Settings = map[string]any{"task": d.task.describe(), "network": d.prior.Name, "preset": d.Text("preset"), "seed": d.Common.Seed, "sparsity": r.summary.Sparsity}
 	for name, data := range files {
 		if err := d.dir.WriteFile(name, data); err != nil {
 			return err
@@ -147,55 +148,14 @@ func (d *denoising) metadata(r *denoised) onnx.Metadata {
 	return onnx.Metadata{
 		{Key: "graft.version", Value: readVersion().Version},
 		{Key: "graft.method", Value: "Optimal Eye Surgeon, Sparse-DIP"},
+		{Key: "graft.task", Value: d.task.describe()},
+		{Key: "graft.network", Value: d.prior.Name},
 		{Key: "graft.seed", Value: fmt.Sprint(d.Common.Seed)},
 		{Key: "graft.preset", Value: d.Text("preset")},
 		{Key: "graft.sparsity", Value: fmt.Sprintf("%.6g", 1-float64(r.mask.Kept())/float64(r.mask.Total()))},
 		{Key: "graft.steps", Value: fmt.Sprint(d.steps)},
 		{Key: "graft.onnxruntime", Value: runtimeVersion(d.call)},
 	}
-}
-
-// images encodes the pictures of the run at the photo's size.
-func (d *denoising) images(r *denoised) (map[string][]byte, error) {
-	out := map[string][]byte{}
-	put := func(name string, m *dataset.Image) error {
-		var b bytes.Buffer
-		err := dataset.WritePNG(&b, m)
-		out[name] = b.Bytes()
-		return err
-	}
-	drawn := func(name string, t *onnx.Tensor) error {
-		m, err := dataset.FromTensor(t)
-		if err != nil {
-			return err
-		}
-		region := d.problem.Region
-		if m, err = m.Crop(region.X, region.Y, region.Width, region.Height); err != nil {
-			return err
-		}
-		if m, err = d.photo.noisy.WithPix(m.Pix); err != nil {
-			return err
-		}
-		return put(name, m)
-	}
-	if err := put("noisy", d.photo.noisy); err != nil {
-		return nil, err
-	}
-	if d.photo.clean != nil {
-		if err := put("clean", d.photo.clean); err != nil {
-			return nil, err
-		}
-	}
-	if err := drawn("denoised", r.fit.Image); err != nil {
-		return nil, err
-	}
-	if err := drawn("mask only", r.masked); err != nil {
-		return nil, err
-	}
-	if r.dense != nil {
-		return out, drawn("dense", r.dense.Image)
-	}
-	return out, nil
 }
 
 // history is history.csv: stage, step, loss, psnr, seconds.

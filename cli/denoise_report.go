@@ -3,7 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
-	"math"
+	"strconv"
 	"strings"
 
 	"graft/cli/report"
@@ -52,10 +52,10 @@ func (d *denoising) report(r *denoised, images map[string][]byte, curves chart.F
 	if s.NoisyPSNR != nil && s.SparseFinal != nil {
 		page.Summary = fmt.Sprintf("%.2f dB became %.2f dB with %d of %d weights.", *s.NoisyPSNR, *s.SparseFinal, s.ParamsKept, s.ParamsTotal)
 	} else {
-		page.Summary = fmt.Sprintf("Denoised with %d of %d weights.", s.ParamsKept, s.ParamsTotal)
+		page.Summary = fmt.Sprintf("%s with %d of %d weights.", firstUpper(d.task.participle()), s.ParamsKept, s.ParamsTotal)
 	}
 	x, y := d.photo.noisy.Busiest(cropSide, cropSide)
-	for _, name := range []string{"noisy", "denoised", "clean", "mask only", "dense"} {
+	for _, name := range d.captions(r) {
 		data := images[name]
 		if data == nil {
 			continue
@@ -69,25 +69,7 @@ func (d *denoising) report(r *denoised, images map[string][]byte, curves chart.F
 		}
 	}
 	if s.NoisyPSNR != nil {
-		page.Numbers = report.Table{Head: []string{"", "best (dB)", "final (dB)"}}
-		row := func(name string, best, final float64) {
-			cell := func(v float64) string {
-				if math.IsNaN(v) {
-					return ""
-				}
-				return fmt.Sprintf("%.2f", v)
-			}
-			page.Numbers.Rows = append(page.Numbers.Rows, []string{name, cell(best), cell(final)})
-		}
-		row("noisy", math.NaN(), *s.NoisyPSNR)
-		if s.MaskOnlyPSNR != nil {
-			row("mask only", math.NaN(), *s.MaskOnlyPSNR)
-		}
-		for _, c := range d.curves {
-			if c.Stage != "mask" {
-				row(c.Stage, best(c.Samples), last(c.Samples))
-			}
-		}
+		page.Numbers = report.Table{Head: []string{"", "best (dB)", "final (dB)", "SSIM"}, Rows: d.numbers(r, "")}
 	}
 	if svg, err := curves.SVG(); err == nil {
 		page.Curves = svg
@@ -105,7 +87,7 @@ func (d *denoising) report(r *denoised, images map[string][]byte, curves chart.F
 	}}
 	page.Use = elsewhere
 	page.Set = []report.Pair{
-		{Name: "preset", Value: s.Preset}, {Name: "sparsity", Value: fmt.Sprintf("%.4g", s.Sparsity)},
+		{Name: "task", Value: d.task.describe()}, {Name: "network", Value: s.Network}, {Name: "preset", Value: s.Preset}, {Name: "sparsity", Value: fmt.Sprintf("%.4g", s.Sparsity)},
 		{Name: "mask steps", Value: fmt.Sprint(s.MaskSteps)}, {Name: "training steps", Value: fmt.Sprint(s.TrainSteps)},
 		{Name: "size", Value: fmt.Sprintf("%d x %d", s.Width, s.Height)}, {Name: "seconds", Value: fmt.Sprint(s.Seconds)},
 	}
@@ -116,6 +98,28 @@ func (d *denoising) report(r *denoised, images map[string][]byte, curves chart.F
 	}
 	return page
 }
+
+// numbers are the rows of the table of PSNR and SSIM, with a word for what is not known.
+func (d *denoising) numbers(r *denoised, unknown string) [][]string {
+	cell := func(v *float64, digits int) string {
+		if v == nil {
+			return unknown
+		}
+		return strconv.FormatFloat(*v, 'f', digits, 64)
+	}
+	s := r.summary
+	rows := [][]string{
+		{d.task.adjective(), "", cell(s.NoisyPSNR, 2), cell(s.NoisySSIM, 4)},
+		{"mask only", "", cell(s.MaskOnlyPSNR, 2), ""},
+		{"sparse", cell(s.SparseBest, 2), cell(s.SparseFinal, 2), cell(s.SparseSSIM, 4)},
+	}
+	for _, b := range s.Baselines {
+		rows = append(rows, []string{b.Name, cell(b.Best, 2), cell(b.Final, 2), cell(b.SSIM, 4)})
+	}
+	return rows
+}
+
+func firstUpper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // enlarge is a part of a picture, pixel by pixel; nil when the picture is too small.
 func enlarge(data []byte, x, y int) []byte {

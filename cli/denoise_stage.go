@@ -108,6 +108,7 @@ func (d *denoising) sameSettings() error {
 	now := map[string]string{
 		"photo": d.photo.hash, "noise": fmt.Sprint(d.Float("noise")), "size": fmt.Sprint(d.Int("size")),
 		"preset": d.Text("preset"), "sparsity": fmt.Sprint(d.sparsity), "seed": fmt.Sprint(d.Common.Seed), "mask": d.maskHash(),
+		"task": d.task.describe(), "network": d.prior.Name, "clean": fmt.Sprint(d.IsSet("clean")),
 		"mask-steps": fmt.Sprint(d.preset.MaskSteps), "train-steps": fmt.Sprint(d.steps), "baseline-lr": fmt.Sprint(d.Float("baseline-lr")),
 	}
 	data, err := os.ReadFile(d.dir.File(settingsFile))

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/urfave/cli/v2"
+
 	"graft/graphs"
-	"graft/masking"
+	"graft/training/degrade"
 	"graft/training/loss"
 	"graft/training/optim"
 	"graft/training/setting"
@@ -124,8 +126,11 @@ func TestPagesTables(t *testing.T) {
 	for _, e := range graphs.Catalog {
 		wants("docs/models.md", "network", fmt.Sprintf("| `%s` | %s |", e.Name, e.Short))
 	}
-	for _, name := range masking.ScoreNames() {
+	for _, name := range pruneMethods() {
 		wants("docs/prune.md", "method", "| `"+name+"` |")
+	}
+	for _, f := range pruneVerb.flags {
+		wants("docs/prune.md", "flag", "`--"+f.Names()[0])
 	}
 	for _, f := range artifactsVerb.flags {
 		wants("docs/train.md", "flag", "`--"+f.Names()[0])
@@ -137,8 +142,22 @@ func TestPagesTables(t *testing.T) {
 		wants("docs/train.md", "loss", "| `"+row.Loss.Name+"` |")
 		wants("docs/train.md", "settings of a loss", settingsCell(row.Settings))
 	}
-	for _, f := range denoiseVerb.flags {
-		wants("docs/denoise.md", "flag", "--"+f.Names()[0])
+	for _, p := range priors {
+		wants("docs/denoise.md", "network", "| `"+p.Name+"` | "+p.Doc+" |")
+	}
+	for _, name := range baselineNames() {
+		wants("docs/denoise.md", "baseline", "`"+name+"`")
+	}
+	for _, row := range degrade.Catalog {
+		wants("docs/tasks.md", "task", "| `"+row.Name+"` |")
+	}
+	tasks := flagNames(taskOptions())
+	for _, name := range flagNames(denoiseVerb.flags) {
+		page := "docs/denoise.md"
+		if slices.Contains(tasks, name) {
+			page = "docs/tasks.md"
+		}
+		wants(page, "flag", "--"+name)
 	}
 	for line := range strings.Lines(exitHelp) {
 		if code, text, found := strings.Cut(strings.TrimSpace(line), "  "); found {
@@ -146,6 +165,13 @@ func TestPagesTables(t *testing.T) {
 			wants("docs/errors.md", "exit code", fmt.Sprintf("| %s | %s", code, first))
 		}
 	}
+}
+
+func flagNames(flags []cli.Flag) (names []string) {
+	for _, f := range flags {
+		names = append(names, f.Names()[0])
+	}
+	return names
 }
 
 func presetRow(name string, p denoisePreset) string {

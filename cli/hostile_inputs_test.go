@@ -46,7 +46,7 @@ func TestHostileImages(t *testing.T) {
 			lines = append(lines, "run $DIR/pixels.onnx --out $OUT --input x=$DIR/"+c.What)
 		}
 		if strings.HasPrefix(c.What, "max.") || strings.HasPrefix(c.What, "magic.") {
-			lines = append(lines, "denoise $DIR/good.png --out $OUT --clean $DIR/"+c.What)
+			lines = append(lines, "denoise $DIR/good.png --out $OUT --clean $DIR/"+c.What, "denoise $DIR/good.png --out $OUT --task inpaint --hole $DIR/"+c.What)
 		}
 		if c.ID == "I01" { // a picture may be small where it is an input
 			h.says += "|is cut short"

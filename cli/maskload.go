@@ -13,6 +13,11 @@ import (
 // pickle of one flat tensor over all parameters in the order of the initializers, as the authors of Optimal Eye Surgeon
 // write it. A mask of another network is refused, naming the tensor.
 func loadMask(path string, g *onnx.Graph) (*masking.Set, error) {
+	return loadMaskAs(path, g, func(set *masking.Set) (*masking.Set, error) { return set, nil })
+}
+
+// loadMaskAs is loadMask with something done to what was read, before it is held against the network.
+func loadMaskAs(path string, g *onnx.Graph, adapt func(*masking.Set) (*masking.Set, error)) (*masking.Set, error) {
 	isPickle, err := looksPickled(path)
 	if err != nil {
 		return nil, refused(path, err)
@@ -22,6 +27,9 @@ func loadMask(path string, g *onnx.Graph) (*masking.Set, error) {
 		set, err = flatMask(path, g)
 	} else {
 		set, err = masking.ReadFile(path)
+	}
+	if err == nil {
+		set, err = adapt(set)
 	}
 	if err == nil {
 		err = masking.Fit(g, set)

@@ -13,7 +13,8 @@ import (
 	"strconv"
 )
 
-// writePhoto is graftphoto KIND WIDTH HEIGHT FILE: a smooth picture as PNG; and graftphoto size FILE, which prints its size
+// writePhoto is graftphoto KIND WIDTH HEIGHT FILE: a smooth picture as PNG (of the kinds flat, white and hole: of one colour, white,
+// black with a white square); and graftphoto size FILE, which prints its size
 // and colour model.
 func writePhoto(args []string) int {
 	var err error
@@ -59,6 +60,19 @@ func makePhoto(kind string, width, height int, path string) error {
 		return uint16(v * 65535), uint16((1 - v) * 50000), uint16(x * 65535 / width)
 	}
 	box := image.Rect(0, 0, width, height)
+	switch kind {
+	case "flat":
+		at = func(int, int) (r, g, b uint16) { return 20000, 30000, 10000 }
+	case "white":
+		at = func(int, int) (r, g, b uint16) { return 65535, 65535, 65535 }
+	case "hole":
+		at = func(x, y int) (r, g, b uint16) {
+			if x >= 8 && x < 16 && y >= 8 && y < 16 {
+				return 65535, 65535, 65535
+			}
+			return 0, 0, 0
+		}
+	}
 	var m interface {
 		image.Image
 		Set(x, y int, c color.Color)

@@ -263,15 +263,13 @@ func (s *oesStudy) readPicture(path string) (*studyPicture, error) {
 	if image, err = image.Resize(s.Int("size")); err != nil {
 		return nil, err
 	}
-	if flat(image.Pix) {
+	if flat(image) {
 		s.notes = append(s.notes, fmt.Sprintf("%s is of one colour: there is nothing to draw but noise.", filepath.Base(path)))
 		s.Say("%s is of one colour: there is nothing to draw but noise", filepath.Base(path))
 	}
 	name := filepath.Base(path)
 	return &studyPicture{name, hash[:12], image}, nil
 }
-
-func flat(pix []float32) bool { return slices.Min(pix) == slices.Max(pix) }
 
 // Cells are all pictures with all methods for one seed, then for the next.
 func (s *oesStudy) Cells() []study.Cell {

@@ -18,6 +18,7 @@ var verbs = []verb{
 	trainVerb,
 	pruneVerb,
 	exportVerb,
+	unpackVerb,
 	convertVerb,
 	pipelineVerb,
 	runtimeVerb,

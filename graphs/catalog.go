@@ -31,6 +31,8 @@ var Catalog = []Entry{
 	{"skip", "Deep Image Prior's encoder-decoder with narrow skip connections", map[string]Network{"paper": Skip{}.Defaults()}},
 	{"unet", "Deep Image Prior's U-Net", map[string]Network{"paper": UNet{}.Defaults()}},
 	{"deepdecoder", "Deep Decoder: 1x1 convolutions and bilinear upsampling, 100,224 parameters", map[string]Network{"paper": DeepDecoder{}.Defaults()}},
+	{"residual", "Deep Image Prior's residual network at full size", map[string]Network{"paper": Residual{}.Defaults()}},
+	{"cnn", "plain 3x3 convolutions at full size, as in Optimal Eye Surgeon's code", map[string]Network{"paper": CNN{}.Defaults()}},
 	{"resnet", "ResNet classifier for small pictures: 20 layers for CIFAR-10, 8 for Fashion-MNIST (quick)", map[string]Network{
 		"paper": ResNet{}.Defaults(), "quick": QuickResNet}},
 	{"mlp", "linear layers with ReLU between", map[string]Network{"paper": MLP{}.Defaults()}},

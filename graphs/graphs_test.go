@@ -59,6 +59,29 @@ func TestClassifiers(t *testing.T) {
 	}
 }
 
+// TestFullSize counts the parameters of networks without scales by hand, at a size that nothing divides.
+func TestFullSize(t *testing.T) {
+	conv := func(in, out, kernel int64) int64 { return out*in*kernel*kernel + out }
+	for _, c := range []struct {
+		n      Network
+		params int64
+	}{
+		{CNN{Channels: []int64{4, 6}, Repeats: 2, In: 5, Height: 37, Width: 41}, conv(5, 4, 3) + conv(4, 6, 3) + conv(6, 4, 3) + conv(4, 6, 3) + 2*20 + conv(6, 3, 1)},
+		{Residual{Channels: 4, Blocks: 2, In: 5, Height: 37, Width: 41}, conv(5, 4, 3) + 5*(conv(4, 4, 3)+2*4) + conv(4, 3, 3)},
+	} {
+		m, err := c.n.Build(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := count(m); got != c.params {
+			t.Errorf("%T: %d parameters, want %d", c.n, got, c.params)
+		}
+		if out := m.Graph.Outputs()[0].Type.String(); out != "float [1 3 37 41]" {
+			t.Errorf("%T: output %s", c.n, out)
+		}
+	}
+}
+
 func TestHourglassModuleOrder(t *testing.T) {
 	m, err := Hourglass{Channels: []int64{4, 8}, In: 3, Height: 16, Width: 24}.Build(1)
 	if err != nil {
@@ -128,6 +151,9 @@ func TestRefusals(t *testing.T) {
 		"11 layers":                           DeepDecoder{Layers: 11},
 		"side 513: wants a multiple of 16 up": UNet{Height: 513},
 		"side 2: wants 4 to 4096":             ResNet{Height: 2},
+		"side -1: wants 1 to":                 CNN{Height: -1},
+		"too small to reflect a pixel":        Residual{Height: 1},
+		"65 repeats":                          CNN{Repeats: 65},
 		"-1 blocks":                           ResNet{Blocks: -1},
 		"width -1":                            MLP{Hidden: []int64{-1}},
 	} {

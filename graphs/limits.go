@@ -27,3 +27,18 @@ func checkImageNet(in, out, height, width int64, scales int, channels []int64) e
 	}
 	return nil
 }
+
+// checkFullSize refuses what no image network without scales can have.
+func checkFullSize(in, out, height, width int64, channels []int64) error {
+	for _, c := range append([]int64{in, out}, channels...) {
+		if c < 1 || c > 4096 {
+			return fmt.Errorf("%d channels: wants 1 to 4096", c)
+		}
+	}
+	for _, side := range []int64{height, width} {
+		if side < 1 || side > 16384 {
+			return fmt.Errorf("side %d: wants 1 to 16384", side)
+		}
+	}
+	return nil
+}

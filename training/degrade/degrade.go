@@ -18,6 +18,8 @@ type Observation struct {
 	Graph func(b *op.Builder, image *onnx.Value) *onnx.Value
 	// Plain is the picture that Y shows without any restoration, of the clean one's size.
 	Plain *onnx.Tensor
+	// Weight is how much each pixel counts, [1,1,H,W] in [0, 1], where some are missing; nil: all do.
+	Weight *onnx.Tensor
 }
 
 // Row is a degradation of the table.

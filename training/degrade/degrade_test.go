@@ -129,3 +129,35 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestMeasured: what was measured says the same as what is simulated, and weights that do not fit are refused.
+func TestMeasured(t *testing.T) {
+	clean := picture(3)
+	small, err := Observe("super-resolution", map[string]float64{"factor": 4}, clean, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, err := SuperResolution(small.Y, 4)
+	if err != nil || !slices.Equal(given.Plain.Float32s(), small.Plain.Float32s()) || !slices.Equal(given.Plain.Dims, clean.Dims) {
+		t.Errorf("%v", err)
+	}
+	holes, err := Observe("inpaint", nil, clean, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scribbled := clean.Clone()
+	for i, w := range holes.Weight.Float32s() {
+		if w == 0 {
+			scribbled.Float32s()[i] = 0.9
+		}
+	}
+	if given, err = Inpainting(scribbled, holes.Weight); err != nil || !slices.Equal(given.Y.Float32s(), holes.Y.Float32s()) {
+		t.Errorf("what is in a hole counts, %v", err)
+	}
+	if _, err := Inpainting(clean, picture(3)); err == nil {
+		t.Error("weights of three channels are taken")
+	}
+	if _, err := SuperResolution(clean, 1); err == nil {
+		t.Error("a factor of one is taken")
+	}
+}

@@ -9,7 +9,6 @@ import (
 	"math"
 
 	"graft/onnx"
-	"graft/onnx/op"
 	"graft/training/setting"
 )
 
@@ -22,13 +21,7 @@ var inpaint = Row{Name: "inpaint", Doc: "pixels that are missing, by chance",
 				there.Float32s()[i] = 1
 			}
 		}
-		y := clean.Clone()
-		for i := range y.Float32s() {
-			y.Float32s()[i] *= there.Float32s()[int64(i)%there.Len()]
-		}
-		o := seen(y)
-		o.Graph = func(b *op.Builder, x *onnx.Value) *onnx.Value { return b.Mul(x, b.Const(there.Clone())) }
-		return o, nil
+		return Inpainting(clean, there)
 	}}
 
 var superResolution = Row{Name: "super-resolution", Doc: "means of square groups of pixels",
@@ -39,20 +32,12 @@ var superResolution = Row{Name: "super-resolution", Doc: "means of square groups
 		if height%k != 0 || width%k != 0 {
 			return nil, fmt.Errorf("%dx%d pixels do not divide into groups of %d", width, height, k)
 		}
-		y, plain := onnx.NewTensor(onnx.Float, 1, clean.Dims[1], height/k, width/k), clean.Clone()
-		small := func(i int64) int64 { // the group of a pixel
-			plane, row, column := i/(height*width), i/width%height, i%width
-			return (plane*(height/k)+row/k)*(width/k) + column/k
-		}
+		y := onnx.NewTensor(onnx.Float, 1, clean.Dims[1], height/k, width/k)
 		for i, x := range clean.Float32s() {
-			y.Float32s()[small(int64(i))] += x / float32(k*k)
+			plane, row, column := int64(i)/(height*width), int64(i)/width%height, int64(i)%width
+			y.Float32s()[(plane*(height/k)+row/k)*(width/k)+column/k] += x / float32(k*k)
 		}
-		for i := range plain.Float32s() {
-			plain.Float32s()[i] = y.Float32s()[small(int64(i))]
-		}
-		return &Observation{Y: y, Plain: plain, Graph: func(b *op.Builder, x *onnx.Value) *onnx.Value {
-			return b.AveragePool(x, op.PoolAttrs{Kernel: []int64{k, k}, Strides: []int64{k, k}})
-		}}, nil
+		return SuperResolution(y, k)
 	}}
 
 var jpegArtefacts = Row{Name: "jpeg", Doc: "what JPEG leaves of the picture",

@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"graft/onnx"
+	"graft/training/dataset"
+	"graft/training/degrade"
+)
+
+// denoiseTask is what --task chooses, with what the flags say of it.
+type denoiseTask struct {
+	Name     string
+	Simulate bool               // the photo is clean and is degraded first
+	Settings map[string]float64 // of the degradation, by its names
+}
+
+// taskFlag is a flag that belongs to one task.
+type taskFlag struct {
+	flag     *option
+	task     string
+	setting  string // of the degradation; empty: none
+	simulate bool   // naming it asks for a simulation
+}
+
+// taskFlags list the flags of tasks.
+var taskFlags = []taskFlag{
+	{fraction("noise", "SIGMA", above(0, 1), 0, "gaussian: take the photo as clean and add noise of this standard deviation (25/255 is accepted)"), "gaussian", "sigma", true},
+	{number("peak", "N", below(0.1, 1e6), 0, "poisson: take the photo as clean and count photons, so many where it is white"), "poisson", "peak", true},
+	{fraction("density", "D", span{hi: 1, openLo: true, openHi: true}, 0, "salt-and-pepper: take the photo as clean and make this fraction of the pixels white or black"), "salt-and-pepper", "amount", true},
+	{fraction("missing", "F", span{hi: 1, openLo: true, openHi: true}, 0, "inpaint: take the photo as clean and leave this fraction of the pixels out, by chance"), "inpaint", "missing", true},
+	{text("hole", "FILE", "inpaint: a picture that is white where pixels are missing"), "inpaint", "", false},
+	{integer("factor", "N", 2, 16, 2, "super-resolution: how many times larger the result is than what was measured"), "super-resolution", "factor", false},
+	{integer("quality", "N", 1, 100, 0, "jpeg: take the photo as clean and compress it with this quality"), "jpeg", "quality", true},
+	{fraction("measured", "F", span{lo: 0.01, hi: 1}, 0, "fourier: take the photo as clean and measure this fraction of the columns of its Fourier transform"), "fourier", "measured", true},
+	{fraction("center", "F", between(0, 1), 0, "fourier: this fraction of the columns is always measured, of the lowest frequencies"), "fourier", "center", true},
+}
+
+// taskOptions are the flags of the verb that are about tasks.
+func taskOptions() []cli.Flag {
+	list := []cli.Flag{
+		choice("task", "gaussian", "what is wrong with the photo", degrade.Names()...).under("Task"),
+		toggle("simulate", "take the photo as clean and degrade it first, with the seed").under("Task"),
+	}
+	for _, f := range taskFlags {
+		list = append(list, f.flag.under("Task"))
+	}
+	return list
+}
+
+// readTask takes the task from the flags, and refuses those of another.
+func readTask(c *call) (denoiseTask, error) {
+	t := denoiseTask{Name: c.Text("task"), Simulate: c.Bool("simulate"), Settings: map[string]float64{}}
+	for _, f := range taskFlags {
+		name := f.flag.name
+		if !c.IsSet(name) {
+			continue
+		}
+		if f.task != t.Name {
+			return t, misuse("--%s is for --task %s, not for %s", name, f.task, t.Name)
+		}
+		t.Simulate = t.Simulate || f.simulate
+		if f.setting != "" {
+			t.Settings[f.setting] = c.Float(name) + float64(c.Int(name)) // one is of the flag's kind, the other 0
+		}
+	}
+	if _, given := t.Settings["sigma"]; t.Name == "gaussian" && t.Simulate && !given {
+		t.Settings["sigma"] = 0.1
+	}
+	switch {
+	case t.Simulate && c.IsSet("clean"):
+		return t, misuse("--clean and a simulation exclude each other: simulated, the photo itself is the clean one")
+	case c.IsSet("hole") && c.IsSet("missing"):
+		return t, misuse("--hole and --missing exclude each other: one says where pixels are missing, the other lets chance say")
+	case t.Name == "inpaint" && !t.Simulate && !c.IsSet("hole"):
+		return t, misuse("--task inpaint needs --hole FILE, white where pixels are missing, or --missing FRACTION for a trial on a clean photo")
+	case t.Name == "fourier" && !t.Simulate:
+		return t, misuse("--task fourier is tried on clean photos alone: give --measured FRACTION or --simulate")
+	case t.Name == "super-resolution" && !t.Simulate && c.IsSet("size"):
+		return t, misuse("--size and --task super-resolution exclude each other: the result has --factor times the photo's size")
+	}
+	return t, nil
+}
+
+// observes says whether something other than the picture itself is measured.
+func (t denoiseTask) observes() bool {
+	return t.Name == "inpaint" || t.Name == "super-resolution" || t.Name == "fourier"
+}
+
+// adjective says what a picture is before it is restored.
+func (t denoiseTask) adjective() string {
+	if t.Name == "gaussian" {
+		return "noisy"
+	}
+	return "degraded"
+}
+
+// verb says what a run does.
+func (t denoiseTask) verb() string {
+	if t.Name == "gaussian" {
+		return "denoise"
+	}
+	return "restore"
+}
+
+// participle says what a picture is that was restored.
+func (t denoiseTask) participle() string {
+	if t.Name == "gaussian" {
+		return "denoised"
+	}
+	return "restored"
+}
+
+// describe is the task with its settings, the same for the same.
+func (t denoiseTask) describe() string {
+	parts := []string{t.Name}
+	if t.Simulate {
+		parts = append(parts, "simulated")
+	}
+	for name, v := range t.Settings {
+		parts = append(parts, fmt.Sprintf("%s=%v", name, v))
+	}
+	slices.Sort(parts[1:])
+	return strings.Join(parts, " ")
+}
+
+// apply sets the photo up for the task: p.noisy is the clean one when it is simulated, and what was measured otherwise.
+func (t denoiseTask) apply(c *call, p *photo) error {
+	if t.Simulate && p.clean == nil {
+		p.clean = p.noisy
+	}
+	var seen *degrade.Observation
+	var err error
+	switch {
+	case c.IsSet("hole"):
+		seen, err = inpainting(c, p)
+	case t.Name == "super-resolution" && !t.Simulate:
+		return enlarged(c, p)
+	case !t.Simulate:
+		return nil
+	case t.Name == "gaussian":
+		p.noisy, err = addNoise(p.clean, t.Settings["sigma"], c.Common.Seed)
+		return err
+	default:
+		if seen, err = degrade.Observe(t.Name, t.Settings, p.clean.Tensor(), c.Common.Seed); err != nil {
+			return &Error{File: c.Arg(0), Err: err, Hint: t.remedy(), Code: exitInput}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return p.observe(seen)
+}
+
+// remedy is what to do about a photo that the task does not take.
+func (t denoiseTask) remedy() string {
+	if t.Name == "super-resolution" {
+		return "cut the photo to a multiple of --factor, or give a --size whose sides are multiples of it"
+	}
+	return "give a smaller --size"
+}
+
+// inpainting reads the picture of --hole.
+func inpainting(c *call, p *photo) (*degrade.Observation, error) {
+	hole, hash, err := readImage(c.Text("hole"), c.Int("size"))
+	if err != nil {
+		return nil, err
+	}
+	p.hash += "+" + hash
+	if hole.Width != p.noisy.Width || hole.Height != p.noisy.Height {
+		return nil, refused(c.Text("hole"), fmt.Errorf("the picture of what is missing is %d x %d, the photo %d x %d: they must show the same pixels",
+			hole.Width, hole.Height, p.noisy.Width, p.noisy.Height))
+	}
+	n := hole.Width * hole.Height
+	weight := onnx.NewTensor(onnx.Float, 1, 1, int64(hole.Height), int64(hole.Width))
+	missing := 0
+	for i := range n {
+		white := true // a pixel is missing where it is nearer to white
+		for ch := range hole.Channels {
+			white = white && hole.Pix[ch*n+i] >= 0.5
+		}
+		weight.Float32s()[i] = 1
+		if white {
+			weight.Float32s()[i] = 0
+			missing++
+		}
+	}
+	switch missing {
+	case 0:
+		return nil, &Error{File: c.Text("hole"), Reason: "the picture of what is missing has no white pixel", Hint: "paint white what is to be filled in", Code: exitInput}
+	case n:
+		return nil, &Error{File: c.Text("hole"), Reason: "the picture of what is missing is white everywhere", Hint: "leave black what is there", Code: exitInput}
+	}
+	return degrade.Inpainting(p.noisy.Tensor(), weight)
+}
+
+// enlarged makes the photo what was measured of one that is --factor times larger.
+func enlarged(c *call, p *photo) error {
+	k := c.Int("factor")
+	if pixels := p.noisy.Width * p.noisy.Height * k * k; pixels > mostPixels {
+		return &Error{File: c.Arg(0), Hint: "give a smaller --factor", Code: exitInput,
+			Reason: fmt.Sprintf("%d x %d pixels enlarged %d times are more than %d megapixels", p.noisy.Width, p.noisy.Height, k, mostPixels/1_000_000)}
+	}
+	seen, err := degrade.SuperResolution(p.noisy.Tensor(), int64(k))
+	if err != nil {
+		return refused(c.Arg(0), err)
+	}
+	if p.noisy, err = p.noisy.Zoom(0, 0, p.noisy.Width, p.noisy.Height, k); err != nil {
+		return refused(c.Arg(0), err)
+	}
+	p.seen = seen
+	return nil
+}
+
+// mostPixels bounds what is drawn, as it bounds what is read.
+const mostPixels = 40_000_000
+
+// observe makes what was seen the photo's.
+func (p *photo) observe(seen *degrade.Observation) (err error) {
+	if seen.Graph != nil {
+		p.seen = seen
+	}
+	p.noisy, err = p.noisy.WithPix(seen.Plain.Float32s())
+	return err
+}
+
+// smaller is the photo with a longer side of so many pixels; nil where what was measured has no smaller version.
+func (p *photo) smaller(side int) (*photo, error) {
+	out := &photo{name: p.name, hash: p.hash}
+	var err error
+	resize := func(m *dataset.Image) *dataset.Image {
+		if m == nil || err != nil {
+			return nil
+		}
+		m, err = m.Resize(side)
+		return m
+	}
+	out.noisy, out.clean = resize(p.noisy), resize(p.clean)
+	if err != nil || p.seen == nil {
+		return out, err
+	}
+	switch {
+	case p.seen.Weight != nil: // the mean of what is there, which counts for as much as is there
+		there, err := (&dataset.Image{Width: p.noisy.Width, Height: p.noisy.Height, Channels: 1, Depth: 8, Pix: p.seen.Weight.Float32s()}).Resize(side)
+		if err != nil {
+			return nil, err
+		}
+		for i := range out.noisy.Pix {
+			if w := there.Pix[i%len(there.Pix)]; w > 0 {
+				out.noisy.Pix[i] = min(1, out.noisy.Pix[i]/w)
+			}
+		}
+		out.seen, err = degrade.Inpainting(out.noisy.Tensor(), there.Tensor())
+		return out, err
+	case p.seen.Y.Dims[0] == 1: // means of groups: what they show, smaller, is a picture
+		return out, nil
+	}
+	return nil, nil
+}
