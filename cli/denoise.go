@@ -23,7 +23,8 @@ noisy photo, and writes the result: denoised.png, model.onnx (masked, channels t
 inside the file), model.sparse.onnx, mask.safetensors, history.csv, psnr.png, report.html and summary.json.
 
 The photo is PNG, JPEG, BMP, TIFF or WebP, 32 to 8192 pixels a side, at most 40 megapixels. Without --noise and --clean it is
-taken as noisy, and no PSNR is given. Other things than noise are wrong with a photo by --task.`,
+taken as noisy, and no PSNR is given. With --task it is restored where something else is wrong: missing pixels, too few of
+them, JPEG, photon noise.`,
 	examples: []string{
 		"graft denoise photo.jpg --out out/",
 		"graft denoise clean.png --noise 0.1 --out out/",
@@ -129,6 +130,7 @@ func (d *denoising) work() (*denoised, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.warnDead("the mask", mask)
 	result, err := d.sparse(mask)
 	if err != nil {
 		return nil, err
