@@ -13,7 +13,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"graft/graphs"
-	"graft/masking"
 	"graft/training/degrade"
 	"graft/training/loss"
 	"graft/training/optim"
@@ -127,8 +126,11 @@ func TestPagesTables(t *testing.T) {
 	for _, e := range graphs.Catalog {
 		wants("docs/models.md", "network", fmt.Sprintf("| `%s` | %s |", e.Name, e.Short))
 	}
-	for _, name := range masking.ScoreNames() {
+	for _, name := range pruneMethods() {
 		wants("docs/prune.md", "method", "| `"+name+"` |")
+	}
+	for _, f := range pruneVerb.flags {
+		wants("docs/prune.md", "flag", "`--"+f.Names()[0])
 	}
 	for _, f := range artifactsVerb.flags {
 		wants("docs/train.md", "flag", "`--"+f.Names()[0])

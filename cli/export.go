@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -18,8 +19,9 @@ var exportVerb = verb{
 	name: "export", args: "FILE", short: "make a model ready for other runtimes, and check it against the one it came from",
 	long: `FILE is an ONNX model, or a folder of training artifacts, whose model with the weights of its checkpoint is exported.
 --compact cuts channels that are constant or unread, which leaves the output as it is. --sparse-initializer stores weights
-that are mostly zero by place and value: it saves disk, runtimes make them dense when they load the file. --from puts the
-weights of a checkpoint folder in the places of the initializers of the same names.
+that are mostly zero by place and value: it saves disk, runtimes make them dense when they load the file. --packed takes half
+of that and less, for a file that graft unpack, or thirty lines in any language, make a model of again. --from puts the weights of
+a checkpoint folder in the places of the initializers of the same names.
 
 A generator's one input can be made inside the file (--z generate), uniform on (0, 0.1) from --seed: then the file needs no
 input at all. --z tensor stores the same numbers.
@@ -27,17 +29,20 @@ input at all. --z tensor stores the same numbers.
 The new file is run against the old one on the same inputs before it is written, and refused when an output differs by more
 than 1e-5 + 1e-5 of its largest value. --precision then brings it into another element type: fp16 and bf16 keep in float32 what
 would cost an output more than --tolerance; int8 computes in integers where the ranges are known, from --inputs or because the
-model's input is made inside, and elsewhere with ranges taken as the model runs; int4 stores weights in blocks.`,
+model's input is made inside, and elsewhere with ranges taken as the model runs; int4 stores weights in blocks. With --packed it is
+the type in which weights are stored, fp32, fp16 or int8: the model that is unpacked is one of float32.`,
 	examples: []string{
 		"graft export pruned.onnx --compact --out small.onnx",
 		"graft export hourglass.onnx --z generate --seed 7 --out generator.onnx",
 		"graft export artifacts/ --sparse-initializer --out trained.onnx",
 		"graft export pruned.onnx --compact --precision int8 --inputs samples.npz --out small.onnx",
+		"graft export pruned.onnx --compact --packed --precision fp16 --out small.safetensors",
 	},
 	groups: readsModel | runsModel | writes | writesModel,
 	flags: []cli.Flag{
 		toggle("compact", "cut channels that are constant or unread").under("Form"),
 		toggle("sparse-initializer", "store initializers sparsely where that is smaller").under("Form"),
+		toggle("packed", "write a file of the graph and of what is not zero, for graft unpack").under("Form"),
 		choice("precision", "fp32", "element type of values and weights, as graft convert makes it", "fp32", "fp16", "bf16", "int8", "int4").under("Precision"),
 		toggle("keep-io", "leave inputs and outputs in their types, with Casts behind and before them (fp16, bf16)").under("Precision"),
 		number("tolerance", "X", between(0, 1), 0, "largest max|a-b| / max|a| that --precision may cost an output; 0: 0.005 for fp16, 0.03 for bf16, not held for int8 and int4").under("Precision"),
@@ -66,6 +71,7 @@ type exportedModel struct {
 
 	Narrowed  *narrowedModel  `json:"precision,omitempty"`
 	Quantized *quantizedModel `json:"quantization,omitempty"`
+	Packed    *packedModel    `json:"packed,omitempty"`
 }
 
 func runExport(c *call) error {
@@ -73,7 +79,7 @@ func runExport(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.checkExportPrecision(); err != nil {
+	if err := cmp.Or(c.checkExportPacked(), c.checkExportPrecision()); err != nil {
 		return err
 	}
 	path := c.Arg(0)
@@ -97,25 +103,25 @@ func runExport(c *call) error {
 		doc.MaxAbsDiff = &diff
 		made.Metadata.Set("graft.tolerance", fmt.Sprintf("%g + %g of the largest value", export.Float32.Absolute, export.Float32.Relative))
 	}
-	if made, err = c.exportPrecision(path, made, &doc); err != nil {
-		return err
+	if c.Bool("packed") {
+		err = c.savePacked(path, out, made, &doc)
+	} else {
+		err = c.saveExport(path, out, made, &doc)
 	}
-	if doc.MaxAbsDiff != nil {
-		made.Metadata.Set("graft.max_abs_diff", strconv.FormatFloat(*doc.MaxAbsDiff, 'g', 6, 64))
-	}
-	doc.Opset = made.Opset("")
-	s := inspect.Describe(made)
-	if doc.savedModel, err = c.saveModel(made, out, true, nil); err != nil {
+	if err != nil {
 		return err
 	}
 	doc.executed = c.executed()
-	doc.Bytes, doc.Params, doc.ParamsNonzero, doc.Hash = doc.bytes, s.Parameters, s.Nonzero, doc.hash
+	doc.Bytes, doc.Hash = doc.bytes, doc.hash
 	c.JSON(doc)
 	would := "would write "
 	if !c.Common.DryRun {
 		would = ""
 	}
 	c.Print("%s%s: %s parameters, %s of them not zero, %s, opset %d", would, out, grouped(doc.Params), grouped(doc.ParamsNonzero), size(doc.Bytes), doc.Opset)
+	if p := doc.Packed; p != nil {
+		c.Print("1/%.1f of the same model unpacked, which takes %s", float64(p.Dense)/float64(doc.Bytes), size(p.Dense))
+	}
 	if c.Bool("compact") {
 		c.Print("%s removed", counted(int(doc.Channels), "channel"))
 	}
@@ -125,6 +131,21 @@ func runExport(c *call) error {
 		c.Print("differs from %s by at most %.3g%s", path, *doc.MaxAbsDiff, doc.on())
 	}
 	return nil
+}
+
+// saveExport writes the model to the file at out, in the type of --precision.
+func (c *call) saveExport(path, out string, made *onnx.Model, doc *exportedModel) (err error) {
+	if made, err = c.exportPrecision(path, made, doc); err != nil {
+		return err
+	}
+	if doc.MaxAbsDiff != nil {
+		made.Metadata.Set("graft.max_abs_diff", strconv.FormatFloat(*doc.MaxAbsDiff, 'g', 6, 64))
+	}
+	doc.Opset = made.Opset("")
+	s := inspect.Describe(made)
+	doc.Params, doc.ParamsNonzero = s.Parameters, s.Nonzero
+	doc.savedModel, err = c.saveModel(made, out, true, nil)
+	return err
 }
 
 // exportMetadata is the provenance that the file carries, beside what the model's file has.

@@ -93,7 +93,8 @@ func TestHostileTraining(t *testing.T) {
 		set("hostile.gguf", "G01", "hostile.gguf", "GGUF"),
 		set("hostile.keras", "P17", "hostile.keras", string(pickletest.Keras())),
 	} {
-		refuseThrough(t, []hostile{h}, train+strings.Fields(h.id)[1])
+		data := strings.Fields(h.id)[1]
+		refuseThrough(t, []hostile{h}, train+data, "prune $DIR/model.onnx --method snip --loss mse --sparsity 0.5 --data $DIR/"+data+" --out $OUT.onnx")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -11,59 +12,63 @@ import (
 	"graft/masking"
 	"graft/onnx"
 	"graft/onnx/inspect"
-	"graft/onnx/op"
 )
 
 var pruneVerb = verb{
 	name: "prune", args: "FILE", short: "zero the weights of a model that matter least, or those that a mask removes",
-	long: "The graph keeps its shape; pruned weights become zero. S is the fraction removed: of all weights under one threshold,\n" +
-		"or of each tensor with --scope layer. Norm statistics and other settings are left alone.\n" +
-		"A mask file is safetensors with a bool tensor for each weight's name; dead channels are what compaction would remove.",
+	long: `The graph keeps its shape; pruned weights become zero. S is the fraction removed: of all weights under one threshold, of
+each tensor with --scope layer, or of what makes each output of a product with --scope row, where biases and norms stay whole.
+Norm statistics and other settings are left alone. A layer that is left dead is named: one of which no weight is kept, or
+through which no path leads from the inputs to the outputs. The last four methods remove channels, with all that makes and
+reads them, and keep a multiple of --multiple of them; graft export --compact makes the model smaller by them.
+
+Methods:
+
+` + methodLines() + `
+
+A mask file is safetensors with a bool tensor for each weight's name; dead channels are what compaction would remove.`,
 	examples: []string{
 		"graft prune model.onnx --method magnitude --sparsity 0.9 --out pruned.onnx",
 		"graft prune model.onnx --method random --sparsity 0.5 --scope layer --save-mask mask.safetensors --out pruned.onnx",
+		"graft prune classifier.onnx --method snip --sparsity 0.9 --data digits.npz --loss cross-entropy --out pruned.onnx",
+		"graft prune classifier.onnx --method synflow --sparsity 0.98 --out pruned.onnx",
+		"graft prune classifier.onnx --method wanda --pattern 2:4 --data digits.npz --out pruned.onnx",
+		"graft prune classifier.onnx --method l1-norm --sparsity 0.5 --multiple 8 --out narrow.onnx",
 		"graft prune model.onnx --mask mask.safetensors --out pruned.onnx",
 	},
-	groups: readsModel | writes | writesModel,
-	flags: []cli.Flag{
-		choice("method", "", "how weights are ranked", weightScores()...),
+	groups: readsModel | runsModel | writes | writesModel,
+	flags: slices.Concat([]cli.Flag{
+		choice("method", "", "how weights are ranked", pruneMethods()...),
 		number("sparsity", "S", below(0, 1), 0, "fraction of the weights to remove"),
-		choice("scope", string(masking.Global), "what shares a threshold", masking.Scopes...),
+		choice("scope", "", "what shares a threshold: everything, each tensor, or what makes one output; global without it, row for wanda, layer for channels", masking.Scopes...),
+		integer("multiple", "N", 1, 1<<16, 8, "methods that remove channels: keep a multiple of N in each layer; 1: as many as S says"),
+		text("pattern", "N:M", "keep N of every M consecutive inputs of each output, in convolutions and products, and the rest whole"),
+		choice("compat", "", "the method as the authors of Optimal Eye Surgeon have it in their code", compatOES),
 		text("mask", "FILE", "mask to apply instead of a method"),
 		text("save-mask", "FILE", "write the mask as safetensors"),
-	},
+	}, evidenceFlags()),
 	run: runPrune,
 }
 
-// weightScores are the methods that look at the weights alone.
-func weightScores() (names []string) {
-	for _, s := range masking.Scores {
-		if s.Needs == 0 {
-			names = append(names, s.Name)
+// methodLines lists the methods, with what they need beside the model.
+func methodLines() string {
+	var lines []string
+	line := func(name, doc string, needs masking.Need) {
+		switch {
+		case needs&masking.NeedLoss != 0:
+			doc += " (--data, --loss)"
+		case needs&masking.NeedData != 0:
+			doc += " (--data)"
 		}
+		lines = append(lines, fmt.Sprintf("  %-15s %s", name, doc))
 	}
-	return names
-}
-
-// pruned is the document of graft prune --json. DeadChannels are output channels of convolutions that compaction would
-// remove; the field is absent where the graph cannot be compacted.
-type pruned struct {
-	ParamsTotal  int64         `json:"params_total"`
-	ParamsKept   int64         `json:"params_kept"`
-	Sparsity     float64       `json:"sparsity"`
-	Layers       []prunedLayer `json:"layers"`
-	DeadChannels *int64        `json:"dead_channels,omitempty"`
-	Compact      *int64        `json:"params_compact,omitempty"` // what compaction would leave
-	File         string        `json:"file"`
-	Bytes        int64         `json:"bytes"`
-	Mask         string        `json:"mask,omitempty"`
-	*savedModel
-}
-
-type prunedLayer struct {
-	Name  string `json:"name"`
-	Total int64  `json:"total"`
-	Kept  int64  `json:"kept"`
+	for _, s := range masking.Scores {
+		line(s.Name, s.Doc, s.Needs)
+	}
+	for _, s := range masking.ChannelScores {
+		line(s.Name, s.Doc, s.Needs)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func runPrune(c *call) error {
@@ -83,11 +88,18 @@ func runPrune(c *call) error {
 	if err != nil {
 		return err
 	}
+	var groups []*masking.Group
+	if _, err := masking.FindChannelScore(c.Text("method")); err == nil {
+		groups = groupsOf(m)
+	}
+	before := flowOf(m)
 	if err := masking.Apply(m.Graph, set); err != nil {
 		return refused(path, err)
 	}
 	m.Metadata.Set("graft.pruned", how)
 	doc := describePruning(set)
+	doc.Channels = keptChannels(groups, set)
+	doc.DeadLayers = c.tellDead(before, flowOf(m))
 	if n := inspect.Describe(m.Clone()).Constants; n > 0 {
 		c.Say("%s more parameters are constant nodes of the graph, not initializers: they stay as they are", grouped(n))
 	}
@@ -104,24 +116,6 @@ func runPrune(c *call) error {
 	return nil
 }
 
-func (c *call) checkPruneFlags() error {
-	if c.Text("mask") == "" {
-		switch {
-		case c.Text("method") == "":
-			return misuse("one of --method and --mask is missing")
-		case !c.IsSet("sparsity"):
-			return misuse("flag --sparsity is missing: --method %s wants to know how much to remove", c.Text("method"))
-		}
-		return nil
-	}
-	for _, f := range []string{"method", "sparsity", "scope"} {
-		if c.IsSet(f) {
-			return misuse("--mask and --%s exclude each other", f)
-		}
-	}
-	return nil
-}
-
 // pruneOutputs are the files to be written, which must be free; mask is "" when none is wanted.
 func (c *call) pruneOutputs() (model, mask string, err error) {
 	if model, err = c.OutFile(); err != nil {
@@ -135,62 +129,6 @@ func (c *call) pruneOutputs() (model, mask string, err error) {
 		return "", "", misuse("--out and --save-mask name the same file")
 	}
 	return model, mask, mayWrite(mask, c.Common.Force)
-}
-
-// chooseMask is the mask that the command line asks for, and how it was made, in a few words.
-func (c *call) chooseMask(m *onnx.Model, path string) (*masking.Set, string, error) {
-	if file := c.Text("mask"); file != "" {
-		set, err := loadMask(file, m.Graph)
-		return set, "by a mask", err
-	}
-	score, err := masking.FindScore(c.Text("method"))
-	if err != nil {
-		return nil, "", misuse("%v", err)
-	}
-	parameters := masking.Parameters(m.Graph)
-	if len(parameters) == 0 {
-		return nil, "", refused(path, fmt.Errorf("the model has no weights to prune: no float initializer is read as one"))
-	}
-	scope := masking.Scope(c.Text("scope"))
-	set, err := masking.Choose(masking.Weights(parameters, c.Common.Seed), score, masking.Choice{Sparsity: c.Float("sparsity"), Scope: scope, Seed: c.Common.Seed})
-	if err != nil {
-		return nil, "", refused(path, err)
-	}
-	return set, fmt.Sprintf("by %s, sparsity %g, %s, seed %d", score.Name, c.Float("sparsity"), scope, c.Common.Seed), nil
-}
-
-func describePruning(set *masking.Set) pruned {
-	doc := pruned{ParamsTotal: set.Total(), ParamsKept: set.Kept(), Layers: []prunedLayer{}}
-	if doc.ParamsTotal > 0 {
-		doc.Sparsity = 1 - float64(doc.ParamsKept)/float64(doc.ParamsTotal)
-	}
-	for _, mask := range set.Masks() {
-		doc.Layers = append(doc.Layers, prunedLayer{mask.Name, int64(len(mask.Keep)), mask.Kept()})
-	}
-	return doc
-}
-
-// deadChannels compacts a copy of m and counts the output channels of convolutions that went, and the parameters left.
-func deadChannels(m *onnx.Model) (channels, left *int64, err error) {
-	copied := m.Clone()
-	op.InferModel(copied)
-	before := convChannels(copied.Graph)
-	done, err := masking.Compact(copied.Graph)
-	if err != nil {
-		return nil, nil, err
-	}
-	dead := before - convChannels(copied.Graph)
-	return &dead, &done.After, nil
-}
-
-// convChannels sums the output channels of the convolutions of g.
-func convChannels(g *onnx.Graph) (n int64) {
-	for _, node := range g.Nodes() {
-		if w := node.Input(1); node.Is("Conv") && w != nil && w.Const != nil && len(w.Const.Dims) > 0 {
-			n += w.Const.Dims[0]
-		}
-	}
-	return n
 }
 
 // writePruned writes the mask, when one is wanted, and the model; a mask whose model could not be written goes again.
@@ -211,35 +149,4 @@ func (c *call) writePruned(m *onnx.Model, set *masking.Set, how, mask, model str
 		os.Remove(mask)
 	}
 	return saved, err
-}
-
-func (c *call) printPruning(doc pruned) {
-	t := table{Head: []string{"weights", "total", "kept", ""}}
-	for _, l := range doc.Layers {
-		t.Add(l.Name, l.Total, l.Kept, bar(l.Kept, l.Total))
-	}
-	c.Table(t)
-	c.Print("")
-	c.Print("%s of %s weights kept, sparsity %s", grouped(doc.ParamsKept), grouped(doc.ParamsTotal), percent(doc.Sparsity))
-	if doc.DeadChannels != nil && *doc.DeadChannels > 0 {
-		c.Print("%s: compaction would leave %s parameters", counted(int(*doc.DeadChannels), "dead channel"), grouped(*doc.Compact))
-	}
-	files := doc.File + " (" + size(doc.Bytes) + ")"
-	if doc.Mask != "" {
-		files += " and " + doc.Mask
-	}
-	if c.Common.DryRun {
-		files = "would write " + files
-	}
-	c.Print("%s", files)
-}
-
-// bar draws a fraction in ten cells.
-func bar(part, whole int64) string {
-	const cells = 10
-	n := 0
-	if whole > 0 {
-		n = int((part*cells + whole - 1) / whole)
-	}
-	return strings.Repeat("#", n) + strings.Repeat(".", cells-n)
 }

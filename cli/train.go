@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,14 +48,11 @@ history.csv, loss.png and curves.svg in DIR show the run.`,
 		"graft train artifacts/ --data digits.npz --epochs 5 --prune-to 0.9 --save-mask mask.safetensors",
 	},
 	groups: readsModel | runsModel,
-	flags: []cli.Flag{
+	flags: slices.Concat([]cli.Flag{
 		repeated("data", "PATH", "what to train on; repeatable").under("Data"),
 		text("val", "PATH|FRACTION", "what to evaluate on: another set, or a part drawn from --data").under("Data"),
 		integer("batch", "N", 1, 1<<31, 0, "samples of a step; 32 unless the model fixes it").under("Data"),
-		text("label", "COLUMN", "column of a CSV that holds the answers, by name or number from 0; the last without it").under("Data"),
-		list("mean", "X,...", "taken from pictures and numbers, one for all or one for each channel").under("Data"),
-		list("std", "X,...", "what they are divided by then").under("Data"),
-		integer("length", "N", 1, 1<<20, 0, "tokens of a sample").under("Data"),
+	}, dataFlags(), []cli.Flag{
 		list("augment", "HOW,...", "move pictures anew in every step: shift=PIXELS, rotate=DEGREES, zoom=PART, each at most, and flip").under("Data"),
 
 		integer("steps", "N", 1, 1<<40, 0, "train until this step").under("Training"),
@@ -85,7 +83,7 @@ history.csv, loss.png and curves.svg in DIR show the run.`,
 		toggle("resume", "go on from the checkpoint in DIR").under("Checkpoints"),
 		toggle("from-previous", "with --resume: from the checkpoint before, when the last is damaged").under("Checkpoints"),
 		integer("save-every", "N", 1, 1<<40, 100, "steps between checkpoints").under("Checkpoints"),
-	},
+	}),
 	run: runTrain,
 }
 

@@ -4,6 +4,7 @@ package cli
 // shows. A new verb is one file and one row here.
 var verbs = []verb{
 	denoiseVerb,
+	studyVerb,
 	buildVerb,
 	inspectVerb,
 	checkVerb,
@@ -17,6 +18,7 @@ var verbs = []verb{
 	trainVerb,
 	pruneVerb,
 	exportVerb,
+	unpackVerb,
 	convertVerb,
 	pipelineVerb,
 	runtimeVerb,

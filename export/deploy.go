@@ -46,15 +46,16 @@ const generatorOpset = 13
 func (d Deployment) Apply(m *onnx.Model) (*Deployed, error) {
 	out := &Deployed{Model: m.Clone()}
 	g := out.Model.Graph
-	if err := d.placeZ(out.Model); err != nil {
-		return nil, fmt.Errorf("export: %w", err)
-	}
+	z := d.frame(g)
 	if d.Compact {
-		done, err := masking.Compact(g)
+		done, err := masking.CompactInputs(g, z.cut...)
 		if err != nil {
 			return nil, fmt.Errorf("export: %w", err)
 		}
 		out.Compaction = done
+	}
+	if err := d.placeZ(out.Model, z.shape, out.Compaction.Inputs); err != nil {
+		return nil, fmt.Errorf("export: %w", err)
 	}
 	g.RemoveUnused()
 	if d.Sparse {
@@ -71,8 +72,24 @@ func (d Deployment) Apply(m *onnx.Model) (*Deployed, error) {
 	return out, nil
 }
 
-// placeZ replaces the graph's only input.
-func (d Deployment) placeZ(m *onnx.Model) error {
+// frame is what z is before anything is cut, and its name where its channels may be: one image of which the file makes what is read.
+func (d Deployment) frame(g *onnx.Graph) (z struct {
+	shape onnx.Shape
+	cut   []string
+}) {
+	in := slices.DeleteFunc(g.Inputs(), (*onnx.Value).IsInitializer)
+	if len(in) != 1 {
+		return z
+	}
+	z.shape = slices.Clone(in[0].Type.Shape)
+	if sizes, ok := z.shape.Sizes(); ok && len(sizes) > 1 && sizes[0] == 1 && (d.Z == ZGenerate || d.Z == ZTensor) {
+		z.cut = []string{in[0].Name}
+	}
+	return z
+}
+
+// placeZ replaces the graph's only input, of the given shape before channels went; left are those that did not, where some went.
+func (d Deployment) placeZ(m *onnx.Model, shape onnx.Shape, left map[string][]int) error {
 	if d.Z == "" || d.Z == ZInput {
 		return nil
 	}
@@ -82,7 +99,7 @@ func (d Deployment) placeZ(m *onnx.Model) error {
 		return fmt.Errorf("--z %s wants a generator with one input, the model has %d", d.Z, len(in))
 	}
 	z := in[0]
-	dims, ok := z.Type.Shape.Sizes()
+	dims, ok := shape.Sizes()
 	if !ok || z.Type.DType != onnx.Float {
 		return fmt.Errorf("--z %s wants a float input of known size, %q is %v", d.Z, z.Name, z.Type)
 	}
@@ -93,7 +110,13 @@ func (d Deployment) placeZ(m *onnx.Model) error {
 	switch d.Z {
 	case ZGenerate:
 		b := op.NewBuilder(g).In(z.Name)
-		made = b.Mul(noise.Emit(b, d.Key, dims...), b.Const(onnx.Scalar(d.Scale)))
+		numbers := noise.Emit
+		if kept := left[z.Name]; kept != nil {
+			numbers = func(b *op.Builder, k noise.Key, dims ...int64) *onnx.Value {
+				return noise.EmitChannels(b, k, kept, dims...)
+			}
+		}
+		made = b.Mul(numbers(b, d.Key, dims...), b.Const(onnx.Scalar(d.Scale)))
 		if err := b.Err(); err != nil {
 			return err
 		}
@@ -102,6 +125,12 @@ func (d Deployment) placeZ(m *onnx.Model) error {
 		noise.Uniform(t.Float32s(), d.Key)
 		for i := range t.Float32s() {
 			t.Float32s()[i] *= d.Scale
+		}
+		if kept := left[z.Name]; kept != nil {
+			var err error
+			if t, err = masking.Pick(t, 1, kept); err != nil {
+				return err
+			}
 		}
 		made = g.AddInitializer(z.Name+".stored", t)
 	default:

@@ -180,6 +180,40 @@ func TestDeployment(t *testing.T) {
 	}
 }
 
+// TestDeployedChannels: of a z that the file makes only the channels are made that are read.
+func TestDeployedChannels(t *testing.T) {
+	m := tiny(t)
+	groups := masking.Groups(m.Graph, "z")
+	score, err := masking.FindChannelScore("l1-norm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := masking.ChooseChannels(groups, masking.Weights(masking.Parameters(m.Graph), 1), score, masking.ChannelChoice{Sparsity: 0.5, Multiple: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := masking.Apply(m.Graph, set); err != nil {
+		t.Fatal(err)
+	}
+	want := run(t, encode(t, m), map[string]*onnx.Tensor{"z": z(1, 4, 16, 24)})["image"]
+	for _, place := range []export.Z{export.ZGenerate, export.ZTensor} {
+		out := deploy(t, export.Deployment{Z: place, Compact: true}, m)
+		if w := out.Graph.Lookup("s0.down1.conv.weight"); w.Const.Dims[0] != 2 || w.Const.Dims[1] != 2 {
+			t.Errorf("%s: the first layer is %v", place, w.Const.Dims)
+		}
+		got := run(t, encode(t, out), nil)["image"]
+		for i, x := range want.Float32s() {
+			if d := math.Abs(float64(x - got.Float32s()[i])); d > 1e-5 {
+				t.Fatalf("%s: pixel %d differs by %g", place, i, d)
+			}
+		}
+	}
+	out := deploy(t, export.Deployment{Z: export.ZInput, Compact: true}, m)
+	if w := out.Graph.Lookup("s0.down1.conv.weight"); w.Const.Dims[0] != 2 || w.Const.Dims[1] != 4 {
+		t.Errorf("z is an input: the first layer is %v", w.Const.Dims)
+	}
+}
+
 func TestDeploymentRefuses(t *testing.T) {
 	two := onnx.NewGraph("two")
 	b := op.NewBuilder(two)

@@ -30,6 +30,8 @@ type Choice struct {
 	Scope    Scope
 	Seed     uint64 // breaks ties
 	OES      bool   // scores as the authors of Optimal Eye Surgeon have them
+	// Pattern takes the place of Sparsity and Scope where it is set; all weights go in one round then.
+	Pattern Pattern
 }
 
 // Look gives what there is to see of every parameter, in a fixed order, where the weights that kept leaves out are zero. kept is
@@ -79,18 +81,18 @@ func Weights(parameters []*onnx.Value, seed uint64) Look {
 // The scores of a network of many parameters are computed again each time they are compared, a tensor at a time: they take no
 // memory beside the masks.
 func Choose(look Look, s Score, c Choice) (*Set, error) {
-	of := s.Of
-	if c.OES && s.OES != nil {
-		of = s.OES
+	rule := s.For(c)
+	rounds := max(rule.Rounds, 1)
+	if c.Pattern != (Pattern{}) {
+		rounds = 1
 	}
 	var set *Set
-	rounds := max(s.Rounds, 1)
 	for round := 1; round <= rounds; round++ {
 		seen, err := look(set)
 		if err != nil {
 			return nil, err
 		}
-		scores, err := scoresOf(seen, of, set)
+		scores, err := scoresOf(seen, rule.Of, set)
 		if err != nil {
 			return nil, err
 		}
@@ -162,6 +164,14 @@ func choose(seen []Evidence, scores func(i int) []float32, sparsity float64, c C
 			}
 		}
 		return nil
+	}
+	if c.Pattern != (Pattern{}) {
+		for i, e := range seen {
+			if err := add(i, c.Pattern.best(e, scores(i), c.Seed)); err != nil {
+				return nil, err
+			}
+		}
+		return set, nil
 	}
 	if c.Scope != Layer && c.Scope != Row {
 		return set, add(0, largest(lengths, scores, KeepCount(total, sparsity), c.Seed)...)

@@ -69,7 +69,7 @@ func TestEveryScore(t *testing.T) {
 			for i := range seen {
 				e := &seen[i]
 				e.Weight = e.Read()
-				e.Gradient, e.HessianGradient, e.Flow, e.InputNorm = e.Weight, e.Weight, e.Weight, e.Weight
+				e.Gradient, e.HessianGradient, e.Flow, e.InputNorm, e.HessianWeight, e.OutputGradient = e.Weight, e.Weight, e.Weight, e.Weight, e.Weight, e.Weight
 			}
 			return seen, err
 		}
@@ -78,10 +78,11 @@ func TestEveryScore(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := slices.Clone(seen[0].Weight)
-		for _, of := range []func(Evidence) []float32{s.Of, s.OES} {
-			if of == nil {
+		for _, r := range []*Rule{&s.Rule, s.OES, s.OESLocal} {
+			if r == nil {
 				continue
 			}
+			of := r.Of
 			if one, two := of(seen[0]), of(seen[0]); len(one) != len(before) || !slices.Equal(one, two) || !slices.Equal(seen[0].Weight, before) {
 				t.Errorf("%s: %d scores of %d elements, or not the same twice", s.Name, len(one), len(before))
 			}

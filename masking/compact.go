@@ -12,9 +12,12 @@ import (
 type Compaction struct {
 	Before, After int64 // elements of all float initializers
 	Channels      int64 // channels that went, over all tensors of activations
+	// Inputs are the channels that are left of the graph inputs that were cut, by name (CompactInputs).
+	Inputs map[string][]int
 }
 
-// Compact removes channels in place, without changing the output. A channel (of axis 1) goes when it is provably constant
+// Compact removes channels in place, without changing the output. A channel (of axis 1, of the last axis behind a product of matrices, or
+// a head of attention) goes when it is provably constant
 // and all its readers can take the constant in, or when nothing that matters reads it. What fed it and what read it goes
 // too: filters, kernel slices, norm scales. Nodes whose operator has no row here keep all channels they read and make.
 //
@@ -22,7 +25,11 @@ type Compaction struct {
 // removed was constant or unread already. Where a graph needs no channel of a tensor at all, one stays.
 //
 // Channels are those that the values' types say: types must have been inferred. Unused nodes and initializers go.
-func Compact(g *onnx.Graph) (Compaction, error) {
+func Compact(g *onnx.Graph) (Compaction, error) { return CompactInputs(g) }
+
+// CompactInputs is Compact, and cuts the channels that nothing reads from the named inputs of the graph too: what is fed there
+// is then cut likewise (Pick).
+func CompactInputs(g *onnx.Graph, inputs ...string) (Compaction, error) {
 	done := Compaction{Before: weightCount(g)}
 	g.RemoveUnused()
 	nodes := g.Nodes()
@@ -31,14 +38,18 @@ func Compact(g *onnx.Graph) (Compaction, error) {
 		c.rules[n].constants(c, n)
 	}
 	for _, v := range append(g.Inputs(), g.Outputs()...) {
-		c.of(v).needAll() // the signature stays
+		if s := c.of(v); v.IsInitializer() || g.IsOutput(v) || !slices.Contains(inputs, v.Name) {
+			s.needAll() // the signature stays
+		}
 	}
 	for _, n := range slices.Backward(nodes) {
 		c.rules[n].needs(c, n)
 	}
 	c.tie(nodes)
 	for _, n := range nodes {
-		if r, ok := c.rules[n].(flattenRule); ok && r.keepOne(c, n) {
+		if r, ok := c.rules[n].(interface {
+			keepOne(*compactor, *onnx.Node) bool
+		}); ok && r.keepOne(c, n) {
 			c.tie(nodes)
 		}
 	}
@@ -47,7 +58,15 @@ func Compact(g *onnx.Graph) (Compaction, error) {
 		done.Channels += int64(len(s.needed) - len(s.kept))
 		if !s.whole() {
 			v.Type.Shape = slices.Clone(v.Type.Shape)
-			v.Type.Shape[1] = onnx.Dim{Size: int64(len(s.kept))}
+			v.Type.Shape[c.axis(v)] = onnx.Dim{Size: int64(len(s.kept))}
+		}
+	}
+	for _, v := range g.Inputs() {
+		if s := c.of(v); s.count() > 0 && !s.whole() {
+			if done.Inputs == nil {
+				done.Inputs = map[string][]int{}
+			}
+			done.Inputs[v.Name] = s.kept
 		}
 	}
 	for _, n := range nodes {
@@ -78,6 +97,7 @@ type compactor struct {
 	graph  *onnx.Graph
 	rules  map[*onnx.Node]compactRule
 	state  map[*onnx.Value]*channels
+	axes   map[*onnx.Value]int  // of the channels, where it is not axis 1
 	pinned map[*onnx.Value]bool // graph inputs and outputs, and what branches hand out: never cut
 	budget int64                // channels that may still be kept book of
 	joins  []*onnx.Node         // concatenations of which one input is left
@@ -96,6 +116,7 @@ func newCompactor(g *onnx.Graph, nodes []*onnx.Node) *compactor {
 			c.pinBranch(sub)
 		}
 	}
+	c.findAxes(nodes)
 	for _, n := range nodes {
 		c.rules[n] = c.rule(n)
 	}
@@ -125,7 +146,7 @@ func (c *compactor) fixed(v *onnx.Value) *onnx.Tensor {
 	return op.ConstantOf(v)
 }
 
-// channels is what is known of one value, along axis 1.
+// channels is what is known of one value, along the axis of its channels.
 type channels struct {
 	constant []bool    // the channel has one value everywhere, for every input
 	value    []float64 // that value
@@ -133,14 +154,16 @@ type channels struct {
 	kept     []int     // after settle: the channels that stay, in order
 }
 
-// of gives what is known of v; a value without a countable axis 1 has no channels.
+// of gives what is known of v; a value without a countable axis of channels has none.
 func (c *compactor) of(v *onnx.Value) *channels {
 	if s := c.state[v]; s != nil {
 		return s
 	}
 	n := int64(0)
-	if v != nil && len(v.Type.Shape) >= 2 && v.Type.Shape[1].Known() && v.Type.DType.IsFloat() && !v.IsInitializer() {
-		n = v.Type.Shape[1].Size
+	if v != nil && len(v.Type.Shape) >= 2 && v.Type.DType.IsFloat() && !v.IsInitializer() {
+		if d := v.Type.Shape[c.axis(v)]; d.Known() {
+			n = d.Size
+		}
 	}
 	if n < 0 || n > c.budget {
 		n = 0
@@ -178,6 +201,20 @@ func (s *channels) unneeded() bool { return !slices.Contains(s.needed, true) }
 
 // whole reports whether every channel stays.
 func (s *channels) whole() bool { return len(s.kept) == len(s.needed) }
+
+// Pick gives the entries of t at the kept positions of an axis: those of what is fed to an input that CompactInputs has cut, for
+// axis 1.
+func Pick(t *onnx.Tensor, axis int, kept []int) (*onnx.Tensor, error) {
+	if axis < 0 || axis >= len(t.Dims) || t.DType.Bits() < 8 || t.Check() != nil {
+		return nil, fmt.Errorf("pick of %v along axis %d: no such axis, or no whole elements", t.Type(), axis)
+	}
+	for _, k := range kept {
+		if k < 0 || int64(k) >= t.Dims[axis] {
+			return nil, fmt.Errorf("pick of %v along axis %d: there is no entry %d", t.Type(), axis, k)
+		}
+	}
+	return pick(t, axis, kept), nil
+}
 
 // pick gives the entries of t at the kept positions of an axis.
 func pick(t *onnx.Tensor, axis int, kept []int) *onnx.Tensor {

@@ -2,7 +2,7 @@ package masking
 
 import "graft/onnx"
 
-// concatRule: along axis 1 the output's channels are the inputs' behind each other; along another axis they are the same.
+// concatRule: along the axis of the channels the output's channels are the inputs' behind each other; along another axis they are the same.
 type concatRule struct{}
 
 func (concatRule) axis(n *onnx.Node) int64 {
@@ -14,13 +14,13 @@ func (concatRule) axis(n *onnx.Node) int64 {
 }
 
 func (r concatRule) fits(c *compactor, n *onnx.Node) bool {
-	if r.axis(n) != 1 {
+	if n.Output(0) == nil || r.axis(n) != int64(c.axis(n.Output(0))) {
 		return false
 	}
 	channels := 0
 	for _, v := range n.Inputs() {
 		x := c.of(v)
-		if x.count() == 0 {
+		if x.count() == 0 || c.axis(v) != c.axis(n.Output(0)) {
 			return false
 		}
 		channels += x.count()

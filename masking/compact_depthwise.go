@@ -7,7 +7,7 @@ type depthwiseRule struct{ productRule }
 
 func (depthwiseRule) fits(c *compactor, n *onnx.Node) bool {
 	weight, bias := n.Input(1), n.Input(2)
-	if n.Input(0) == nil || !c.own(weight) || bias != nil && !c.own(bias) {
+	if n.Input(0) == nil || c.axis(n.Input(0)) != 1 || !c.own(weight) || bias != nil && !c.own(bias) {
 		return false
 	}
 	w, channels := weight.Const, c.of(n.Input(0)).count()

@@ -9,7 +9,7 @@ import (
 type flattenRule struct{}
 
 func (flattenRule) fits(c *compactor, n *onnx.Node) bool {
-	if n.Input(0) == nil || n.NumOutputs() != 1 {
+	if n.Input(0) == nil || n.NumOutputs() != 1 || n.Output(0) == nil || c.axis(n.Input(0)) != 1 || c.axis(n.Output(0)) != 1 {
 		return false
 	}
 	in, out := n.Input(0).Type.Shape, n.Output(0).Type.Shape

@@ -22,6 +22,8 @@ func TestCompactNetworks(t *testing.T) {
 		"mobile":      imported(mobile),
 		"digits":      imported(digits),
 		"transposed":  imported(transposed),
+		"resnext":     imported(resnext),
+		"transformer": imported(transformer),
 	} {
 		t.Run(name, func(t *testing.T) {
 			removed := int64(0)

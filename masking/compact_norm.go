@@ -21,6 +21,9 @@ func (normRule) fits(c *compactor, n *onnx.Node) bool {
 	if n.Input(0) == nil || n.NumInputs() != wants+1 || n.NumOutputs() != 1 || onnx.AttrOr(n, "training_mode", int64(0)) != 0 {
 		return false
 	}
+	if n.Output(0) == nil || c.axis(n.Input(0)) != 1 || c.axis(n.Output(0)) != 1 {
+		return false
+	}
 	channels := c.of(n.Input(0)).count()
 	for _, v := range learned(n) {
 		if !c.own(v) || len(v.Const.Dims) != 1 || int(v.Const.Len()) != channels {

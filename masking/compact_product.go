@@ -7,7 +7,7 @@ import (
 	"graft/onnx/op"
 )
 
-// productRule is that of convolutions and of products of matrices [N,channels]: an output channel is constant when every input
+// productRule is that of convolutions and of products of matrices [...,channels]: an output channel is constant when every input
 // channel it has a weight for is; a constant input channel goes into the bias, where there is one to take it.
 type productRule struct{}
 
@@ -57,14 +57,15 @@ func (productRule) fits(c *compactor, n *onnx.Node) bool {
 	case output < 0 || input < 0:
 		return false
 	case n.Is("Gemm") || n.Is("MatMul"):
-		if len(weight.Const.Dims) != 2 || len(n.Input(0).Type.Shape) != 2 || onnx.AttrOr(n, "transA", int64(0)) != 0 ||
+		rank := len(n.Input(0).Type.Shape)
+		if len(weight.Const.Dims) != 2 || rank < 2 || c.axis(n.Input(0)) != rank-1 || c.axis(n.Output(0)) != rank-1 || onnx.AttrOr(n, "transA", int64(0)) != 0 ||
 			onnx.AttrOr(n, "alpha", float32(1)) != 1 || onnx.AttrOr(n, "beta", float32(1)) != 1 {
 			return false
 		}
 		if bias != nil && (len(bias.Const.Dims) == 0 || bias.Const.Dims[len(bias.Const.Dims)-1] != bias.Const.Len()) {
 			return false
 		}
-	case len(weight.Const.Dims) < 3:
+	case len(weight.Const.Dims) < 3 || c.axis(n.Input(0)) != 1:
 		return false
 	}
 	p := productOf(n)

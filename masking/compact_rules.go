@@ -9,13 +9,15 @@ import (
 
 // compactRule says how an operator treats channels. fits says whether the rule is true of this node; constants marks the outputs' constant channels; needs marks which
 // channels of the inputs the node needs, given what is needed of its outputs; tie makes inputs and outputs keep the same
-// channels where the operator demands it, and reports a change; apply cuts the node's weights to what is kept.
+// channels where the operator demands it, and reports a change; apply cuts the node's weights to what is kept; join tells which
+// channels go together with which slices of the weights (Groups).
 type compactRule interface {
 	fits(*compactor, *onnx.Node) bool
 	constants(*compactor, *onnx.Node)
 	needs(*compactor, *onnx.Node)
 	tie(*compactor, *onnx.Node) bool
 	apply(*compactor, *onnx.Node) error
+	join(*joiner, *onnx.Node)
 }
 
 // compactRules has a row for every operator that channels can be removed across.
@@ -30,11 +32,21 @@ var compactRules = map[string]compactRule{
 	"Flatten":               flattenRule{},
 	"Reshape":               flattenRule{},
 	"Squeeze":               flattenRule{},
+	"Transpose":             transposeRule{channelwise{stays: always}},
 
 	"Add": pairRule{of: func(a, b float64) float64 { return a + b }},
 	"Sub": pairRule{of: func(a, b float64) float64 { return a - b }},
 	"Mul": pairRule{of: func(a, b float64) float64 { return a * b }, absorbs: true},
 	"Div": pairRule{of: func(a, b float64) float64 { return a / b }},
+	"Sum": pairRule{of: func(a, b float64) float64 { return a + b }},
+	"Max": pairRule{of: func(a, b float64) float64 { return max(a, b) }},
+	"Min": pairRule{of: func(a, b float64) float64 { return min(a, b) }},
+	"PRelu": pairRule{of: func(x, slope float64) float64 {
+		if x < 0 {
+			return slope * x
+		}
+		return x
+	}},
 
 	"Pad":         channelwise{stays: padKeeps},
 	"AveragePool": channelwise{stays: poolKeeps},
@@ -66,13 +78,20 @@ var compactRules = map[string]compactRule{
 	}},
 	// Of these only zero is followed: it stays zero.
 	"Clip": channelwise{stays: clipKeeps},
+	"Erf":  channelwise{stays: zero},
 	"Elu":  channelwise{stays: zero},
 	"Gelu": channelwise{stays: zero},
 	"Mish": channelwise{stays: zero},
 	"Neg":  channelwise{stays: zero},
 	"Abs":  channelwise{stays: zero},
 	"Selu": channelwise{stays: zero},
+	// Of these none is followed.
+	"Softmax":    channelwise{stays: never},
+	"LogSoftmax": channelwise{stays: never},
 }
+
+// otherForms are rules of operators for forms of them that the first does not fit.
+var otherForms = map[string][]compactRule{"Conv": {depthwiseRule{}, groupedRule{}}, "Reshape": {headsRule{}}, "MatMul": {batchedRule{}}}
 
 func (c *compactor) rule(n *onnx.Node) compactRule {
 	if n.Domain != "" && n.Domain != "ai.onnx" {
@@ -81,8 +100,10 @@ func (c *compactor) rule(n *onnx.Node) compactRule {
 	if r, ok := compactRules[n.Op]; ok && r.fits(c, n) {
 		return r
 	}
-	if r := (depthwiseRule{}); n.Op == "Conv" && r.fits(c, n) {
-		return r
+	for _, r := range otherForms[n.Op] {
+		if r.fits(c, n) {
+			return r
+		}
 	}
 	return opaque{}
 }
@@ -115,6 +136,8 @@ type channelwise struct {
 }
 
 func always(*compactor, *onnx.Node, float64) bool { return true }
+
+func never(*compactor, *onnx.Node, float64) bool { return false }
 
 func zero(_ *compactor, _ *onnx.Node, value float64) bool { return value == 0 }
 
@@ -153,12 +176,36 @@ func poolKeeps(_ *compactor, n *onnx.Node, value float64) bool {
 	return value == 0 || !a.CountIncludePad && !a.CeilMode
 }
 
+// alone reports whether the first output is the only one that is read.
+func (c *compactor) alone(n *onnx.Node) bool {
+	for _, v := range n.Outputs()[1:] {
+		if v != nil && (v.NumUses() > 0 || c.pinned[v]) {
+			return false
+		}
+	}
+	return true
+}
+
 // fits refuses nodes that touch axis 1 in another way than channel by channel.
 func (r channelwise) fits(c *compactor, n *onnx.Node) bool {
-	if n.Input(0) == nil || n.Output(0) == nil || n.NumOutputs() > 1 || c.of(n.Input(0)).count() != c.of(n.Output(0)).count() {
+	x, y := n.Input(0), n.Output(0)
+	if x == nil || y == nil || !c.alone(n) || c.of(x).count() != c.of(y).count() || c.axis(x) != c.axis(y) {
 		return false // a second output counts places across channels
 	}
 	switch n.Op {
+	case "Pad", "AveragePool", "MaxPool", "Resize", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax":
+		if c.axis(x) != 1 {
+			return false
+		}
+	}
+	switch n.Op {
+	case "Softmax", "LogSoftmax":
+		// Without the attribute the axis depends on the opset, and before opset 13 all axes behind it are meant as well.
+		axis, rank := onnx.AttrOr(n, "axis", int64(0)), int64(len(x.Type.Shape))
+		if axis < 0 {
+			axis += rank
+		}
+		return axis < rank && axis > int64(c.axis(x))
 	case "Dropout":
 		return n.NumInputs() < 3 || c.fixed(n.Input(2)) != nil && allZero(c.fixed(n.Input(2)))
 	case "ReduceMean", "ReduceMax":

@@ -279,6 +279,9 @@ g (float[1,` + claim + `,4,4] x) => (float[1,` + claim + `,4,4] y) <float[2,1,1,
 			continue // the reader has refused it
 		}
 		op.InferModel(m)
+		for _, g := range masking.Groups(m.Graph, "x") {
+			describe(g)
+		}
 		if _, err := masking.Compact(m.Graph); err != nil {
 			t.Errorf("%s: %v", claim, err)
 		}

@@ -10,16 +10,34 @@ import (
 
 // Score is a pruning method: it says of every element of a parameter how much it is worth keeping.
 type Score struct {
-	Name  string
-	Doc   string // one line, with the source
-	Needs Need   // what Of reads of the evidence beside the weights
+	Name string
+	Doc  string // one line
+	Rule
+	Scope Scope // what is compared by the paper; empty: all weights
+	// OES is the rule that the authors of Optimal Eye Surgeon have in their code, where that differs; nil: it does not.
+	// OESLocal is theirs where each tensor is judged for itself; nil: the same.
+	OES, OESLocal *Rule
+}
+
+// Rule is how a score is taken.
+type Rule struct {
+	Needs Need // what Of reads of the evidence beside the weights
 	// Rounds is in how many rounds weights go, the kept fraction falling exponentially and the evidence being taken anew of
 	// what is left; 0 is one round.
 	Rounds int
 	// Of gives one number for each element of a parameter; larger means keep.
 	Of func(Evidence) []float32
-	// OES is Of as the authors of Optimal Eye Surgeon have it in their code, where that differs; nil: it does not.
-	OES func(Evidence) []float32
+}
+
+// For is the rule by which a choice is made.
+func (s Score) For(c Choice) Rule {
+	switch {
+	case c.OES && c.Scope != Global && c.Scope != "" && s.OESLocal != nil:
+		return *s.OESLocal
+	case c.OES && s.OES != nil:
+		return *s.OES
+	}
+	return s.Rule
 }
 
 // Need is a set of kinds of evidence.
@@ -31,6 +49,14 @@ const (
 	NeedHessianGradient                  // Evidence.HessianGradient
 	NeedFlow                             // Evidence.Flow
 	NeedInputNorm                        // Evidence.InputNorm
+	NeedHessianWeight                    // Evidence.HessianWeight
+	NeedOutputGradient                   // Evidence.OutputGradient
+)
+
+// NeedLoss are the kinds of evidence that a loss is needed for, NeedData those for which samples are.
+const (
+	NeedLoss = NeedGradient | NeedHessianGradient | NeedHessianWeight
+	NeedData = NeedLoss | NeedInputNorm | NeedOutputGradient
 )
 
 // Evidence is what a score sees of one parameter: its name, and numbers for each element, in the tensor's order.
@@ -46,6 +72,8 @@ type Evidence struct {
 	Read            func() []float32
 	Gradient        []float32 // of the mean loss
 	HessianGradient []float32 // the loss's second derivative times its gradient
+	HessianWeight   []float32 // the same times the weights
+	OutputGradient  []float32 // gradient of the sum of the outputs
 	Flow            []float32 // gradient of the sum of outputs where all weights are absolute values and all inputs one
 	InputNorm       []float32 // Euclidean norm over samples and places of what the element is multiplied with
 }

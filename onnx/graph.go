@@ -65,6 +65,9 @@ func (g *Graph) AddOutput(v *Value, name string) {
 // SetInputs replaces the list of graph inputs, with inputs of g or values without a producer.
 func (g *Graph) SetInputs(vs ...*Value) { g.inputs = slices.Clone(vs) }
 
+// SetInitializers replaces the list of initializers, with those of g or values that carry a tensor.
+func (g *Graph) SetInitializers(vs ...*Value) { g.initializers = slices.Clone(vs) }
+
 // SetOutputs replaces the list of graph outputs.
 func (g *Graph) SetOutputs(vs ...*Value) { g.outputs = slices.Clone(vs) }
 

@@ -117,18 +117,9 @@ func (a *Artifacts) models() []struct {
 
 // describe fills the contract in.
 func (a *Artifacts) describe(p *plan) error {
-	var user []*onnx.Value
-	var own []string
-	for _, v := range p.base.Graph.Inputs() {
-		if !v.IsInitializer() {
-			user = append(user, v)
-		}
-	}
-	if p.lossModel != nil {
-		user, own = append(user, p.lossModel.more...), portNames(p.lossModel.more)
-	}
+	user, own := p.userInputs()
 	c := Contract{Format: contractFormat, Producer: "graft", Loss: p.Loss.Name, Optimizer: p.Optimizer.Name,
-		LossSettings: p.Loss.Values, Settings: p.Optimizer.Values, LearningRate: p.Optimizer.LearningRate, ClipNorm: p.ClipNorm, Output: p.output, Inputs: ports(user), LossInputs: own, Parameters: ports(p.params),
+		LossSettings: p.Loss.Values, Settings: p.Optimizer.Values, LearningRate: p.Optimizer.LearningRate, ClipNorm: p.ClipNorm, Output: p.output, Inputs: user, LossInputs: own, Parameters: ports(p.params),
 		Frozen: []string{}, Buffers: ports(p.buffers), Slots: p.slotNames(false), Accumulate: max(p.Accumulate, 1), EMA: p.EMA, Models: map[string]ContractModel{},
 		Notes: append([]string{}, p.notes...)}
 	if p.target != "" {
@@ -163,6 +154,20 @@ func (a *Artifacts) describe(p *plan) error {
 	a.Fused.fingerprint = c.Models["fused"].SHA256
 	a.Contract = c
 	return nil
+}
+
+// userInputs are the inputs that a caller feeds, then those that the loss alone reads, whose names follow.
+func (p *plan) userInputs() (user []ContractPort, own []string) {
+	user = []ContractPort{}
+	for _, v := range p.base.Graph.Inputs() {
+		if !v.IsInitializer() {
+			user = append(user, port(v))
+		}
+	}
+	if p.lossModel != nil {
+		user, own = append(user, ports(p.lossModel.more)...), portNames(p.lossModel.more)
+	}
+	return user, own
 }
 
 // encode gives the SHA-256 of a model's file. Of a model with few weights it keeps the file for Write.

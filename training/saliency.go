@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"graft/masking"
 	"graft/onnx"
 	"graft/onnx/limits"
-	"graft/onnx/op"
 	"graft/runtime"
 	"graft/training/autodiff"
 	"graft/training/loss"
@@ -35,9 +33,9 @@ type Saliency struct {
 	names   []string // parameters of the file, in its order
 	buffers map[string]*onnx.Tensor
 	// One session for each kind of evidence that is needed.
-	gradient, hessian, flow, norms *runtime.Session
-	normOf                         map[string]inputNorm
-	evidence                       map[string]masking.Evidence // of the weights as they are
+	gradient, hessian, flow, output, norms *runtime.Session
+	normOf                                 map[string]inputNorm
+	evidence                               map[string]masking.Evidence // of the weights as they are
 }
 
 // NewSaliency opens what the evidence of m's parameters is taken from.
@@ -53,7 +51,7 @@ func NewSaliency(m *onnx.Model, c SaliencyConfig) (_ *Saliency, err error) {
 		s.names = append(s.names, v.Name)
 		s.evidence[v.Name] = masking.WeightEvidence(v, 0)
 	}
-	if s.plan, err = newPlan(m, ArtifactConfig{Loss: c.Loss, Output: c.Output, FrozenNorms: c.FrozenNorms, Provider: c.Session.Provider}); err != nil {
+	if s.plan, err = newPlan(m, c.artifacts()); err != nil {
 		return nil, fmt.Errorf("saliency: %w", err)
 	}
 	for _, v := range s.plan.buffers {
@@ -61,7 +59,7 @@ func NewSaliency(m *onnx.Model, c SaliencyConfig) (_ *Saliency, err error) {
 	}
 	for _, name := range s.names {
 		if !slices.ContainsFunc(s.plan.params, func(v *onnx.Value) bool { return v.Name == name }) {
-			return nil, fmt.Errorf("saliency: %s is no parameter of the training form", limits.Name(name))
+			return nil, fmt.Errorf("saliency: %s is %v, weights are judged as float32", limits.Name(name), m.Graph.Lookup(name).Const.DType)
 		}
 	}
 	defer func() {
@@ -69,13 +67,18 @@ func NewSaliency(m *onnx.Model, c SaliencyConfig) (_ *Saliency, err error) {
 			err = errors.Join(fmt.Errorf("saliency: %w", err), s.Close())
 		}
 	}()
-	if c.Needs&(masking.NeedGradient|masking.NeedHessianGradient) != 0 {
+	if c.Needs&masking.NeedLoss != 0 {
 		if err := s.openGradients(); err != nil {
 			return nil, err
 		}
 	}
 	if c.Needs&masking.NeedFlow != 0 {
 		if err := s.openFlow(); err != nil {
+			return nil, err
+		}
+	}
+	if c.Needs&masking.NeedOutputGradient != 0 {
+		if err := s.openOutput(); err != nil {
 			return nil, err
 		}
 	}
@@ -90,7 +93,7 @@ func NewSaliency(m *onnx.Model, c SaliencyConfig) (_ *Saliency, err error) {
 // Close frees the sessions.
 func (s *Saliency) Close() error {
 	var errs []error
-	for _, session := range []*runtime.Session{s.gradient, s.hessian, s.flow, s.norms} {
+	for _, session := range []*runtime.Session{s.gradient, s.hessian, s.flow, s.output, s.norms} {
 		if session != nil {
 			errs = append(errs, session.Close())
 		}
@@ -115,6 +118,11 @@ func (s *Saliency) Look(ctx context.Context, seed uint64) masking.Look {
 		}
 		if s.flow != nil {
 			if err := s.flows(ctx, weights, list); err != nil {
+				return nil, err
+			}
+		}
+		if s.output != nil {
+			if err := s.outputs(ctx, weights, list); err != nil {
 				return nil, err
 			}
 		}
@@ -161,7 +169,7 @@ func (s *Saliency) openGradients() error {
 	if err != nil {
 		return err
 	}
-	if s.config.Needs&masking.NeedHessianGradient != 0 {
+	if s.config.Needs&(masking.NeedHessianGradient|masking.NeedHessianWeight) != 0 {
 		second, values := f.copied(gradients)
 		var along []*onnx.Value
 		for _, v := range second.params {
@@ -248,97 +256,37 @@ func (s *Saliency) gradients(ctx context.Context, weights map[string]*onnx.Tenso
 	if s.hessian == nil {
 		return nil
 	}
+	if s.config.Needs&masking.NeedHessianGradient != 0 {
+		h, err := s.curvature(ctx, weights, func(v *onnx.Value) *onnx.Tensor { return onnx.FromSlice(g[v.Name], v.Const.Dims...) })
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			list[i].HessianGradient = h[list[i].Name]
+		}
+	}
+	if s.config.Needs&masking.NeedHessianWeight != 0 {
+		h, err := s.curvature(ctx, weights, func(v *onnx.Value) *onnx.Tensor { return weights[v.Name] })
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			list[i].HessianWeight = h[list[i].Name]
+		}
+	}
+	return nil
+}
+
+// curvature is the second derivative times a direction.
+func (s *Saliency) curvature(ctx context.Context, weights map[string]*onnx.Tensor, along func(*onnx.Value) *onnx.Tensor) (map[string][]float32, error) {
 	fixed := map[string]*onnx.Tensor{}
 	for _, v := range s.plan.params {
 		fixed[v.Name] = weights[v.Name]
-		fixed[direction(v.Name)] = onnx.FromSlice(g[v.Name], v.Const.Dims...)
+		fixed[direction(v.Name)] = along(v)
 	}
 	h, err := s.mean(ctx, s.hessian, fixed)
 	if err != nil {
-		return fmt.Errorf("second derivative: %w", err)
+		return nil, fmt.Errorf("second derivative: %w", err)
 	}
-	for i := range list {
-		list[i].HessianGradient = h[list[i].Name]
-	}
-	return nil
-}
-
-// openFlow opens the gradient of the sum of the output's elements. An activation that ends the network is taken off, and
-// InstanceNormalization scales and shifts alone, as BatchNormalization does by statistics that are at rest: normalized by its
-// own statistics, what flows would not depend on what flows in.
-func (s *Saliency) openFlow() error {
-	m := s.plan.base.Clone()
-	f := &form{m: m, g: m.Graph, b: op.NewBuilder(m.Graph)}
-	f.clearNames(s.plan)
-	lifted, err := lift(f.g, slices.Concat(s.plan.params, s.plan.buffers))
-	if err != nil {
-		return err
-	}
-	for _, v := range s.plan.params {
-		f.params = append(f.params, lifted[v.Name])
-	}
-	replaced := map[*onnx.Value]*onnx.Value{}
-	for _, n := range f.g.Nodes() {
-		if n.Is("InstanceNormalization") {
-			rank := len(n.Input(0).Type.Shape)
-			each := make([]int64, max(rank-1, 1))
-			for i := range each {
-				each[i] = 1
-			}
-			each[0] = -1
-			y := f.b.Add(f.b.Mul(n.Input(0), f.b.Reshape(n.Input(1), each...)), f.b.Reshape(n.Input(2), each...))
-			if err := f.b.Err(); err != nil {
-				return err
-			}
-			if err := f.g.ReplaceUses(n.Output(0), y); err != nil {
-				return err
-			}
-			replaced[n.Output(0)] = y
-		}
-	}
-	f.g.ReplaceHandedOut(replaced)
-	y := f.g.Outputs()[s.plan.outputIndex]
-	for y = behindIdentity(y); y.Producer() != nil && slices.ContainsFunc([]string{"Sigmoid", "Softmax", "LogSoftmax", "Tanh"}, y.Producer().Is); y = behindIdentity(y) {
-		y = y.Producer().Input(0)
-	}
-	gradients, err := autodiff.Options{Device: deviceOf(s.config.Session.Provider)}.Gradients(f.g, f.b.ReduceSum(y, false), f.params)
-	if err != nil {
-		return err
-	}
-	s.flow, err = s.open(f, gradients)
-	return err
-}
-
-func (s *Saliency) flows(ctx context.Context, weights map[string]*onnx.Tensor, list []masking.Evidence) error {
-	feeds := map[string]*onnx.Tensor{}
-	for name, t := range weights {
-		t = t.Clone()
-		for i, x := range t.Float32s() {
-			t.Float32s()[i] = max(x, -x)
-		}
-		feeds[name] = t
-	}
-	ones := map[string]*onnx.Tensor{}
-	for name, t := range s.config.Batches[0] {
-		if t.DType != onnx.Float {
-			ones[name] = t
-			continue
-		}
-		one := onnx.NewTensor(onnx.Float, t.Dims...)
-		for i := range one.Float32s() {
-			one.Float32s()[i] = 1
-		}
-		ones[name] = one
-	}
-	out, err := s.flow.Run(ctx, feedsOf(s.flow, feeds, s.buffers, ones))
-	if err != nil {
-		return fmt.Errorf("flow: %w", err)
-	}
-	for i := range list {
-		list[i].Flow = out[slope(list[i].Name)].Float32s()
-		if slices.ContainsFunc(list[i].Flow, func(x float32) bool { return math.IsInf(float64(x), 0) || x != x }) {
-			return fmt.Errorf("flow of %s: it leaves the range of float32", limits.Name(list[i].Name))
-		}
-	}
-	return nil
+	return h, nil
 }

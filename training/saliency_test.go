@@ -83,7 +83,7 @@ func TestSaliency(t *testing.T) {
 		}
 		return c
 	}
-	all := masking.NeedGradient | masking.NeedHessianGradient | masking.NeedFlow | masking.NeedInputNorm
+	all := masking.NeedGradient | masking.NeedHessianGradient | masking.NeedFlow | masking.NeedInputNorm | masking.NeedHessianWeight | masking.NeedOutputGradient
 	by := look(m, all, nil)
 	if len(by) != 6 {
 		t.Fatalf("%d parameters", len(by))
@@ -100,6 +100,30 @@ func TestSaliency(t *testing.T) {
 				t.Fatalf("%s: H g is %g at %d, differences give %g", name, h, i, want)
 			}
 		}
+	}
+
+	// H w is how it changes along the weights.
+	weight := func(e masking.Evidence) []float32 { return e.Weight }
+	ahead, behind = look(moved(step, weight, by), masking.NeedGradient, nil), look(moved(-step, weight, by), masking.NeedGradient, nil)
+	for name, e := range by {
+		for i, h := range e.HessianWeight {
+			want := (float64(ahead[name].Gradient[i]) - float64(behind[name].Gradient[i])) / (2 * step)
+			if math.Abs(float64(h)-want) > 1e-3*(1+math.Abs(want)) {
+				t.Fatalf("%s: H w is %g at %d, differences give %g", name, h, i, want)
+			}
+		}
+	}
+
+	// The sum of the outputs changes by the square of its gradient along it.
+	output := func(e masking.Evidence) []float32 { return e.OutputGradient }
+	rise, length := (meanOutput(t, moved(1e-3, output, by), batches)-meanOutput(t, moved(-1e-3, output, by), batches))/2e-3, 0.0
+	for _, e := range by {
+		for _, g := range e.OutputGradient {
+			length += float64(g) * float64(g)
+		}
+	}
+	if math.Abs(rise-length) > 1e-2*length {
+		t.Errorf("the outputs rise by %g along their gradient, whose square is %g", rise, length)
 	}
 
 	// The loss changes by the square of the gradient along it.
@@ -177,8 +201,34 @@ func TestSaliency(t *testing.T) {
 	}
 }
 
+// meanOutput is the sum of the outputs, the mean over the batches.
+func meanOutput(t *testing.T, m *onnx.Model, batches []map[string]*onnx.Tensor) float64 {
+	t.Helper()
+	sum := 0.0
+	for _, y := range outputsOf(t, m, batches) {
+		for _, v := range y {
+			sum += float64(v) / float64(len(batches))
+		}
+	}
+	return sum
+}
+
 // meanLoss runs the network and takes the mean squared error.
 func meanLoss(t *testing.T, m *onnx.Model, batches []map[string]*onnx.Tensor) float64 {
+	t.Helper()
+	sum := 0.0
+	for k, out := range outputsOf(t, m, batches) {
+		target := batches[k][training.InputTarget].Float32s()
+		for i, y := range out {
+			d := float64(y) - float64(target[i])
+			sum += d * d / float64(len(target)*len(batches))
+		}
+	}
+	return sum
+}
+
+// outputsOf runs the network on every batch.
+func outputsOf(t *testing.T, m *onnx.Model, batches []map[string]*onnx.Tensor) (list [][]float32) {
 	t.Helper()
 	data, err := m.Encode()
 	if err != nil {
@@ -189,17 +239,12 @@ func meanLoss(t *testing.T, m *onnx.Model, batches []map[string]*onnx.Tensor) fl
 		t.Fatal(err)
 	}
 	defer session.Close()
-	sum := 0.0
 	for _, b := range batches {
 		out, err := session.Run(t.Context(), map[string]*onnx.Tensor{"x": b["x"]})
 		if err != nil {
 			t.Fatal(err)
 		}
-		target := b[training.InputTarget].Float32s()
-		for i, y := range out["y"].Float32s() {
-			d := float64(y) - float64(target[i])
-			sum += d * d / float64(len(target)*len(batches))
-		}
+		list = append(list, out["y"].Float32s())
 	}
-	return sum
+	return list
 }

@@ -35,6 +35,14 @@ type StepConfig struct {
 	// Weights makes the network's packed weights from the packed vector that is trained; nil: they are the same. Further
 	// inputs it adds to the graph are fed by the caller.
 	Weights func(b *op.Builder, trained *onnx.Value) *onnx.Value
+	// Trained is what the trained vector is packed of where it is not the weights; nil: the weights.
+	Trained *Packing
+	// Through gives the gradient of the trained vector from that of the weights, where Weights is not to be differentiated: it
+	// rounds, or what it takes away may come back. nil: by differentiation.
+	Through func(b *op.Builder, trained, gradient *onnx.Value) *onnx.Value
+	// DeviceWeights is Weights to the same effect on a provider other than the CPU, with the number of the step, int64[1]: what the
+	// caller would feed is made there. nil: Weights.
+	DeviceWeights func(b *op.Builder, trained, step *onnx.Value) *onnx.Value
 	// PenaltyGradient gives the gradient of a penalty that is minimized beside the loss, with respect to the packed vector
 	// that is trained; nil: none. The reported loss is without it.
 	PenaltyGradient func(b *op.Builder, trained *onnx.Value) *onnx.Value
@@ -109,15 +117,24 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 		return nil, errors.New("the model has no output")
 	}
 	output := outputs[0]
-	s := &Step{Model: m, Packing: packing, Output: output.Name, Masked: c.MaskGradient}
+	layout := packing
+	if c.Trained != nil {
+		layout = c.Trained
+	}
+	s := &Step{Model: m, Packing: layout, Output: output.Name, Masked: c.MaskGradient}
 
 	if _, err := rewrite.Apply(g, trainingRules...); err != nil {
 		return nil, err
 	}
 	b := op.NewBuilder(g)
-	trained := g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, packing.Len()))
+	trained := g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, layout.Len()))
 	weights := trained
-	if c.Weights != nil {
+	var count *onnx.Value
+	switch {
+	case c.DeviceWeights != nil && deviceOf(c.Provider) != autodiff.CPU:
+		count = g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+		weights = c.DeviceWeights(b, trained, count)
+	case c.Weights != nil:
 		weights = c.Weights(b, trained)
 	}
 	parts := packing.unpack(b, weights)
@@ -141,18 +158,25 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	gradients, err := autodiff.Options{Segments: c.Recompute, Device: deviceOf(c.Provider)}.Gradients(g, objective, []*onnx.Value{trained})
+	along := trained
+	if c.Through != nil {
+		along = weights
+	}
+	gradients, err := autodiff.Options{Segments: c.Recompute, Device: deviceOf(c.Provider)}.Gradients(g, objective, []*onnx.Value{along})
 	if err != nil {
 		return nil, err
 	}
 	gradient := gradients[0]
+	if c.Through != nil {
+		gradient = c.Through(b, trained, gradient)
+	}
 	if c.PenaltyGradient != nil {
 		gradient = b.Add(gradient, c.PenaltyGradient(b, trained))
 	}
 	if c.MaskGradient {
 		gradient = b.Mul(gradient, g.AddInput(InputGradientMask, trained.Type))
 	}
-	if err := s.update(b, c.Optimizer, trained, gradient); err != nil {
+	if err := s.update(b, c.Optimizer, trained, gradient, count); err != nil {
 		return nil, err
 	}
 	g.AddOutput(b.Identity(objective), OutputLoss)
@@ -169,11 +193,14 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	return s, b.Err()
 }
 
-// update adds the optimizer and the outputs that become the next step's inputs.
-func (s *Step) update(b *op.Builder, o optim.Optimizer, trained, gradient *onnx.Value) error {
+// update adds the optimizer and the outputs that become the next step's inputs. count is the input of the step's number; nil: there
+// is none yet.
+func (s *Step) update(b *op.Builder, o optim.Optimizer, trained, gradient, count *onnx.Value) error {
 	g := s.Model.Graph
 	rate := g.AddInput(InputRate, onnx.TypeOf(onnx.Float, 1))
-	count := g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+	if count == nil {
+		count = g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+	}
 	var slots []*onnx.Value
 	for _, name := range o.Slots {
 		s.Slots = append(s.Slots, name)

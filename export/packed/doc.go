@@ -7,8 +7,10 @@
 //	}
 //	m, err := packed.Read("model.packed.safetensors") // weights are the same to the bit
 //
-// Tensors of the file: "graph", an ONNX model; "values/W", float32 or float16 [n], and "zeros/W", uint8, for a weight W.
-// Metadata: "format" is "graft.packed.1"; "weight/W" is "rice 4 dims 128 64 3 3".
+// Tensors of the file: "graph", an ONNX model; for a weight W "values/W", float32, float16 or int8 [n], and "zeros/W", uint8; for
+// int8 "scales/W" too, float32, one for each index of the weight's first axis, by which values are multiplied.
+// Metadata: "format" is "graft.packed.1"; "weight/W" is "place 17 rice 4 dims 128 64 3 3", its place being that among the
+// initializers of the model.
 //
 // A number of zeros z is z >> rice ones, a zero, and the low rice bits of z, the lowest first; bits fill bytes from the lowest.
 package packed

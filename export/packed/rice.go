@@ -1,6 +1,7 @@
 package packed
 
 import (
+	"encoding/binary"
 	"math/bits"
 
 	"graft/onnx/limits"
@@ -72,51 +73,54 @@ type riceReader struct {
 	field string
 }
 
-func (r *riceReader) bit() (uint64, error) {
-	if r.at >= 8*len(r.bytes) {
-		return 0, limits.Refuse(r.field, "ends within a number")
+// windowBits are those that a window has at least, at whatever bit of a byte it begins.
+const windowBits = 57
+
+// window is what comes next, zeros beyond the end.
+func (r *riceReader) window() (w uint64) {
+	rest := r.bytes[min(r.at/8, len(r.bytes)):]
+	if len(rest) >= 8 {
+		w = binary.LittleEndian.Uint64(rest)
+	} else {
+		for i, b := range rest {
+			w |= uint64(b) << (8 * i)
+		}
 	}
-	b := r.bytes[r.at/8] >> (r.at % 8) & 1
-	r.at++
-	return uint64(b), nil
+	return w >> (r.at % 8)
 }
 
 func (r *riceReader) next(rice int, most uint64) (z uint64, err error) {
-	for high := uint64(0); ; high++ {
-		if high<<rice > most {
-			return 0, limits.Refuse(r.field, "has more zeros than the weight has places left, which are %d", most)
+	tooMany := func() (uint64, error) {
+		return 0, limits.Refuse(r.field, "has more zeros than the weight has places left, which are %d", most)
+	}
+	end := 8 * len(r.bytes)
+	cut := func() (uint64, error) { return 0, limits.Refuse(r.field, "ends within a number") }
+	high := uint64(0)
+	for ones := windowBits; ones == windowBits; {
+		ones = min(bits.TrailingZeros64(^r.window()), windowBits)
+		high += uint64(ones)
+		if r.at += ones; r.at >= end {
+			return cut()
 		}
-		b, err := r.bit()
-		if err != nil {
-			return 0, err
-		}
-		if b == 0 {
-			z = high << rice
-			break
+		if high > most>>rice {
+			return tooMany()
 		}
 	}
-	for i := range rice {
-		b, err := r.bit()
-		if err != nil {
-			return 0, err
-		}
-		z |= b << i
+	r.at++
+	z = high<<rice | r.window()&(1<<rice-1)
+	if r.at += rice; r.at > end {
+		return cut()
 	}
 	if z > most {
-		return 0, limits.Refuse(r.field, "has more zeros than the weight has places left, which are %d", most)
+		return tooMany()
 	}
 	return z, nil
 }
 
 // end refuses bits behind the last number that are not the rest of a byte, or not 0.
 func (r *riceReader) end() error {
-	if r.at <= 8*(len(r.bytes)-1) {
+	if r.at <= 8*(len(r.bytes)-1) || r.window() != 0 {
 		return limits.Refuse(r.field, "goes on behind the last number")
-	}
-	for r.at < 8*len(r.bytes) {
-		if b, _ := r.bit(); b != 0 {
-			return limits.Refuse(r.field, "goes on behind the last number")
-		}
 	}
 	return nil
 }

@@ -46,6 +46,9 @@ func Recognize(head []byte, size int64) (what, hint string) {
 		}
 	}
 	if len(head) > 8 && head[8] == '{' && binary.LittleEndian.Uint64(head) <= uint64(size) {
+		if bytes.Contains(head, []byte(`"format":"graft.packed.`)) {
+			return "a model that graft export --packed has written", "graft unpack FILE --out MODEL.onnx makes one of it"
+		}
 		return "a safetensors file", wayOfWeights
 	}
 	return "", ""

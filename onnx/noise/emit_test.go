@@ -3,6 +3,7 @@ package noise_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"graft/onnx"
@@ -11,7 +12,7 @@ import (
 	"graft/runtime/runtimetest"
 )
 
-// TestEmitBelow holds masks that a graph makes from a step that it is fed to the numbers that Go makes.
+// TestEmitBelow holds masks and numbers that a graph makes from a step that it is fed to those that Go makes.
 func TestEmitBelow(t *testing.T) {
 	const seed = 1<<40 + 77
 	streams, probabilities := []string{"dropout/0", "b", "c", "d"}, []float64{0.1, 0.5, 0, 0.999}
@@ -22,6 +23,7 @@ func TestEmitBelow(t *testing.T) {
 	for i := range streams {
 		g.AddOutput(b.Identity(keys.EmitBelow(b, int64(i), probabilities[i], x)), fmt.Sprint("y", i))
 	}
+	g.AddOutput(keys.EmitUniform(b, 1, 3, 7), "uniform")
 	if b.Err() != nil {
 		t.Fatal(b.Err())
 	}
@@ -30,6 +32,11 @@ func TestEmitBelow(t *testing.T) {
 		out, err := s.Run(context.Background(), map[string]*onnx.Tensor{"x": onnx.NewTensor(onnx.Float, step%3+1, 7), "step": onnx.FromSlice([]int64{step})})
 		if err != nil {
 			t.Fatal(err)
+		}
+		uniform := make([]float32, 3*7)
+		noise.Uniform(uniform, noise.NewKey(seed, streams[1], uint64(step)))
+		if got := out["uniform"].Float32s(); !slices.Equal(got, uniform) {
+			t.Fatalf("step %d: %v, want %v", step, got, uniform)
 		}
 		for i, stream := range streams {
 			key := noise.NewKey(seed, stream, uint64(step))

@@ -4,12 +4,14 @@
 #   testdata/peers/gpu.sh pack FOLDER [--arch 90]      where there are Go, pip, xz and a network
 #   testdata/peers/gpu.sh run FOLDER RESULTS [--provider cuda|cpu] [--budget SECONDS] [--only PART,...] [--quick]
 #   testdata/peers/gpu.sh table RESULTS
+#   testdata/peers/gpu.sh oes FOLDER RESULTS --image FILE [--mask-seconds S] [--train-seconds S] [--provider cuda|cpu] [...]
 #
 # pack writes FOLDER/provider (ONNX Runtime's CUDA provider with the code of one generation of GPUs: 52 MB) and FOLDER/programs
 # (the core library, graft, test binaries). run unpacks what it finds there, also in two calls where both are too much for one,
 # and goes through the parts of gpu.py: each writes what it found to RESULTS/results.json and is passed over when it is there.
 # It ends within the budget (540 seconds) with a table; called again it goes on. --provider cpu goes through the same parts
-# without a device, holding the forms of gradients for CUDA to those for the CPU.
+# without a device, holding the forms of gradients for CUDA to those for the CPU. oes does the same with the parts of gpu_oes.py,
+# which learn a mask and train what it keeps at the paper's size.
 #
 # run wants a checkout, bash, xz and a Python with PyTorch ($PYTHON, else python3), in whose environment CUDA's and cuDNN's
 # libraries lie. $GRAFT_GPU_WORK (/tmp/graft-gpu) is where it unpacks to.
@@ -51,10 +53,10 @@ pack() {
 	export GOOS=linux GOARCH=amd64 CGO_ENABLED=1
 	go build -trimpath -ldflags='-s -w' -o "$temporary/graft" .
 	local package
-	for package in runtime training training/autodiff; do
+	for package in runtime training training/autodiff training/oes; do
 		go test -c -trimpath -ldflags='-s -w' -o "$temporary/${package##*/}.test" "./$package"
 	done
-	for file in graft runtime.test training.test autodiff.test; do
+	for file in graft runtime.test training.test autodiff.test oes.test; do
 		xz -T0 -c "$temporary/$file" >"$out/programs/$file.xz"
 	done
 	du -sb "$out/provider" "$out/programs" | awk '{printf "%6.1f MB  %s\n", $1 / 1e6, $2}'
@@ -104,8 +106,11 @@ else:
 END
 }
 
+# run SCRIPT FOLDER RESULTS ...
 run() {
-	local folder=${1:?run wants the packed folder} results=${2:?run wants a folder for results} provider=cuda missing name why
+	local script=$1
+	shift
+	local folder=${1:?a packed folder is wanted} results=${2:?a folder for results is wanted} provider=cuda missing name why
 	shift 2
 	local -a more=("$@")
 	for ((i = 0; i < ${#more[@]}; i++)); do
@@ -118,7 +123,9 @@ run() {
 	mkdir -p "$results"
 	unpack "$folder"
 	missing=
-	for name in "lib/libonnxruntime.so.$version" bin/graft bin/runtime.test bin/training.test bin/autodiff.test; do
+	local -a wanted=(bin/graft bin/oes.test)
+	[[ $script == gpu_oes.py ]] || wanted=(bin/graft bin/runtime.test bin/training.test bin/autodiff.test)
+	for name in "lib/libonnxruntime.so.$version" "${wanted[@]}"; do
 		[[ -f $work/$name ]] || missing+=" $name"
 	done
 	if [[ $provider == cuda ]]; then
@@ -133,18 +140,19 @@ run() {
 	if [[ $provider == cuda ]]; then
 		why=$(device)
 		if [[ -n $why ]]; then
-			"$python" "$here/gpu.py" --work "$work" --results "$results" --plan >&2 || true
+			[[ $script != gpu.py ]] || "$python" "$here/gpu.py" --work "$work" --results "$results" --plan >&2 || true
 			die 4 "nothing was run: $why"
 		fi
 	fi
 	# In the libraries' folder under the name that graft looks for.
 	ln -sf "libonnxruntime.so.$version" "$work/lib/libonnxruntime.so"
-	exec "$python" "$here/gpu.py" --work "$work" --results "$results" --root "$root" ${more[@]+"${more[@]}"}
+	exec "$python" "$here/$script" --work "$work" --results "$results" --root "$root" ${more[@]+"${more[@]}"}
 }
 
 case ${1-} in
 pack) shift; pack "$@" ;;
-run) shift; run "$@" ;;
+run) shift; run gpu.py "$@" ;;
+oes) shift; run gpu_oes.py "$@" ;;
 table) exec "$python" "$here/gpu.py" --results "${2:?table wants the folder of results}" --table ;;
 -h | --help) usage 0 ;;
 *) usage 2 ;;

@@ -11,11 +11,12 @@ import (
 
 // IMPConfig sets iterative magnitude pruning up. Zero fields take the values of the authors of Optimal Eye Surgeon.
 type IMPConfig struct {
-	Keep     int64   // weights that are left in the end
-	Fraction float64 // of what is left that goes after a round; 0.2
-	Steps    int64   // of a round; 40,000
-	Rate     float64 // 1e-2
-	Seed     uint64  // breaks ties
+	Keep     int64    // weights that are left in the end
+	Fraction float64  // of what is left that goes after a round; 0.2
+	Steps    int64    // of a round; 40,000
+	Rate     float64  // 1e-2
+	Seed     uint64   // breaks ties
+	Protect  []string // parameters of which nothing goes
 }
 
 // Rounds is how many rounds are trained before n weights have become Keep.
@@ -69,7 +70,7 @@ func (p *Problem) IMP(ctx context.Context, c IMPConfig, run func(round, rounds i
 			return nil, fmt.Errorf("imp, round %d of %d: %w", round, rounds, err)
 		}
 		left = c.after(left)
-		if keep, err = smallestOut(fit, keep, left, c.Seed); err != nil {
+		if keep, err = smallestOut(fit, keep, left, c); err != nil {
 			return nil, fmt.Errorf("imp, round %d of %d: %w", round, rounds, err)
 		}
 	}
@@ -77,9 +78,10 @@ func (p *Problem) IMP(ctx context.Context, c IMPConfig, run func(round, rounds i
 }
 
 // smallestOut keeps the weights of largest magnitude among those that are there.
-func smallestOut(fit *Fit, keep []bool, left int64, seed uint64) ([]bool, error) {
+func smallestOut(fit *Fit, keep []bool, left int64, c IMPConfig) ([]bool, error) {
 	scores := make([]float32, 0, len(keep))
 	for _, v := range training.Parameters(fit.Model.Graph) {
+		first := len(scores)
 		for _, x := range v.Const.Float32s() {
 			score := float32(-1)
 			if keep[len(scores)] {
@@ -87,6 +89,7 @@ func smallestOut(fit *Fit, keep []bool, left int64, seed uint64) ([]bool, error)
 			}
 			scores = append(scores, score)
 		}
+		protect(scores[first:], v.Name, c.Protect)
 	}
-	return masking.TopK(scores, left, seed)
+	return masking.TopK(scores, left, c.Seed)
 }

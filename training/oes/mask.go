@@ -9,6 +9,7 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
+	"graft/onnx/noise"
 	"graft/onnx/op"
 	"graft/training"
 	"graft/training/loss"
@@ -17,8 +18,9 @@ import (
 
 // MaskConfig sets mask learning up. Zero fields take the paper's values.
 type MaskConfig struct {
-	Keep        float64 // fraction of weights to keep; 0.05
-	Strength    float64 // lambda times the number of weights; 0.003 (1e-9 for three million)
+	Gate        Gate    // what is kept or not; Weight
+	Keep        float64 // fraction of weights, or of what Gate says, to keep; 0.05
+	Strength    float64 // lambda times the number of weights, or gates; 0.003 (1e-9 for three million)
 	Temperature float64 // 0.2
 	Rate        float64 // Adam's learning rate; 1e-2
 	Steps       int64   // 60,000
@@ -41,15 +43,16 @@ func (c MaskConfig) defaults() MaskConfig {
 	return c
 }
 
-// Mask is what was learned: a logit a weight, packed in the order of the network's parameters.
+// Mask is what was learned: a logit a weight, packed in the order of the network's parameters, or a logit a gate.
 type Mask struct {
-	Packing *training.Packing
+	Packing *training.Packing // of the network's parameters
+	Gates   *masking.Gates    // what the logits are of; nil: the weights
 	Logits  *onnx.Tensor
 	Samples []Sample
 }
 
 // Scores are the logits, with those of the named parameters above all others: a threshold keeps these first. The paper
-// protects nothing.
+// protects nothing. They are of a mask of weights; Choose takes every mask.
 func (m *Mask) Scores(protect ...string) []float32 {
 	scores := slices.Clone(m.Logits.Float32s())
 	at := 0
@@ -70,6 +73,54 @@ func (m *Mask) Scores(protect ...string) []float32 {
 
 const inputUniform, inputInitial = "uniform", "initial"
 
+// maskStream names the sequence that mask samples are drawn from.
+const maskStream = "mask"
+
+// layoutOf is how logits are packed: one for each gate, or for each weight where there are none.
+func layoutOf(gates *masking.Gates, weights *training.Packing) (*training.Packing, error) {
+	if gates == nil {
+		return weights, nil
+	}
+	var blocks []*onnx.Value
+	for _, block := range gates.Blocks {
+		blocks = append(blocks, &onnx.Value{Name: block.Name, Type: onnx.TypeOf(onnx.Float, int64(block.Count))})
+	}
+	return training.NewPacking(blocks)
+}
+
+// maskStep is a step of Adam on the logits. On the CPU its graph is fed a uniform number for each of them, which are drawn while the
+// step before runs; elsewhere it draws the same ones itself.
+func (p *Problem) maskStep(c MaskConfig, packing, layout *training.Packing, gates *masking.Gates, provider string) (*training.Step, error) {
+	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(layout.Len())}
+	masked := func(b *op.Builder, logits, uniform *onnx.Value) *onnx.Value {
+		sample := bernoulli.Sample(b, logits, uniform)
+		if gates != nil {
+			sample = gates.Expand(b, sample)
+		}
+		return b.Mul(b.Graph().AddInput(inputInitial, onnx.TypeOf(onnx.Float, packing.Len())), sample)
+	}
+	initial, err := packing.Pack(func(name string) *onnx.Tensor { return p.Network.Graph.Lookup(name).Const })
+	if err != nil {
+		return nil, err
+	}
+	constants := p.constants()
+	constants[inputInitial] = initial
+	return training.NewStep(p.Network, training.StepConfig{
+		Loss: loss.MSE, Observe: p.Observe, Optimizer: optim.Adam(optim.AdamConfig{}),
+		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
+			return masked(b, logits, b.Graph().AddInput(inputUniform, logits.Type))
+		},
+		DeviceWeights: func(b *op.Builder, logits, step *onnx.Value) *onnx.Value {
+			keys := noise.EmitStreams(b, c.Seed, []string{maskStream}, step)
+			return masked(b, logits, keys.EmitUniform(b, 0, layout.Len()))
+		},
+		Trained:         layout,
+		PenaltyGradient: bernoulli.PenaltyGradient,
+		Constants:       constants,
+		Provider:        provider,
+	})
+}
+
 // LearnMask is stage A: the weights stay at their initialization, Adam moves the logits of a relaxed Bernoulli mask of which
 // every step draws one sample.
 func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, error) {
@@ -79,39 +130,34 @@ func (p *Problem) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
 	}
-	flat := onnx.TypeOf(onnx.Float, packing.Len())
-	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(packing.Len())}
-	step, err := training.NewStep(p.Network, training.StepConfig{
-		Loss: loss.MSE, Observe: p.Observe, Optimizer: optim.Adam(optim.AdamConfig{}),
-		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
-			uniform := b.Graph().AddInput(inputUniform, flat)
-			initial := b.Graph().AddInput(inputInitial, flat)
-			return b.Mul(initial, bernoulli.Sample(b, logits, uniform))
-		},
-		PenaltyGradient: bernoulli.PenaltyGradient,
-		Constants:       p.constants(),
-		Provider:        run.Session.Provider,
-	})
+	gates, err := p.gates(c.Gate)
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
 	}
-	initial, err := packing.Pack(func(name string) *onnx.Tensor { return p.Network.Graph.Lookup(name).Const })
+	layout, err := layoutOf(gates, packing)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("learn mask: %w", err)
 	}
-	samples := newSampler(packing.Len(), c.Seed)
-	defer samples.stop()
+	step, err := p.maskStep(c, packing, layout, gates, run.Session.Provider)
+	if err != nil {
+		return nil, fmt.Errorf("learn mask: %w", err)
+	}
+	var feed func(step int64) map[string]*onnx.Tensor
+	if step.Model.Graph.Lookup(inputUniform) != nil { // else the graph draws them
+		samples := newSampler(layout.Len(), c.Seed)
+		defer samples.stop()
+		feed = func(step int64) map[string]*onnx.Tensor {
+			return map[string]*onnx.Tensor{inputUniform: samples.at(step)}
+		}
+	}
 	curve, err := p.follow(ctx, step, follow{
 		steps: c.Steps, rate: c.Rate,
-		start: onnx.NewTensor(onnx.Float, packing.Len()),
-		feed: func(step int64) map[string]*onnx.Tensor {
-			return map[string]*onnx.Tensor{inputUniform: samples.at(step), inputInitial: initial}
-		},
+		start: onnx.NewTensor(onnx.Float, layout.Len()), feed: feed,
 	}, run)
 	if err != nil {
 		return nil, fmt.Errorf("learn mask: %w", err)
 	}
-	return &Mask{Packing: packing, Logits: curve.snapshot.Trained, Samples: curve.samples}, nil
+	return &Mask{Packing: packing, Gates: gates, Logits: curve.snapshot.Trained, Samples: curve.samples}, nil
 }
 
 // follow is a run of a step on the problem's image.
@@ -120,6 +166,10 @@ type follow struct {
 	rate        float64
 	start, mask *onnx.Tensor
 	feed        func(step int64) map[string]*onnx.Tensor
+	// visit, when not nil, is shown the state after the steps that pause names, and gives the one to go on with, as in
+	// training.Loop: the mask may change.
+	pause func(step int64) bool
+	visit func(*training.Snapshot) (*training.Snapshot, error)
 }
 
 type followed struct {
@@ -136,7 +186,9 @@ func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run
 			return nil, err
 		}
 		if resumed != nil {
-			resumed.Mask = f.mask
+			if f.visit == nil {
+				resumed.Mask = f.mask
+			}
 			snap, samples = resumed, earlier
 		}
 	}
@@ -144,7 +196,7 @@ func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run
 	if n := len(samples); n > 0 {
 		begun = begun.Add(-time.Duration(samples[n-1].Seconds * float64(time.Second)))
 	}
-	loop := &training.Loop{Step: step, Session: run.Session,
+	loop := &training.Loop{Step: step, Session: run.Session, Pause: f.pause, Visit: f.visit,
 		Rate: func(int64) float64 { return f.rate },
 		Feed: func(step int64) map[string]*onnx.Tensor {
 			if f.feed == nil {

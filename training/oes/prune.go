@@ -15,7 +15,7 @@ import (
 // parameters that are trained, in their order.
 func (p *Problem) Prune(ctx context.Context, s masking.Score, c masking.Choice, run Run) (*masking.Set, error) {
 	look := masking.Weights(training.Parameters(p.Network.Graph), c.Seed)
-	if s.Needs != 0 {
+	if needs := s.For(c).Needs; needs != 0 {
 		mse, err := loss.Lookup("mse")
 		if err != nil {
 			return nil, err
@@ -24,7 +24,7 @@ func (p *Problem) Prune(ctx context.Context, s masking.Score, c masking.Choice, 
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
-		saliency, err := training.NewSaliency(network, training.SaliencyConfig{Needs: s.Needs, Loss: mse,
+		saliency, err := training.NewSaliency(network, training.SaliencyConfig{Needs: needs, Loss: mse,
 			Batches: []map[string]*onnx.Tensor{p.constants()}, Session: run.Session})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Name, err)

@@ -34,7 +34,7 @@ func (s *sampler) at(step int64) *onnx.Tensor {
 }
 
 func (s *sampler) fill(turn int, step int64) {
-	noise.Uniform(s.buffers[turn].Float32s(), noise.NewKey(s.seed, "mask", uint64(step)))
+	noise.Uniform(s.buffers[turn].Float32s(), noise.NewKey(s.seed, maskStream, uint64(step)))
 }
 
 // stop waits for the numbers that are being drawn.

@@ -1,0 +1,83 @@
+package oes
+
+import (
+	"graft/onnx"
+	"graft/onnx/op"
+	"graft/training"
+)
+
+// DeadLayers names the parameters of which a mask keeps nothing although nothing comes through without: weights of products and
+// convolutions, and scales of norms. What such a layer gives does not depend on the picture. keep is packed as the parameters.
+func DeadLayers(m *onnx.Model, keep []bool) []string {
+	var dead []string
+	for _, v := range training.Parameters(m.Graph) {
+		n := min(int(v.Const.Len()), len(keep))
+		if !carries(v) || kept(keep[:n]) > 0 {
+			keep = keep[n:]
+			continue
+		}
+		dead, keep = append(dead, v.Name), keep[n:]
+	}
+	return dead
+}
+
+// carries says that all that a layer gives is multiplied with v.
+func carries(v *onnx.Value) bool {
+	if output, _ := op.WeightAxes(v); output >= 0 {
+		return true
+	}
+	for _, u := range v.Uses() {
+		switch u.Node.Op {
+		case "InstanceNormalization", "BatchNormalization", "GroupNormalization", "LayerNormalization":
+			if u.Index == 1 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// LayerKept is how much of a parameter a mask keeps.
+type LayerKept struct {
+	Name  string `json:"name"`
+	Total int64  `json:"total"`
+	Kept  int64  `json:"kept"`
+}
+
+// KeptLayers says for every parameter how much of it a packed mask keeps.
+func KeptLayers(m *onnx.Model, keep []bool) []LayerKept {
+	var list []LayerKept
+	for _, v := range training.Parameters(m.Graph) {
+		n := min(int(v.Const.Len()), len(keep))
+		list = append(list, LayerKept{v.Name, int64(n), kept(keep[:n])})
+		keep = keep[n:]
+	}
+	return list
+}
+
+// Masked is the network with zeros where a packed mask keeps nothing.
+func Masked(m *onnx.Model, keep []bool) *onnx.Model {
+	m = m.Clone()
+	for _, v := range training.Parameters(m.Graph) {
+		t := v.Const.Clone()
+		x := t.Float32s()
+		for i := range min(len(x), len(keep)) {
+			if !keep[i] {
+				x[i] = 0
+			}
+		}
+		keep = keep[min(len(x), len(keep)):]
+		v.Const = t
+	}
+	return m
+}
+
+func kept(keep []bool) int64 {
+	n := int64(0)
+	for _, k := range keep {
+		if k {
+			n++
+		}
+	}
+	return n
+}
