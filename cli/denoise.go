@@ -111,6 +111,9 @@ func (d *denoising) prepare() (err error) {
 		return refused(d.Arg(0), err)
 	}
 	d.steps = d.preset.steps(d.photo.noisy.Width * d.photo.noisy.Height)
+	if most := d.preset.DefaultSteps; d.Text("mask") == defaultMask && !d.IsSet("train-steps") && most > 0 {
+		d.steps = min(d.steps, most)
+	}
 	if d.given, err = d.readMask(); err != nil {
 		return err
 	}
