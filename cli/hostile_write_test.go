@@ -24,6 +24,7 @@ var writingLines = []string{
 	"convert $MODEL --out $OUT.npz",
 	"prune $MODEL --out $OUT.onnx --method magnitude --sparsity 0.5",
 	"export $MODEL --out $OUT.onnx --no-verify",
+	"export $MODEL --out $OUT.safetensors --packed --no-verify",
 	"build mlp --out $OUT.onnx",
 	"inspect $MODEL --out $OUT.txt",
 	"inspect $MODEL --html $OUT.html",

@@ -10,7 +10,7 @@ var unpackVerb = verb{
 	long: `Weights are what they were, to the bit where they were stored as fp32. The format, and how to read it without graft, is in
 docs/packed.md.`,
 	examples: []string{"graft unpack small.safetensors --out small.onnx"},
-	groups:   writes | writesModel,
+	groups:   readsModel | writes | writesModel,
 	run:      runUnpack,
 }
 
