@@ -23,7 +23,8 @@ noisy photo, and writes the result: denoised.png, model.onnx (masked, channels t
 inside the file), model.sparse.onnx, mask.safetensors, history.csv, psnr.png, report.html and summary.json.
 
 The photo is PNG, JPEG, BMP, TIFF or WebP, 32 to 8192 pixels a side, at most 40 megapixels. Without --noise and --clean it is
-taken as noisy, and no PSNR is given. Other things than noise are wrong with a photo by --task.`,
+taken as noisy, and no PSNR is given. With --task it is restored where something else is wrong: missing pixels, too few of
+them, JPEG, photon noise.`,
 	examples: []string{
 		"graft denoise photo.jpg --out out/",
 		"graft denoise clean.png --noise 0.1 --out out/",
@@ -110,6 +111,9 @@ func (d *denoising) prepare() (err error) {
 		return refused(d.Arg(0), err)
 	}
 	d.steps = d.preset.steps(d.photo.noisy.Width * d.photo.noisy.Height)
+	if most := d.preset.DefaultSteps; d.Text("mask") == defaultMask && !d.IsSet("train-steps") && most > 0 {
+		d.steps = min(d.steps, most)
+	}
 	if d.given, err = d.readMask(); err != nil {
 		return err
 	}
@@ -129,6 +133,7 @@ func (d *denoising) work() (*denoised, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.warnDead("the mask", mask)
 	result, err := d.sparse(mask)
 	if err != nil {
 		return nil, err

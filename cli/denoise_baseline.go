@@ -161,6 +161,7 @@ func (d *denoising) pruned(score masking.Score, kept *masking.Set) (*oes.Fit, er
 	if err != nil {
 		return nil, err
 	}
+	d.warnDead(score.Name, set)
 	keep, err := packMask(d.problem.Network, set)
 	if err != nil {
 		return nil, err

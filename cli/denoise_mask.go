@@ -184,6 +184,20 @@ func (d *denoising) maskProblem() (*oes.Problem, error) {
 	return d.problem, nil
 }
 
+// warnDead names the layers of which a mask keeps no weight: nothing passes them.
+func (d *denoising) warnDead(what string, set *masking.Set) {
+	var dead []string
+	for _, m := range set.Masks() {
+		if len(m.Dims) > 1 && m.Kept() == 0 {
+			dead = append(dead, m.Name)
+		}
+	}
+	if len(dead) > 0 {
+		d.Say("warning: %s keeps nothing of %s: nothing passes there; a lower --sparsity keeps more", what, strings.Join(dead, ", "))
+		d.note("%s keeps nothing of %s.", firstUpper(what), strings.Join(dead, ", "))
+	}
+}
+
 // mostKept keeps the prior of mask learning from being sure, where its divergence has no value.
 const mostKept = 0.999
 

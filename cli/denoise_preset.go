@@ -20,6 +20,7 @@ type denoisePreset struct {
 	TrainSteps   int64   // at most
 	TrainPixels  float64 // steps times pixels that training may take; fewer steps on larger photos
 	LeastSteps   int64
+	DefaultSteps int64 // training steps at most with the default mask; docs/transfer.md has why. 0: as many as with another
 	SparseRate   float64
 	DenseRate    float64
 	Presentation string // one line for the help and the report
@@ -30,7 +31,7 @@ var denoisePresets = map[string]denoisePreset{
 	"quick": {
 		Network: graphs.QuickHourglass, Widths: graphs.QuickHourglass.Channels, Width: 16, Blocks: 4, Layers: []int64{16, 32, 64},
 		Sparsity: 0.95, Prior: 1, Strength: 1, MaskSide: 128, MaskSteps: 1500, ProtectHead: true,
-		TrainSteps: 2000, TrainPixels: 90e6, LeastSteps: 300, SparseRate: 1e-2, DenseRate: 1e-3,
+		TrainSteps: 2000, TrainPixels: 90e6, LeastSteps: 300, DefaultSteps: 1000, SparseRate: 1e-2, DenseRate: 1e-3,
 		Presentation: "minutes on two cores: half a million weights, mask learned at 128 pixels",
 	},
 	"balanced": {
