@@ -12,6 +12,7 @@ import (
 	"graft/masking"
 	"graft/onnx"
 	"graft/onnx/inspect"
+	"graft/training/oes"
 )
 
 var pruneVerb = verb{
@@ -19,8 +20,8 @@ var pruneVerb = verb{
 	long: `The graph keeps its shape; pruned weights become zero. S is the fraction removed: of all weights under one threshold, of
 each tensor with --scope layer, or of what makes each output of a product with --scope row, where biases and norms stay whole.
 Norm statistics and other settings are left alone. A layer that is left dead is named: one of which no weight is kept, or
-through which no path leads from the inputs to the outputs. The last four methods remove channels, with all that makes and
-reads them, and keep a multiple of --multiple of them; graft export --compact makes the model smaller by them.
+through which no path leads from the inputs to the outputs. Methods of channels remove them with all that makes and reads
+them, and keep a multiple of --multiple; graft export --compact makes the model smaller by them.
 
 Methods:
 
@@ -46,7 +47,7 @@ A mask file is safetensors with a bool tensor for each weight's name; dead chann
 		choice("compat", "", "the method as the authors of Optimal Eye Surgeon have it in their code", compatOES),
 		text("mask", "FILE", "mask to apply instead of a method"),
 		text("save-mask", "FILE", "write the mask as safetensors"),
-	}, evidenceFlags()),
+	}, evidenceFlags(), learnFlags()),
 	run: runPrune,
 }
 
@@ -67,6 +68,9 @@ func methodLines() string {
 	}
 	for _, s := range masking.ChannelScores {
 		line(s.Name, s.Doc, s.Needs)
+	}
+	for _, m := range learnedMethods {
+		line(m.name, m.doc, masking.NeedLoss)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -89,7 +93,7 @@ func runPrune(c *call) error {
 		return err
 	}
 	var groups []*masking.Group
-	if _, err := masking.FindChannelScore(c.Text("method")); err == nil {
+	if p, err := c.pruneMethod(); err == nil && p.whole() && p.gate != oes.Kernel {
 		groups = groupsOf(m)
 	}
 	before := flowOf(m)

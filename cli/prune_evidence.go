@@ -137,41 +137,18 @@ func (c *call) told(look masking.Look, name string, rule masking.Rule) masking.L
 	}
 }
 
-// evidenceBatches reads the samples for the model's inputs, and the answers where there is a loss.
+// evidenceBatches reads the samples that a score looks at.
 func (c *call) evidenceBatches(m *onnx.Model, path string, config training.SaliencyConfig) ([]map[string]*onnx.Tensor, string, error) {
-	contract, err := config.Contract(m)
-	if err != nil {
-		return nil, "", misnamed(path, err)
-	}
-	reader := &dataReader{c, contract}
-	how, err := reader.readConfig()
-	if err != nil {
-		return nil, "", err
-	}
-	set, err := reader.readSet(c.List("data"), how)
-	if err != nil {
-		return nil, "", err
-	}
-	n, wanted := int64(c.Int("batch")), int64(c.Int("samples"))
-	if set.fixed > 0 && n > 0 && n != set.fixed {
-		return nil, "", misuse("--batch %d: the model has its batch fixed at %d", n, set.fixed)
-	}
-	size := min(set.size(n), wanted)
-	if set.fixed > 0 {
-		size = set.fixed
-	}
-	for _, rows := range set.rows {
-		size = min(size, max(rows.Len(), 1))
-	}
-	b, err := set.batches(dataset.BatchConfig{Size: size, Seed: c.Common.Seed})
+	wanted := int64(c.Int("samples"))
+	b, contract, file, err := c.pruneData(m, path, config, wanted)
 	if err != nil {
 		return nil, "", err
 	}
 	var list []map[string]*onnx.Tensor
-	for step := range max(1, min(wanted/size, b.PerEpoch())) {
+	for step := range max(1, min(wanted/b.Size(), b.PerEpoch())) {
 		given, err := b.At(step + 1)
 		if err != nil {
-			return nil, "", refused(set.file, err)
+			return nil, "", refused(file, err)
 		}
 		batch := map[string]*onnx.Tensor{}
 		for name, t := range given {
@@ -180,9 +157,39 @@ func (c *call) evidenceBatches(m *onnx.Model, path string, config training.Salie
 		list = append(list, batch)
 	}
 	if err := varied(contract.Inputs, list); err != nil {
-		return nil, "", refused(set.file, limits.InFile(set.file, err))
+		return nil, "", refused(file, limits.InFile(file, err))
 	}
 	return list, fmt.Sprintf(", on %s", counted(int(int64(len(list))*b.Size()), "sample")), nil
+}
+
+// pruneData reads the samples for the model's inputs, and the answers where there is a loss, in full batches of most samples at most.
+func (c *call) pruneData(m *onnx.Model, path string, config training.SaliencyConfig, most int64) (*dataset.Batches, *training.Contract, string, error) {
+	contract, err := config.Contract(m)
+	if err != nil {
+		return nil, nil, "", misnamed(path, err)
+	}
+	reader := &dataReader{c, contract}
+	how, err := reader.readConfig()
+	if err != nil {
+		return nil, nil, "", err
+	}
+	set, err := reader.readSet(c.List("data"), how)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	n := int64(c.Int("batch"))
+	if set.fixed > 0 && n > 0 && n != set.fixed {
+		return nil, nil, "", misuse("--batch %d: the model has its batch fixed at %d", n, set.fixed)
+	}
+	size := min(set.size(n), most)
+	if set.fixed > 0 {
+		size = set.fixed
+	}
+	for _, rows := range set.rows {
+		size = min(size, max(rows.Len(), 1))
+	}
+	b, err := set.batches(dataset.BatchConfig{Size: size, Seed: c.Common.Seed})
+	return b, contract, set.file, err
 }
 
 // varied refuses samples that are the same number everywhere: no weight can be told from another by them.

@@ -7,6 +7,7 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
+	"graft/training/oes"
 )
 
 // checkPruneFlags refuses what goes wrong whatever the files are.
@@ -35,17 +36,12 @@ func (c *call) checkPruneFlags() error {
 	if err != nil {
 		return err
 	}
-	if p.channels != nil {
-		for _, f := range []string{"pattern", "compat"} {
-			if c.IsSet(f) {
-				return misuse("--%s: --method %s removes channels whole", f, method)
+	for _, f := range c.verb.flags {
+		if name := f.Names()[0]; c.IsSet(name) {
+			if reason := p.noUse(name); reason != "" {
+				return misuse("--%s: --method %s %s", name, method, reason)
 			}
 		}
-		if p.scope == masking.Row {
-			return misuse("--scope row: --method %s compares channels, with each other or in the whole network", method)
-		}
-	} else if c.IsSet("multiple") {
-		return misuse("--multiple: --method %s removes single weights", method)
 	}
 	if p.oes && method == "wanda" {
 		return misuse("--compat oes: the authors of Optimal Eye Surgeon have no wanda")
@@ -56,8 +52,24 @@ func (c *call) checkPruneFlags() error {
 // compatOES is the value of --compat that gives the variants in the code of the authors of Optimal Eye Surgeon.
 const compatOES = "oes"
 
-// pruneMethods are the names of the methods that remove weights, and of those that remove channels.
-func pruneMethods() []string { return slices.Concat(masking.ScoreNames(), masking.ChannelScoreNames()) }
+// learnedMethods learn a mask by what its Bernoulli numbers decide about.
+var learnedMethods = []struct {
+	name, doc string
+	gate      oes.Gate
+}{
+	{"oes", "learn which weights to keep, as Optimal Eye Surgeon does", oes.Weight},
+	{"oes-kernel", "the same with one number for each kernel of a convolution", oes.Kernel},
+	{"oes-channel", "the same with one number for each channel", oes.Channel},
+}
+
+// pruneMethods are the names of the methods that remove weights, of those that remove channels, and of those that learn a mask.
+func pruneMethods() []string {
+	names := slices.Concat(masking.ScoreNames(), masking.ChannelScoreNames())
+	for _, m := range learnedMethods {
+		names = append(names, m.name)
+	}
+	return names
+}
 
 // pruneMethod is a method as the line has it: one of weights, or one of channels.
 type pruneMethod struct {
@@ -66,7 +78,46 @@ type pruneMethod struct {
 	scope    masking.Scope
 	oes      bool // as the authors have it
 	weights  masking.Score
-	channels *masking.ChannelScore // nil: weights are removed
+	channels *masking.ChannelScore // nil: weights are removed, or a mask is learned
+	gate     oes.Gate              // of a mask that is learned; empty: none is
+}
+
+// noUse says why a flag is not for the method, as it goes on behind its name; empty: it is.
+func (p *pruneMethod) noUse(flag string) string {
+	switch flag {
+	case "pattern", "compat":
+		if p.whole() {
+			return "removes channels and kernels whole"
+		}
+		if p.gate != "" {
+			return "keeps what it has learned to"
+		}
+	case "scope":
+		if p.whole() && p.scope == masking.Row {
+			return "compares channels or kernels, with each other or in the whole network"
+		}
+		if p.gate == oes.Weight && p.scope != masking.Global {
+			return "compares all weights by what it has learned"
+		}
+	case "multiple":
+		if p.channels == nil && p.gate != oes.Channel {
+			return "removes no channels"
+		}
+	case "mask-steps", "mask-rate", "strength":
+		if p.gate == "" {
+			return "learns no mask"
+		}
+	case "samples":
+		if p.gate != "" {
+			return "learns on all of --data"
+		}
+	}
+	return ""
+}
+
+// whole reports whether channels or kernels are removed whole.
+func (p *pruneMethod) whole() bool {
+	return p.channels != nil || p.gate == oes.Channel || p.gate == oes.Kernel
 }
 
 // pruneMethod finds the method of the line. Without --scope it compares what is usual for it: channels with those of their own
@@ -77,6 +128,16 @@ func (c *call) pruneMethod() (*pruneMethod, error) {
 		p.channels, p.rule = &s, masking.Rule{Needs: s.Needs}
 		p.scope = cmp.Or(p.scope, masking.Layer)
 		return p, nil
+	}
+	for _, m := range learnedMethods {
+		if m.name == p.name {
+			p.gate, p.rule = m.gate, masking.Rule{Needs: masking.NeedGradient}
+			p.scope = cmp.Or(p.scope, masking.Global)
+			if m.gate == oes.Channel {
+				p.scope = cmp.Or(masking.Scope(c.Text("scope")), masking.Layer)
+			}
+			return p, nil
+		}
 	}
 	var err error
 	if p.weights, err = masking.FindScore(p.name); err != nil {
@@ -114,6 +175,9 @@ func (c *call) chooseMask(m *onnx.Model, path string) (*masking.Set, string, err
 	}
 	if choice.OES {
 		how += ", as the authors of OES have it"
+	}
+	if p.gate != "" {
+		return c.learnedMask(m, path, p, how)
 	}
 	evidence, err := c.evidence(m, path, p)
 	if err != nil {

@@ -74,6 +74,7 @@ func studySubs() []verb {
 		subs[i] = verb{name: k.name, short: k.short, long: k.long, examples: k.examples, groups: runsModel | writes,
 			flags: append(slices.Clone(k.flags),
 				integer("jobs", "N", 1, 256, 1, "cells at once; --threads is for each of them").under("Run"),
+				toggle("report", "run nothing: results and report of the cells that are done").under("Run"),
 			),
 			run: func(c *call) error { return runStudy(c, k) }}
 	}
@@ -90,11 +91,20 @@ func runStudy(c *call, k studyKind) error {
 		return err
 	}
 	cells := e.Cells()
-	var todo []study.Cell
+	var todo, done []study.Cell
 	for _, cell := range cells {
-		if !study.Done(c.Out(), cell) {
+		if study.Done(c.Out(), cell) {
+			done = append(done, cell)
+		} else {
 			todo = append(todo, cell)
 		}
+	}
+	if c.Bool("report") {
+		if len(done) == 0 {
+			return refused(c.Out(), fmt.Errorf("none of %s is done", counted(len(cells), "cell")))
+		}
+		c.Say("%d of %s are not done", len(todo), counted(len(cells), "cell"))
+		cells, todo = done, nil
 	}
 	cost, err := e.Cost(c.Context(), todo)
 	if err != nil {
@@ -111,7 +121,7 @@ func runStudy(c *call, k studyKind) error {
 	if err != nil {
 		return studyFolderError(c.Out(), err)
 	}
-	result, err := workStudy(c, e, folder, cost)
+	result, err := workStudy(c, e, cells, folder, cost)
 	if closed := folder.Close(); err == nil && closed != nil {
 		return environment(closed, "")
 	}
@@ -130,9 +140,9 @@ func runStudy(c *call, k studyKind) error {
 	return nil
 }
 
-func workStudy(c *call, e experiment, folder *study.Folder, cost studyCost) (*studyResult, error) {
-	told := newTeller(c, e, cost)
-	records, failures, err := folder.Run(c.Context(), study.Job{Cells: e.Cells(), Workers: c.Int("jobs"), Told: told.tell,
+func workStudy(c *call, e experiment, cells []study.Cell, folder *study.Folder, cost studyCost) (*studyResult, error) {
+	told := newTeller(c, e, cells, cost)
+	records, failures, err := folder.Run(c.Context(), study.Job{Cells: cells, Workers: c.Int("jobs"), Told: told.tell,
 		Do: func(ctx context.Context, cell study.Cell, work string) (any, error) {
 			return e.Run(ctx, cell, work, folder)
 		}})

@@ -128,7 +128,7 @@ func (s *oesStudy) reportFiles(sum *oesSummary, all []*oesRecord) (map[string][]
 	for _, g := range sum.Groups {
 		name := fmt.Sprintf("noise %g, %g %% removed", g.Noise, round2(100*g.Sparsity))
 		page.Sections = append(page.Sections, report.Section{Title: "Before training: " + name,
-			Text: []string{"Power by radial frequency of what the masked network draws before it is trained: which frequencies a mask lets through."}})
+			Text: []string{"Power by radial frequency of what the masked network draws before it is trained: which frequencies a mask lets through. Masks that leave no path from z to the picture are left out."}})
 		if err := page.Draw(s.spectra(all, g, name)...); err != nil {
 			return nil, err
 		}
@@ -206,7 +206,7 @@ func (s *oesStudy) curveFigures(all []*oesRecord, g oesGroup, name string) []cha
 	var figures []chart.Figure
 	for _, pruning := range []bool{false, true} {
 		psnr, ssim := chart.Panel{YLabel: "PSNR (dB)"}, chart.Panel{XLabel: "step", YLabel: "SSIM"}
-		for _, m := range s.methods {
+		for _, m := range s.drawn() {
 			if (m.Needs&oes.NeedsSparsity != 0) != pruning && m.Name != oesName {
 				continue
 			}
@@ -229,6 +229,16 @@ func (s *oesStudy) curveFigures(all []*oesRecord, g oesGroup, name string) []cha
 		}
 	}
 	return figures
+}
+
+// drawn are the methods in the order of legends: what is held against the others stands first.
+func (s *oesStudy) drawn() []oes.Method {
+	list := slices.Clone(s.methods)
+	if i := slices.IndexFunc(list, func(m oes.Method) bool { return m.Name == oesName }); i > 0 {
+		ours := list[i]
+		list = slices.Insert(slices.Delete(list, i, i+1), 0, ours)
+	}
+	return list
 }
 
 // level is the line of a method without steps.
@@ -264,10 +274,10 @@ func (s *oesStudy) spectra(all []*oesRecord, g oesGroup, name string) []chart.Fi
 		}
 		panel.Series = append(panel.Series, series)
 	}
-	for _, m := range s.methods {
+	for _, m := range s.drawn() {
 		var list [][]float64
 		for _, r := range ofMethod(all, m.Name, g.Noise, g.Sparsity) {
-			if len(r.Spectrum) == spectrumRings {
+			if len(r.Spectrum) == spectrumRings && !r.oneColour() {
 				list = append(list, r.Spectrum)
 			}
 		}

@@ -27,6 +27,7 @@ type oesGroup struct {
 	Methods  []oesMethod  `json:"methods"`
 	Paired   []oesAgainst `json:"paired,omitempty"`
 	Dead     []deadLayer  `json:"dead,omitempty"`
+	Cut      []cutNetwork `json:"cut,omitempty"`
 }
 
 // oesMethod is one method over pictures and seeds.
@@ -62,6 +63,13 @@ type deadLayer struct {
 	Method string `json:"method"`
 	Layer  string `json:"layer"`
 	Cells  int    `json:"cells"`
+}
+
+// cutNetwork counts the cells in which a mask lets nothing of z through.
+type cutNetwork struct {
+	Method string `json:"method"`
+	Cells  int    `json:"cells"`
+	Of     int    `json:"of"`
 }
 
 type oesCriterion struct {
@@ -139,6 +147,15 @@ func (s *oesStudy) group(all []*oesRecord, noise, sparsity float64) oesGroup {
 		}
 		g.Methods = append(g.Methods, gather(m.Name, records))
 		g.Dead = append(g.Dead, deadOf(m.Name, records)...)
+		cut := cutNetwork{m.Name, 0, len(records)}
+		for _, r := range records {
+			if r.oneColour() {
+				cut.Cells++
+			}
+		}
+		if cut.Cells > 0 {
+			g.Cut = append(g.Cut, cut)
+		}
 		if m.Name != oesName && len(ours) > 0 {
 			against := oesAgainst{m.Name, pairedOf(ours, records, finalPSNR), pairedOf(ours, records, peakPSNR)}
 			if against.Final != nil {
@@ -208,6 +225,9 @@ func lowShare(r *oesRecord) *float64 {
 	low, all := 0.0, 0.0
 	for i, p := range r.Spectrum {
 		area := float64(2*i + 1) // of the ring
+		if p < leastPower {
+			return nil
+		}
 		if (float64(i)+0.5)/float64(2*len(r.Spectrum)) < 1./8 {
 			low += p * area
 		}
@@ -337,6 +357,9 @@ func (s *oesStudy) deadLines(g oesGroup) []string {
 			names = append(names, g.Dead[i].Layer)
 		}
 		lines = append(lines, fmt.Sprintf("warning: at sparsity %g %s leaves nothing of %s", g.Sparsity, method, namesShort(names)))
+	}
+	for _, c := range g.Cut {
+		lines = append(lines, fmt.Sprintf("warning: at sparsity %g %s leaves no path from z to the picture in %d of %s", g.Sparsity, c.Method, c.Cells, counted(c.Of, "cell")))
 	}
 	return lines
 }

@@ -14,12 +14,11 @@ type teller struct {
 	cost        studyCost
 	begun       time.Time
 	done, total float64 // shares of the work that this run has to do
-	ended       int
 }
 
-func newTeller(c *call, e experiment, cost studyCost) *teller {
+func newTeller(c *call, e experiment, cells []study.Cell, cost studyCost) *teller {
 	t := &teller{c: c, e: e, cost: cost, begun: time.Now()}
-	for _, cell := range e.Cells() {
+	for _, cell := range cells {
 		if !study.Done(c.Out(), cell) {
 			t.total += cost.Of(cell)
 		}

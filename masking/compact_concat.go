@@ -81,7 +81,7 @@ func (r concatRule) apply(c *compactor, n *onnx.Node) error {
 	fresh := made.Output(0)
 	fresh.Type, fresh.Name, fresh.Doc = old.Type, old.Name, old.Doc
 	n.Name, old.Name = "", ""
-	c.state[fresh] = c.of(old)
+	c.state[fresh], c.axes[fresh] = c.of(old), c.axis(old)
 	if len(rest) == 1 {
 		c.joins = append(c.joins, made)
 	}

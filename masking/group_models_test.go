@@ -30,10 +30,11 @@ func TestChannelsOfModels(t *testing.T) {
 		sparsity float64
 		light    bool // all weights are one number, and those of one shape are one tensor
 	}{
-		"../export/testdata/mnist_cntk.onnx":                {2, 0.5, false},
-		filepath.Join(shared, "light_squeezenet.onnx"):      {25, 0.5, true},
-		filepath.Join(shared, "light_resnet50.onnx"):        {37, 0.5, true},
-		filepath.Join(shared, "ort_cnn_mnist_pytorch.onnx"): {3, 0.5, false},
+		"../export/testdata/mnist_cntk.onnx":                 {2, 0.5, false},
+		filepath.Join(shared, "ort_bert_toy_optimized.onnx"): {11, 0.5, false},
+		filepath.Join(shared, "light_squeezenet.onnx"):       {25, 0.5, true},
+		filepath.Join(shared, "light_resnet50.onnx"):         {37, 0.5, true},
+		filepath.Join(shared, "ort_cnn_mnist_pytorch.onnx"):  {3, 0.5, false},
 	} {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			if _, err := os.Stat(file); err != nil {

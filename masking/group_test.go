@@ -78,7 +78,8 @@ func TestGroups(t *testing.T) {
 		}, nil, []string{"a.weight x3: a.weight/0f[0] a.bias/0b[0] w/0r[0 1 2 3]"}},
 		"heads": {transformer, []string{"x"}, []string{
 			"q.weight x3: q.weight/1f[0 1 2 3] q.bias/0t[0 1 2 3] k.weight/1f[0 1 2 3] k.bias/0t[0 1 2 3] v.weight/1f[0 1 2 3] v.bias/0t[0 1 2 3] out.weight/0r[0 1 2 3]",
-			"up.weight x20: up.weight/1f[0] up.bias/0t[0] down.weight/0r[0]"}},
+			"up.weight x20: up.weight/1f[0] up.bias/0t[0] both.bias/0t[0] down.weight/0r[0]",
+			"side.weight x2: side.weight/1f[0] side.bias/0t[0] both.bias/0t[20] down.weight/0r[20]"}},
 		"an operator without a rule": {func(n *net) *onnx.Value {
 			return n.conv("b", n.Softmax(n.conv("a", n.input(1, 2, 6, 6), 3, 3), 1), 2, 1)
 		}, nil, nil},
@@ -130,9 +131,9 @@ func transformer(n *net) *onnx.Value {
 	y := n.Transpose(n.MatMul(n.Softmax(scores, -1), heads("v", 0, 2, 1, 3)), 0, 2, 1, 3)
 	x = n.Add(x, linear("out", n.Reshape(y, 0, 0, 12), 12, 12))
 	x = n.Node("LayerNormalization", []*onnx.Value{x, n.weight("ln.weight", 12), n.weight("ln.bias", 12)}, 1)[0]
-	h := linear("up", x, 12, 20)
+	h := n.Add(n.Concat(2, linear("up", x, 12, 20), linear("side", x, 12, 2)), n.weight("both.bias", 22))
 	gate := n.Add(n.Node("Erf", []*onnx.Value{n.Div(h, n.Const(onnx.Scalar(float32(1.4142135))))}, 1)[0], n.Const(onnx.Scalar(float32(1))))
-	return n.Add(x, linear("down", n.Mul(h, gate), 20, 12))
+	return n.Add(x, linear("down", n.Mul(h, gate), 22, 12))
 }
 
 // resnext has convolutions in groups, one of them with several filters for every channel.

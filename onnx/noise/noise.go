@@ -84,8 +84,30 @@ func Uniform(dst []float32, k Key) { UniformAt(dst, k, 0) }
 
 // UniformAt fills dst with the numbers of the key's sequence from an index on. Parts may be filled concurrently.
 func UniformAt(dst []float32, k Key, from uint32) {
+	// Float at each index, written out: a number is folded only as far as its next product fits 64 bits.
+	counter, b := (uint64(from)*spread+uint64(k.a))%prime, uint64(k.b)
 	for i := range dst {
-		dst[i] = Float(k, from+uint32(i))
+		x := counter
+		y := x * x
+		y = y&prime + y>>31 // below 2^32
+		y *= y
+		y = y&prime + y>>31
+		y = y&prime + y>>31 // below 2^31 + 8
+		x *= y
+		x = x&prime + x>>31 + b
+		x = x&prime + x>>31 // below 2^31 + 8
+		y = x * x
+		y = y&prime + y>>31 // below 2^32
+		y *= y
+		y = y&prime + y>>31
+		y = y&prime + y>>31
+		x *= y
+		x = x&prime + x>>31
+		x = x&prime + x>>31
+		x = min(x, x-prime) // the remainder: what is below prime wraps round to more
+		dst[i] = (float32(int32(x>>dropped)) + 0.5) * scale
+		counter += spread
+		counter = min(counter, counter-prime)
 	}
 }
 

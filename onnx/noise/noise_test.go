@@ -95,6 +95,25 @@ func TestNormalMoments(t *testing.T) {
 	}
 }
 
+// TestUniformAt: numbers filled at once are those at each index, from the sequence's beginning and far into it, for keys at the ends.
+func TestUniformAt(t *testing.T) {
+	keys := []Key{{0, 0}, {prime - 1, prime - 1}, {1, prime - 1}, {prime - 1, 0}}
+	for i := range uint64(50) {
+		keys = append(keys, NewKey(i, "all", i))
+	}
+	x := make([]float32, 3000)
+	for _, k := range keys {
+		for _, from := range []uint32{0, 1, 1 << 20, prime - 1500, 1<<32 - 3000} {
+			UniformAt(x, k, from)
+			for i, got := range x {
+				if want := Float(k, from+uint32(i)); got != want {
+					t.Fatalf("%v: at %d is %g, want %g", k, from+uint32(i), got, want)
+				}
+			}
+		}
+	}
+}
+
 func BenchmarkUniform(b *testing.B) {
 	x := make([]float32, 1<<20)
 	b.SetBytes(int64(len(x)) * 4)

@@ -35,8 +35,11 @@ func (linearTicks) Ticks(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// logTicks marks decades, and their halves and fifths when few decades are shown.
+// logTicks marks decades, what lies between them when they are not many, and halves and fifths when they are few.
 type logTicks struct{}
+
+// mostDecades have marks between them.
+const mostDecades = 8
 
 // Ticks implements plot.Ticker for 0 < low < high.
 func (logTicks) Ticks(low, high float64) []plot.Tick {
@@ -48,7 +51,7 @@ func (logTicks) Ticks(low, high float64) []plot.Tick {
 	for decade := from; decade <= to; decade++ {
 		for m := 1; m <= 9; m++ {
 			v := float64(m) * math.Pow(10, decade)
-			if v < low || v > high {
+			if v < low || v > high || m > 1 && span > mostDecades {
 				continue
 			}
 			t := plot.Tick{Value: v}

@@ -1,40 +1,14 @@
 package oes
 
 import (
+	"graft/masking"
 	"graft/onnx"
-	"graft/onnx/op"
 	"graft/training"
 )
 
-// DeadLayers names the parameters of which a mask keeps nothing although nothing comes through without: weights of products and
-// convolutions, and scales of norms. What such a layer gives does not depend on the picture. keep is packed as the parameters.
+// DeadLayers names the weights of which a mask keeps nothing although nothing comes through without. keep is packed as the parameters.
 func DeadLayers(m *onnx.Model, keep []bool) []string {
-	var dead []string
-	for _, v := range training.Parameters(m.Graph) {
-		n := min(int(v.Const.Len()), len(keep))
-		if !carries(v) || kept(keep[:n]) > 0 {
-			keep = keep[n:]
-			continue
-		}
-		dead, keep = append(dead, v.Name), keep[n:]
-	}
-	return dead
-}
-
-// carries says that all that a layer gives is multiplied with v.
-func carries(v *onnx.Value) bool {
-	if output, _ := op.WeightAxes(v); output >= 0 {
-		return true
-	}
-	for _, u := range v.Uses() {
-		switch u.Node.Op {
-		case "InstanceNormalization", "BatchNormalization", "GroupNormalization", "LayerNormalization":
-			if u.Index == 1 {
-				return true
-			}
-		}
-	}
-	return false
+	return masking.FlowOf(Masked(m, keep).Graph).Empty
 }
 
 // LayerKept is how much of a parameter a mask keeps.

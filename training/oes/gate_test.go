@@ -10,6 +10,7 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
+	"graft/onnx/noise"
 	"graft/training"
 	"graft/training/oes"
 )
@@ -62,6 +63,19 @@ func TestGates(t *testing.T) {
 					}
 				}
 			}
+			learned, chance := maskedPSNR(t, p, set, run), 0.0
+			for seed := range uint64(4) {
+				scores := make([]float32, mask.Gates.Len())
+				noise.Uniform(scores, noise.NewKey(seed, "gates", 0))
+				other, err := mask.Gates.Choose(scores, masking.ChannelChoice{Sparsity: 0.5, Multiple: 4})
+				if err != nil {
+					t.Fatal(err)
+				}
+				chance += maskedPSNR(t, p, other, run) / 4
+			}
+			if learned < chance+0.3 {
+				t.Errorf("masking alone gives %.2f dB, masks at random %.2f dB", learned, chance)
+			}
 			dir := filepath.Join(t.TempDir(), "checkpoint")
 			resumed := session(t)
 			resumed.SaveEvery = 40
@@ -97,6 +111,20 @@ func TestGates(t *testing.T) {
 	if _, err := problem(t).LearnMask(t.Context(), oes.MaskConfig{Gate: "layer", Steps: 1}, session(t)); err == nil {
 		t.Error("a gate that there is not")
 	}
+}
+
+// maskedPSNR is what the network at its initialization draws under a mask.
+func maskedPSNR(t *testing.T, p *oes.Problem, set *masking.Set, run oes.Run) float64 {
+	t.Helper()
+	m := p.Network.Clone()
+	if err := masking.Apply(m.Graph, set); err != nil {
+		t.Fatal(err)
+	}
+	image, err := p.Draw(t.Context(), m, run.Session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return oes.RegionPSNR(image, p.Clean, p.Region)
 }
 
 // keepsSome reports whether a mask keeps something of a channel.

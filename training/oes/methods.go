@@ -11,7 +11,6 @@ import (
 	"graft/masking"
 	"graft/onnx"
 	"graft/onnx/noise"
-	"graft/training"
 	"graft/training/denoiser"
 )
 
@@ -85,6 +84,7 @@ func Methods() []Method {
 				return Work{Fit: t.Steps + int64(c.Rounds(n))*t.RoundSteps}
 			}},
 	}
+	list = append(list, recipes...)
 	for _, s := range masking.Scores {
 		list = append(list, scored(s, masking.Global), scored(s, masking.Layer))
 	}
@@ -184,11 +184,7 @@ func runOES(ctx context.Context, t *Trial) (*Outcome, error) {
 }
 
 func runIMP(ctx context.Context, t *Trial) (*Outcome, error) {
-	total := int64(0)
-	for _, v := range training.Parameters(t.Problem.Network.Graph) {
-		total += int64(v.Const.Len())
-	}
-	c := IMPConfig{Keep: masking.KeepCount(total, t.Sparsity), Steps: t.RoundSteps, Seed: t.Seed, Protect: t.Protect}
+	c := IMPConfig{Keep: t.keep(), Steps: t.RoundSteps, Seed: t.Seed, Protect: t.Protect}
 	keep, err := t.Problem.IMP(ctx, c, func(round, _ int) Run { return t.Stage(fmt.Sprintf("round-%d", round), t.RoundSteps) })
 	if err != nil {
 		return nil, err
@@ -220,15 +216,7 @@ func scored(s masking.Score, scope masking.Scope) Method {
 		if err != nil {
 			return nil, err
 		}
-		var names []string
-		for _, v := range training.Parameters(t.Problem.Network.Graph) {
-			names = append(names, v.Name)
-		}
-		keep, err := set.Flat(names)
-		if err != nil {
-			return nil, err
-		}
-		return masked(ctx, t, keep)
+		return maskedBy(ctx, t, set)
 	}, Work: func(t *Trial, _ int64) Work { return Work{Fit: t.Steps + looks} }}
 }
 

@@ -1,3 +1,5 @@
+//go:build unix
+
 package oes_test
 
 import (
@@ -7,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,7 +25,8 @@ func setting(name, usual string) string { return cmp.Or(os.Getenv(name), usual) 
 
 // BenchmarkMask is a step of mask learning, BenchmarkSparse one of training what is kept, as graft denoise takes them, of the
 // hourglass of the preset $GRAFT_OES_PRESET (quick, paper) for square pictures of the sides $GRAFT_OES_SIZES ("64,128"), on two
-// threads or $GRAFT_OES_THREADS. ms/step is the median, after three steps. testdata/peers/compare_oes.py runs them beside PyTorch.
+// threads or $GRAFT_OES_THREADS. ms/step is the median, after three steps, cpu-ms/step the mean of what they take of the processors: on a
+// busy machine that says more. testdata/peers/compare_oes.py runs them beside PyTorch.
 func BenchmarkMask(b *testing.B) {
 	steps(b, func(p *oes.Problem, steps int64, run oes.Run) error {
 		_, err := p.LearnMask(b.Context(), oes.MaskConfig{Steps: steps, Strength: 1}, run)
@@ -60,8 +64,12 @@ func steps(b *testing.B, do func(p *oes.Problem, steps int64, run oes.Run) error
 			const warm = 3
 			var last time.Time
 			var taken []float64
+			var used time.Duration
 			run := oes.Run{Session: options, Progress: func(step, _ int64, _, _ float64) {
 				now := time.Now()
+				if step == warm {
+					used = processorTime(b)
+				}
 				if step > warm {
 					taken = append(taken, now.Sub(last).Seconds()*1000)
 				}
@@ -70,10 +78,21 @@ func steps(b *testing.B, do func(p *oes.Problem, steps int64, run oes.Run) error
 			if err := do(p, int64(b.N)+warm, run); err != nil {
 				b.Fatal(err)
 			}
+			used = processorTime(b) - used // closing the session is a little of it
 			slices.Sort(taken)
+			b.ReportMetric(used.Seconds()*1000/float64(len(taken)), "cpu-ms/step")
 			b.ReportMetric(taken[len(taken)/2], "ms/step")
 		})
 	}
+}
+
+// processorTime is what the process has used.
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // picture is a problem of a preset's network, with noise for a picture: what it shows is no matter of time.

@@ -1,0 +1,108 @@
+package training
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"graft/onnx"
+	"graft/onnx/rewrite"
+	"graft/training/autodiff"
+)
+
+// Gated is a model with its loss, in the training form of artifacts, of which something is trained that the weights are made of:
+// the logits of a mask, for one.
+type Gated struct{ plan *plan }
+
+// NewGated takes of the configuration what the training form depends on: loss, output, norms, provider.
+func NewGated(m *onnx.Model, c ArtifactConfig) (*Gated, error) {
+	c.Train, c.Freeze = everyParameter, nil
+	p, err := newPlan(m, c)
+	if err != nil {
+		return nil, err
+	}
+	return &Gated{p}, nil
+}
+
+// Parameters are the weights, in packed order.
+func (g *Gated) Parameters() []*onnx.Value { return slices.Clone(g.plan.params) }
+
+// Graph is the network as it infers, its types inferred. It is not to be changed.
+func (g *Gated) Graph() *onnx.Graph { return g.plan.base.Graph }
+
+// Step is a step that trains what c.Weights makes the packed weights of. Loss, Observe, Recompute, MaskGradient and Through of the
+// configuration are not for it.
+func (g *Gated) Step(c StepConfig) (*Step, error) {
+	s, err := g.step(c)
+	if err != nil {
+		return nil, fmt.Errorf("build training step: %w", err)
+	}
+	return s, nil
+}
+
+func (g *Gated) step(c StepConfig) (*Step, error) {
+	if c.Weights == nil {
+		return nil, errors.New("nothing says what the weights are made of")
+	}
+	f, err := g.plan.form(true)
+	if err != nil {
+		return nil, err
+	}
+	layout := g.plan.packing
+	if c.Trained != nil {
+		layout = c.Trained
+	}
+	trained := f.g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, layout.Len()))
+	parts := g.plan.packing.unpack(f.b, c.Weights(f.b, trained))
+	if err := f.b.Err(); err != nil {
+		return nil, err
+	}
+	for i, v := range f.params {
+		if err := f.g.ReplaceUses(v, parts[i]); err != nil {
+			return nil, err
+		}
+		if err := f.g.RemoveInput(v); err != nil {
+			return nil, err
+		}
+	}
+	gradients, err := autodiff.Options{Device: deviceOf(c.Provider)}.Gradients(f.g, f.loss, []*onnx.Value{trained})
+	if err != nil {
+		return nil, err
+	}
+	if err := f.writeNorms(); err != nil {
+		return nil, err
+	}
+	gradient := gradients[0]
+	if c.PenaltyGradient != nil {
+		gradient = f.b.Add(gradient, c.PenaltyGradient(f.b, trained))
+	}
+	s := &Step{Packing: layout, Output: g.plan.output, Buffers: g.plan.buffers}
+	s.Model = f.m
+	if err := s.update(f.b, c.Optimizer, trained, gradient, nil); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Constants)) {
+		input := f.g.Lookup(name)
+		if input == nil {
+			return nil, fmt.Errorf("no input %q to make constant", name)
+		}
+		if _, err := rewrite.Bind(f.g, input, c.Constants[name]); err != nil {
+			return nil, err
+		}
+	}
+	s.Model, err = f.finish()
+	return s, err
+}
+
+// Start is the state before the first step: the trained vector given, and running statistics as in the file.
+func (g *Gated) Start(s *Step, trained *onnx.Tensor) *Snapshot {
+	start := s.NewSnapshot(trained, nil)
+	for _, v := range g.plan.buffers {
+		if start.Buffers == nil {
+			start.Buffers = map[string]*onnx.Tensor{}
+		}
+		start.Buffers[v.Name] = v.Const
+	}
+	return start
+}

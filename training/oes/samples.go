@@ -1,0 +1,115 @@
+package oes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"graft/masking"
+	"graft/onnx"
+	"graft/onnx/op"
+	"graft/training"
+	"graft/training/loss"
+	"graft/training/optim"
+)
+
+// Samples is a network with a loss that is taken on samples: a classifier that has been trained, for one. Masks are learned on it
+// as on one image.
+type Samples struct {
+	Network     *onnx.Model
+	Loss        loss.Loss
+	Output      string // that the loss reads; empty: the first
+	FrozenNorms bool   // BatchNormalization by the running statistics of the file, not by the batch's
+	// Data gives the inputs of a step by name, with training.InputTarget or InputLabels where the loss compares with something.
+	Data interface {
+		At(step int64) (map[string]*onnx.Tensor, error)
+	}
+}
+
+// LearnMask moves the logits of a relaxed Bernoulli mask while the weights stay as they are, and every step draws one sample of the
+// mask and takes one batch. Run.Progress is told of every step; nothing is saved.
+func (p *Samples) LearnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, error) {
+	mask, err := p.learnMask(ctx, c.defaults(), run)
+	if err != nil {
+		return nil, fmt.Errorf("learn mask: %w", err)
+	}
+	return mask, nil
+}
+
+func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, error) {
+	if p.Data == nil {
+		return nil, errors.New("no samples")
+	}
+	gated, err := training.NewGated(p.Network, training.ArtifactConfig{Loss: p.Loss, Output: p.Output, FrozenNorms: p.FrozenNorms, Provider: run.Session.Provider})
+	if err != nil {
+		return nil, err
+	}
+	parameters := gated.Parameters()
+	packing, err := training.NewPacking(parameters)
+	if err != nil {
+		return nil, err
+	}
+	mask := &Mask{Packing: packing}
+	switch c.Gate {
+	case "", Weight:
+	case Kernel:
+		mask.Gates, err = masking.KernelGates(parameters)
+	case Channel:
+		mask.Gates, err = masking.ChannelGates(parameters, masking.Groups(gated.Graph()))
+	default:
+		err = fmt.Errorf("no such gate: %q", c.Gate)
+	}
+	if err != nil {
+		return nil, err
+	}
+	layout, err := layoutOf(mask.Gates, packing)
+	if err != nil {
+		return nil, err
+	}
+	weights := map[string]*onnx.Tensor{}
+	for _, v := range parameters {
+		weights[v.Name] = v.Const
+	}
+	initial, err := packing.Pack(func(name string) *onnx.Tensor { return weights[name] })
+	if err != nil {
+		return nil, err
+	}
+	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(layout.Len())}
+	step, err := gated.Step(training.StepConfig{
+		Optimizer: optim.Adam(optim.AdamConfig{}), Trained: layout, PenaltyGradient: bernoulli.PenaltyGradient, Provider: run.Session.Provider,
+		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
+			sample := bernoulli.Sample(b, logits, b.Graph().AddInput(inputUniform, logits.Type))
+			if mask.Gates != nil {
+				sample = mask.Gates.Expand(b, sample)
+			}
+			return b.Mul(b.Graph().AddInput(inputInitial, onnx.TypeOf(onnx.Float, packing.Len())), sample)
+		},
+		Constants: map[string]*onnx.Tensor{inputInitial: initial},
+	})
+	if err != nil {
+		return nil, err
+	}
+	draws := newSampler(layout.Len(), c.Seed)
+	defer draws.stop()
+	begun := time.Now()
+	loop := &training.Loop{Step: step, Session: run.Session, Data: p.Data,
+		Rate: func(int64) float64 { return c.Rate },
+		Feed: func(step int64) map[string]*onnx.Tensor { return map[string]*onnx.Tensor{inputUniform: draws.at(step)} },
+		Each: func(at training.Progress) error {
+			if at.Step%Every == 0 {
+				mask.Samples = append(mask.Samples, Sample{Step: at.Step, Loss: at.Loss, PSNR: NoPSNR, Seconds: time.Since(begun).Seconds()})
+			}
+			if run.Progress != nil {
+				run.Progress(at.Step, c.Steps, at.Loss, NoPSNR)
+			}
+			return nil
+		},
+	}
+	end, err := loop.Run(ctx, gated.Start(step, onnx.NewTensor(onnx.Float, layout.Len())), c.Steps, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	mask.Logits = end.Trained
+	return mask, nil
+}
