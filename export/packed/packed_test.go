@@ -341,11 +341,20 @@ func TestBomb(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	data, err := os.ReadFile(packTo(f, pruned(f, 0.9), Config{}))
-	if err != nil {
-		f.Fatal(err)
+	g := onnx.NewGraph("one")
+	w := onnx.NewTensor(onnx.Float, 32, 16)
+	for i := 0; i < 512; i += 40 {
+		w.Float32s()[i] = float32(i) - 200.5
 	}
-	f.Add(data)
+	x := g.AddInput("x", onnx.TypeOf(onnx.Float, 1, 32))
+	g.AddOutput(g.Add("MatMul", []*onnx.Value{x, g.AddInitializer("w", w)}, 1).Output(0), "y")
+	for _, values := range []onnx.DataType{onnx.Float, onnx.Float16, onnx.Int8} {
+		data, err := os.ReadFile(packTo(f, &onnx.Model{IRVersion: 8, Graph: g, Opsets: []onnx.Opset{{Version: 17}}}, Config{Values: values}))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(dir, "m.safetensors")
