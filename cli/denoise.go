@@ -133,7 +133,6 @@ func (d *denoising) work() (*denoised, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.warnDead("the mask", mask)
 	result, err := d.sparse(mask)
 	if err != nil {
 		return nil, err

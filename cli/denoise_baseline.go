@@ -161,10 +161,10 @@ func (d *denoising) pruned(score masking.Score, kept *masking.Set) (*oes.Fit, er
 	if err != nil {
 		return nil, err
 	}
-	d.warnDead(score.Name, set)
-	keep, err := packMask(d.problem.Network, set)
+	keep, err := oes.PackMask(d.problem.Network, set)
 	if err != nil {
 		return nil, err
 	}
+	d.warnDead(score.Name, keep)
 	return d.problem.Fit(d.Context(), oes.FitConfig{Steps: d.steps, Rate: d.preset.SparseRate, Mask: keep}, run)
 }

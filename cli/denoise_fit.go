@@ -7,7 +7,6 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
-	"graft/training"
 	"graft/training/oes"
 )
 
@@ -30,21 +29,12 @@ type namedImage struct {
 // sparse is stage B, and what masking alone draws.
 func (d *denoising) sparse(mask *masking.Set) (*denoised, error) {
 	r := &denoised{mask: mask}
-	flat, err := packMask(d.problem.Network, mask)
+	flat, err := oes.PackMask(d.problem.Network, mask)
 	if err != nil {
 		return nil, err
 	}
-	masked := d.problem.Network.Clone()
-	for _, v := range training.Parameters(masked.Graph) {
-		t := v.Const.Clone()
-		for i, keep := range mask.Get(v.Name).Keep {
-			if !keep {
-				t.Float32s()[i] = 0
-			}
-		}
-		v.Const = t
-	}
-	if r.masked, err = d.problem.Draw(d.Context(), masked, d.session()); err != nil {
+	d.warnDead("the mask", flat)
+	if r.masked, err = d.problem.Draw(d.Context(), oes.Masked(d.problem.Network, flat), d.session()); err != nil {
 		return nil, err
 	}
 	r.fit, err = d.problem.Fit(d.Context(), oes.FitConfig{Steps: d.steps, Rate: d.preset.SparseRate, Mask: flat}, d.stage("sparse", "train sparse", d.steps))

@@ -111,11 +111,7 @@ func (d *denoising) mask() (*masking.Set, error) {
 	keep := masking.KeepCount(packing.Len(), d.sparsity)
 	if keep == packing.Len() {
 		d.note("Nothing is removed: no mask was learned.")
-		flat := make([]bool, keep)
-		for i := range flat {
-			flat[i] = true
-		}
-		return cutMask(packing, flat)
+		return oes.UnpackMask(d.problem.Network, slices.Repeat([]bool{true}, int(keep)))
 	}
 	learned, err := d.learnMask()
 	if err != nil {
@@ -129,7 +125,7 @@ func (d *denoising) mask() (*masking.Set, error) {
 	if err != nil {
 		return nil, failed(err, "")
 	}
-	return cutMask(learned.Packing, flat)
+	return oes.UnpackMask(d.problem.Network, flat)
 }
 
 // protected are the parameters that the mask keeps whole, as the preset wants it.
@@ -184,15 +180,9 @@ func (d *denoising) maskProblem() (*oes.Problem, error) {
 	return d.problem, nil
 }
 
-// warnDead names the layers of which a mask keeps no weight: nothing passes them.
-func (d *denoising) warnDead(what string, set *masking.Set) {
-	var dead []string
-	for _, m := range set.Masks() {
-		if len(m.Dims) > 1 && m.Kept() == 0 {
-			dead = append(dead, m.Name)
-		}
-	}
-	if len(dead) > 0 {
+// warnDead names the layers of which a packed mask keeps nothing: nothing passes them.
+func (d *denoising) warnDead(what string, keep []bool) {
+	if dead := oes.DeadLayers(d.problem.Network, keep); len(dead) > 0 {
 		d.Say("warning: %s keeps nothing of %s: nothing passes there; a lower --sparsity keeps more", what, strings.Join(dead, ", "))
 		d.note("%s keeps nothing of %s.", firstUpper(what), strings.Join(dead, ", "))
 	}

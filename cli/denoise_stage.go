@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"graft/masking"
-	"graft/onnx"
 	"graft/runtime"
 	"graft/training"
 	"graft/training/oes"
@@ -64,24 +62,6 @@ func (d *denoising) grade(err error) error {
 		return failed(err, "try another --seed, or a lower --sparsity")
 	}
 	return runtimeError(err, d.Out())
-}
-
-// cutMask names the parts of a packed mask.
-func cutMask(p *training.Packing, keep []bool) (*masking.Set, error) {
-	dims := make([][]int64, len(p.Names()))
-	for i := range dims {
-		dims[i] = p.Dims(i)
-	}
-	return masking.FromFlat(p.Names(), dims, keep)
-}
-
-// packMask is the inverse of cutMask for a model's parameters.
-func packMask(m *onnx.Model, set *masking.Set) ([]bool, error) {
-	var names []string
-	for _, v := range training.Parameters(m.Graph) {
-		names = append(names, v.Name)
-	}
-	return set.Flat(names)
 }
 
 // maskHash identifies the mask of --mask, "" without one.

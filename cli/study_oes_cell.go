@@ -15,7 +15,6 @@ import (
 
 	"graft/export"
 	"graft/export/packed"
-	"graft/masking"
 	"graft/onnx"
 	"graft/onnx/atomicfile"
 	"graft/runtime"
@@ -310,29 +309,12 @@ func (r *oesCell) latency(ctx context.Context, m *onnx.Model, compact bool) (flo
 // similarity is the SSIM to the clean picture, without the padding.
 func (r *oesCell) similarity(image *onnx.Tensor) float64 {
 	g := r.problem.Region
-	return metric.SSIM(regionPixels(image, g), regionPixels(r.problem.Clean, g), g.Height, g.Width)
-}
-
-// regionPixels are the pixels of a region, plane by plane.
-func regionPixels(t *onnx.Tensor, r oes.Region) []float32 {
-	h, w, x := int(t.Dims[2]), int(t.Dims[3]), t.Float32s()
-	var out []float32
-	for c := range int(t.Dims[1]) {
-		for row := r.Y; row < r.Y+r.Height; row++ {
-			out = append(out, x[(c*h+row)*w+r.X:][:r.Width]...)
-		}
-	}
-	return out
+	return metric.SSIM(g.Pixels(image), g.Pixels(r.problem.Clean), g.Height, g.Width)
 }
 
 // keep writes what is wanted of a mask beside the cell's result: its picture, and itself with --keep-masks.
 func (r *oesCell) keep(keep []bool, folder *study.Folder) error {
-	var names []string
-	var dims [][]int64
-	for _, v := range training.Parameters(r.problem.Network.Graph) {
-		names, dims = append(names, v.Name), append(dims, v.Const.Dims)
-	}
-	set, err := masking.FromFlat(names, dims, keep)
+	set, err := oes.UnpackMask(r.problem.Network, keep)
 	if err != nil {
 		return err
 	}

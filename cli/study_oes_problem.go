@@ -2,12 +2,19 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"graft/graphs"
 	"graft/training"
 	"graft/training/oes"
 	"graft/training/study"
+)
+
+// The priors of a study: the preset's hourglass, and the decoder that is compared with it.
+const (
+	studyPrior   = "hourglass"
+	studyDecoder = "decoder"
 )
 
 // oesNetwork is the preset's network for a picture.
@@ -29,9 +36,14 @@ func (s *oesStudy) network(p studyPicture) (oesNetwork, error) {
 	if err != nil {
 		return n, err
 	}
+	prior, err := findPrior(studyPrior)
+	if err != nil {
+		return n, err
+	}
+	head := prior.Head(m)
 	for _, v := range training.Parameters(m.Graph) {
 		n.weights += v.Const.Len()
-		if s.protects(v.Name, v.Const.Dims) {
+		if s.protects(v.Name, v.Const.Dims, head) {
 			n.protect = append(n.protect, v.Name)
 			n.protected += v.Const.Len()
 		}
@@ -40,11 +52,11 @@ func (s *oesStudy) network(p studyPicture) (oesNetwork, error) {
 	return n, nil
 }
 
-// protects says whether --protect keeps a parameter whole.
-func (s *oesStudy) protects(name string, dims []int64) bool {
+// protects says whether --protect keeps a parameter whole. head are those that make the picture of the last features.
+func (s *oesStudy) protects(name string, dims []int64, head []string) bool {
 	switch s.Text("protect") {
-	case "head": // what makes the image of the last features
-		return name == "s0.up.bn.weight" || name == "s0.up.bn.bias" || name == "out.conv.weight" || name == "out.conv.bias"
+	case "head":
+		return slices.Contains(head, name)
 	case "norms":
 		return len(dims) == 1
 	}
@@ -62,35 +74,21 @@ func (s *oesStudy) trial(p studyPicture, c study.Cell) (*oes.Trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	noisy, err := addNoise(p.clean, sigma, seed)
-	if err != nil {
+	picture := &photo{name: p.name, clean: p.clean}
+	if picture.noisy, err = addNoise(p.clean, sigma, seed); err != nil {
 		return nil, err
-	}
-	clean, padding, err := p.clean.PadToMultiple(int(n.Multiple()))
-	if err != nil {
-		return nil, err
-	}
-	region := oes.Region{X: padding.Left, Y: padding.Top, Width: noisy.Width, Height: noisy.Height}
-	if noisy, _, err = noisy.PadToMultiple(int(n.Multiple())); err != nil {
-		return nil, err
-	}
-	problem := func(network graphs.Network) (*oes.Problem, error) {
-		m, err := network.Build(seed)
-		if err != nil {
-			return nil, err
-		}
-		dims, ok := m.Graph.Inputs()[0].Type.Shape.Sizes()
-		if !ok {
-			return nil, fmt.Errorf("the network's input has no fixed size")
-		}
-		return &oes.Problem{Network: m, Z: oes.NewZ(seed, dims...), Noisy: noisy.Tensor(), Clean: clean.Tensor(), Region: region}, nil
 	}
 	steps := s.stepsFor(p)
 	t := &oes.Trial{Sigma: sigma, Seed: seed, Sparsity: c.Float("sparsity"), Protect: n.protect, Denoiser: s.denoiser, Steps: steps.Fit, RoundSteps: steps.Round}
 	t.Mask = oes.MaskConfig{Keep: min((1-t.Sparsity)*s.preset.Prior, mostKept), Strength: s.preset.Strength, Steps: steps.Mask}
-	if t.Problem, err = problem(n.Hourglass); err != nil {
-		return nil, err
+	for name, to := range map[string]**oes.Problem{studyPrior: &t.Problem, studyDecoder: &t.Decoder} {
+		prior, err := findPrior(name)
+		if err != nil {
+			return nil, err
+		}
+		if *to, err = picture.problem(prior, s.preset, seed); err != nil {
+			return nil, err
+		}
 	}
-	t.Decoder, err = problem(graphs.DeepDecoder{Layers: int64(len(n.Channels) + 1), Out: n.Out, Height: n.Height, Width: n.Width})
-	return t, err
+	return t, nil
 }

@@ -44,7 +44,7 @@ func (c ChannelChoice) Select(groups []*Group, scores [][]float32) ([][]bool, er
 	for i, g := range groups {
 		switch {
 		case scores[i] == nil:
-			keep[i] = slices.Repeat([]bool{true}, g.Count)
+			keep[i] = whole(g.Count)
 			continue
 		case len(scores[i]) != g.Count:
 			return nil, fmt.Errorf("choose channels of %s: %d scores for %d", limits.Name(g.Name), len(scores[i]), g.Count)
@@ -139,7 +139,7 @@ func ChannelSet(names []string, dims [][]int64, groups []*Group, keep [][]bool) 
 		}
 		total += n
 	}
-	set, err := FromFlat(names, dims, slices.Repeat([]bool{true}, int(total)))
+	set, err := FromFlat(names, dims, whole(int(total)))
 	if err != nil {
 		return nil, err
 	}

@@ -198,17 +198,11 @@ func best(scores []float32, sparsity float64, seed uint64) []bool {
 
 // bestOfRows makes a choice for each output of a product; other tensors stay whole.
 func bestOfRows(e Evidence, scores []float32, sparsity float64, seed uint64) []bool {
-	keep := make([]bool, len(scores))
 	if e.Output < 0 || len(scores) == 0 {
-		for i := range keep {
-			keep[i] = true
-		}
-		return keep
+		return whole(len(scores))
 	}
-	inner := 1
-	for _, d := range e.Dims[e.Output+1:] {
-		inner *= int(d)
-	}
+	keep := make([]bool, len(scores))
+	_, inner := around(e.Dims, e.Output)
 	rows := int(e.Dims[e.Output])
 	one := make([]float32, 0, len(scores)/rows)
 	for r := range rows {
@@ -222,4 +216,19 @@ func bestOfRows(e Evidence, scores []float32, sparsity float64, seed uint64) []b
 		}
 	}
 	return keep
+}
+
+// whole is the choice that keeps everything.
+func whole(n int) []bool { return slices.Repeat([]bool{true}, n) }
+
+// around is how many elements lie before an axis and behind it: those of one position are outer runs of inner elements.
+func around(dims []int64, axis int) (outer, inner int) {
+	outer, inner = 1, 1
+	for _, d := range dims[:axis] {
+		outer *= int(d)
+	}
+	for _, d := range dims[axis+1:] {
+		inner *= int(d)
+	}
+	return outer, inner
 }

@@ -68,13 +68,7 @@ func Groups(g *onnx.Graph, inputs ...string) []*Group {
 
 // Elements calls f with the flat index of every element of the member that belongs to channel i.
 func (m *Member) Elements(i int, f func(element int)) {
-	inner, outer := 1, 1
-	for _, d := range m.Dims[m.Axis+1:] {
-		inner *= int(d)
-	}
-	for _, d := range m.Dims[:m.Axis] {
-		outer *= int(d)
-	}
+	outer, inner := around(m.Dims, m.Axis)
 	for o := range outer {
 		for _, at := range m.At[i] {
 			from := (o*int(m.Dims[m.Axis]) + at) * inner

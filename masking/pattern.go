@@ -31,17 +31,11 @@ func (p Pattern) String() string { return fmt.Sprintf("%d:%d", p.N, p.Of) }
 
 // best marks the N highest scores of every group.
 func (p Pattern) best(e Evidence, scores []float32, seed uint64) []bool {
-	keep := make([]bool, len(scores))
 	if e.Input < 0 || len(scores) == 0 {
-		for i := range keep {
-			keep[i] = true
-		}
-		return keep
+		return whole(len(scores))
 	}
-	inner := 1
-	for _, d := range e.Dims[e.Input+1:] {
-		inner *= int(d)
-	}
+	keep := make([]bool, len(scores))
+	_, inner := around(e.Dims, e.Input)
 	inputs := int(e.Dims[e.Input])
 	tie := noise.NewKey(seed, "ties", 0)
 	for at := 0; at < len(scores); at += inputs * inner {

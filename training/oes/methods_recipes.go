@@ -37,11 +37,7 @@ func (t *Trial) keep() int64 {
 
 // maskedBy trains what a set of masks keeps.
 func maskedBy(ctx context.Context, t *Trial, set *masking.Set) (*Outcome, error) {
-	var names []string
-	for _, v := range training.Parameters(t.Problem.Network.Graph) {
-		names = append(names, v.Name)
-	}
-	keep, err := set.Flat(names)
+	keep, err := PackMask(t.Problem.Network, set)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,25 @@ import (
 	"graft/training"
 )
 
+// PackMask packs the masks of a set as the network's parameters are.
+func PackMask(m *onnx.Model, set *masking.Set) ([]bool, error) {
+	var names []string
+	for _, v := range training.Parameters(m.Graph) {
+		names = append(names, v.Name)
+	}
+	return set.Flat(names)
+}
+
+// UnpackMask names the parts of a packed mask: the inverse of PackMask.
+func UnpackMask(m *onnx.Model, keep []bool) (*masking.Set, error) {
+	var names []string
+	var dims [][]int64
+	for _, v := range training.Parameters(m.Graph) {
+		names, dims = append(names, v.Name), append(dims, v.Const.Dims)
+	}
+	return masking.FromFlat(names, dims, keep)
+}
+
 // DeadLayers names the weights of which a mask keeps nothing although nothing comes through without. keep is packed as the parameters.
 func DeadLayers(m *onnx.Model, keep []bool) []string {
 	return masking.FlowOf(Masked(m, keep).Graph).Empty

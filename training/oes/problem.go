@@ -3,7 +3,6 @@ package oes
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"graft/onnx"
 	"graft/onnx/noise"
@@ -80,22 +79,20 @@ func (p *Problem) psnr(image *onnx.Tensor) float64 {
 	return RegionPSNR(image, p.Clean, p.Region)
 }
 
-// RegionPSNR is the peak signal-to-noise ratio of two images [1,C,H,W] inside a region, for a range of 1.
-func RegionPSNR(a, b *onnx.Tensor, r Region) float64 {
-	height, width := int(a.Dims[2]), int(a.Dims[3])
-	x, y := a.Float32s(), b.Float32s()
-	sum := 0.0
-	for c := range int(a.Dims[1]) {
+// Pixels are those of an image [1,C,H,W] inside the region, plane by plane.
+func (r Region) Pixels(t *onnx.Tensor) []float32 {
+	height, width := int(t.Dims[2]), int(t.Dims[3])
+	inside := make([]float32, 0, int(t.Dims[1])*r.Height*r.Width)
+	for c := range int(t.Dims[1]) {
 		for row := r.Y; row < r.Y+r.Height; row++ {
-			at := (c*height+row)*width + r.X
-			for i := at; i < at+r.Width; i++ {
-				d := float64(x[i]) - float64(y[i])
-				sum += d * d
-			}
+			inside = append(inside, t.Float32s()[(c*height+row)*width+r.X:][:r.Width]...)
 		}
 	}
-	return -10 * math.Log10(sum/float64(int(a.Dims[1])*r.Width*r.Height))
+	return inside
 }
+
+// RegionPSNR is the peak signal-to-noise ratio of two images [1,C,H,W] inside a region, for a range of 1.
+func RegionPSNR(a, b *onnx.Tensor, r Region) float64 { return metric.PSNR(r.Pixels(a), r.Pixels(b)) }
 
 // Draw runs a network once on the problem's z.
 func (p *Problem) Draw(ctx context.Context, m *onnx.Model, o runtime.Options) (*onnx.Tensor, error) {
