@@ -99,19 +99,25 @@ func memoryOf(pid int) (peak, anon int64) {
 	return peak, anon
 }
 
+// largeBinary is the graft to measure, built unless GRAFT_LARGE_BINARY names one.
+func largeBinary(t *testing.T) string {
+	if graft := os.Getenv("GRAFT_LARGE_BINARY"); graft != "" {
+		return graft
+	}
+	graft := filepath.Join(t.TempDir(), "graft")
+	if out, err := exec.Command("go", "build", "-o", graft, "graft").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return graft
+}
+
 // TestLargeVerbs runs every verb on a model of 1.6 GB inline and one of 3 GB beside its file, and prints time and memory.
-// GRAFT_LARGE_BINARY names another graft to measure, GRAFT_LARGE_DIR a folder that the models stay in.
+// GRAFT_LARGE_DIR names a folder that the models stay in.
 func TestLargeVerbs(t *testing.T) {
 	if !*large {
 		t.Skip("-large runs it")
 	}
-	graft := os.Getenv("GRAFT_LARGE_BINARY")
-	if graft == "" {
-		graft = filepath.Join(t.TempDir(), "graft")
-		if out, err := exec.Command("go", "build", "-o", graft, "graft").CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-	}
+	graft := largeBinary(t)
 	dir := os.Getenv("GRAFT_LARGE_DIR")
 	if dir == "" {
 		dir = t.TempDir()

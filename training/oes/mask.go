@@ -93,11 +93,7 @@ func layoutOf(gates *masking.Gates, weights *training.Packing) (*training.Packin
 func (p *Problem) maskStep(c MaskConfig, packing, layout *training.Packing, gates *masking.Gates, provider string) (*training.Step, error) {
 	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(layout.Len())}
 	masked := func(b *op.Builder, logits, uniform *onnx.Value) *onnx.Value {
-		sample := bernoulli.Sample(b, logits, uniform)
-		if gates != nil {
-			sample = gates.Expand(b, sample)
-		}
-		return b.Mul(b.Graph().AddInput(inputInitial, onnx.TypeOf(onnx.Float, packing.Len())), sample)
+		return sampled(b, bernoulli, gates, packing, logits, uniform)
 	}
 	initial, err := packing.Pack(func(name string) *onnx.Tensor { return p.Network.Graph.Lookup(name).Const })
 	if err != nil {
@@ -119,6 +115,15 @@ func (p *Problem) maskStep(c MaskConfig, packing, layout *training.Packing, gate
 		Constants:       constants,
 		Provider:        provider,
 	})
+}
+
+// sampled is the initial weights, an input, times one sample of the mask that logits stand for.
+func sampled(b *op.Builder, bernoulli masking.Bernoulli, gates *masking.Gates, packing *training.Packing, logits, uniform *onnx.Value) *onnx.Value {
+	sample := bernoulli.Sample(b, logits, uniform)
+	if gates != nil {
+		sample = gates.Expand(b, sample)
+	}
+	return b.Mul(b.Graph().AddInput(inputInitial, onnx.TypeOf(onnx.Float, packing.Len())), sample)
 }
 
 // LearnMask is stage A: the weights stay at their initialization, Adam moves the logits of a relaxed Bernoulli mask of which

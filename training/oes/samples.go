@@ -79,11 +79,7 @@ func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	step, err := gated.Step(training.StepConfig{
 		Optimizer: optim.Adam(optim.AdamConfig{}), Trained: layout, PenaltyGradient: bernoulli.PenaltyGradient, Provider: run.Session.Provider,
 		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
-			sample := bernoulli.Sample(b, logits, b.Graph().AddInput(inputUniform, logits.Type))
-			if mask.Gates != nil {
-				sample = mask.Gates.Expand(b, sample)
-			}
-			return b.Mul(b.Graph().AddInput(inputInitial, onnx.TypeOf(onnx.Float, packing.Len())), sample)
+			return sampled(b, bernoulli, mask.Gates, packing, logits, b.Graph().AddInput(inputUniform, logits.Type))
 		},
 		Constants: map[string]*onnx.Tensor{inputInitial: initial},
 	})
