@@ -13,16 +13,17 @@ type productRule struct{}
 
 // product is the weight of a node: for output o and input i it has taps numbers.
 type product struct {
-	w                     *onnx.Tensor
+	w                     []float32
 	output, input         int // axes of the weight
 	outputs, inputs, taps int
 }
 
 func productOf(n *onnx.Node) product {
-	p := product{w: n.Input(1).Const}
+	w := n.Input(1).Const
+	p := product{w: w.Float32s()}
 	p.output, p.input = op.WeightAxes(n.Input(1))
-	p.outputs, p.inputs = int(p.w.Dims[p.output]), int(p.w.Dims[p.input])
-	p.taps = int(p.w.Len()) / (p.outputs * p.inputs)
+	p.outputs, p.inputs = int(w.Dims[p.output]), int(w.Dims[p.input])
+	p.taps = len(p.w) / (p.outputs * p.inputs)
 	return p
 }
 
@@ -34,18 +35,23 @@ func (p product) at(output, input int) int {
 	return (input*p.outputs + output) * p.taps
 }
 
-// kernelSums gives for an output and each input the sum of the taps, and whether any is not zero.
-func (p product) kernelSums(output int) (sums []float64, any []bool) {
-	data := p.w.Float32s()
-	sums, any = make([]float64, p.inputs), make([]bool, p.inputs)
-	for i := range p.inputs {
-		at := p.at(output, i)
-		for _, v := range data[at : at+p.taps] {
-			sums[i] += float64(v)
-			any[i] = any[i] || v != 0
-		}
+// tapsOf are the taps of an output and an input.
+func (p product) tapsOf(output, input int) []float32 {
+	at := p.at(output, input)
+	return p.w[at : at+p.taps]
+}
+
+// uses reports whether an output has a weight for an input that is not zero.
+func (p product) uses(output, input int) bool {
+	return slices.ContainsFunc(p.tapsOf(output, input), func(v float32) bool { return v != 0 })
+}
+
+// sum is that of the taps of an output and an input.
+func (p product) sum(output, input int) (sum float64) {
+	for _, v := range p.tapsOf(output, input) {
+		sum += float64(v)
 	}
-	return sums, any
+	return sum
 }
 
 func (productRule) fits(c *compactor, n *onnx.Node) bool {
@@ -91,19 +97,18 @@ func (productRule) folds(n *onnx.Node, value float64) bool {
 func (r productRule) constants(c *compactor, n *onnx.Node) {
 	x, y, p := c.of(n.Input(0)), c.of(n.Output(0)), productOf(n)
 	for o := range y.count() {
-		sums, any := p.kernelSums(o)
 		value, constant := 0.0, true
 		if b := n.Input(2); b != nil {
 			value = float64(b.Const.Float32s()[o])
 		}
-		for i, used := range any {
-			if !used {
+		for i := range p.inputs {
+			if !p.uses(o, i) {
 				continue
 			}
 			if constant = x.constant[i] && r.folds(n, x.value[i]); !constant {
 				break
 			}
-			value += sums[i] * x.value[i]
+			value += p.sum(o, i) * x.value[i]
 		}
 		if constant {
 			y.set(o, value)
@@ -113,14 +118,14 @@ func (r productRule) constants(c *compactor, n *onnx.Node) {
 
 func (r productRule) needs(c *compactor, n *onnx.Node) {
 	x, y, p := c.of(n.Input(0)), c.of(n.Output(0)), productOf(n)
-	for o, needed := range y.needed {
-		if !needed {
+	for i := range p.inputs {
+		if x.needed[i] || x.constant[i] && r.folds(n, x.value[i]) {
 			continue
 		}
-		_, any := p.kernelSums(o)
-		for i, used := range any {
-			if used && !(x.constant[i] && r.folds(n, x.value[i])) {
+		for o, needed := range y.needed {
+			if needed && p.uses(o, i) {
 				x.needed[i] = true
+				break
 			}
 		}
 	}
@@ -137,27 +142,40 @@ func (r productRule) apply(c *compactor, n *onnx.Node) error {
 			bias[o] = float64(v)
 		}
 	}
-	w := weight.Const.Clone()
+	w := weight.Const
+	erase := func(o, i int) {
+		if w == weight.Const {
+			w = w.Clone()
+		}
+		clear(w.Float32s()[p.at(o, i):][:p.taps])
+	}
 	folded := false
 	for o := range y.count() {
 		if !y.needed[o] { // it may stay as the only one: then as zeros
 			for i := range p.inputs {
-				clear(w.Float32s()[p.at(o, i):][:p.taps])
+				erase(o, i)
 			}
 			bias[o] = 0
 			continue
 		}
-		sums, any := p.kernelSums(o)
-		for i, used := range any {
-			if !used || x.needed[i] || !x.constant[i] || !r.folds(n, x.value[i]) {
+		for i := range p.inputs {
+			if x.needed[i] || !x.constant[i] || !p.uses(o, i) || !r.folds(n, x.value[i]) {
 				continue
 			}
-			bias[o] += sums[i] * x.value[i]
+			bias[o] += p.sum(o, i) * x.value[i]
 			folded = folded || x.value[i] != 0
-			clear(w.Float32s()[p.at(o, i):][:p.taps]) // the channel may stay as the only one: it must not count twice
+			erase(o, i) // the channel may stay as the only one: it must not count twice
 		}
 	}
-	replace(weight, pick(pick(w, p.output, y.kept), p.input, x.kept))
+	if !y.whole() {
+		w = pick(w, p.output, y.kept)
+	}
+	if !x.whole() {
+		w = pick(w, p.input, x.kept)
+	}
+	if w != weight.Const {
+		replace(weight, w)
+	}
 	if n.Input(2) == nil && !folded {
 		return nil
 	}

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"testing"
 
+	"graft/graphs"
 	"graft/masking"
 	"graft/onnx"
+	"graft/onnx/limits/limitstest"
 	"graft/onnx/op"
 )
 
@@ -212,6 +214,31 @@ func (n *net) filterSlice(name string, o, i int64) {
 	w := n.Graph().Lookup(name + ".weight").Const
 	taps := w.Dims[2] * w.Dims[3]
 	clear(w.Float32s()[(o*w.Dims[1]+i)*taps:][:taps])
+}
+
+// TestCompactCopiesNothing leaves the tensors of a network where they are when no channel goes: they may be gigabytes.
+func TestCompactCopiesNothing(t *testing.T) {
+	m, err := graphs.MLP{In: 300, Hidden: []int64{500, 400}, Classes: 10}.Build(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := map[string]*onnx.Tensor{}
+	for _, v := range m.Graph.Initializers() {
+		before[v.Name] = v.Const
+	}
+	allocated := limitstest.Allocated(func() {
+		if _, err = masking.Compact(m.Graph); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for _, v := range m.Graph.Initializers() {
+		if before[v.Name] != v.Const && len(v.Const.Dims) > 1 {
+			t.Errorf("%s was copied", v.Name)
+		}
+	}
+	if allocated > 1<<20 {
+		t.Errorf("%d bytes were allocated beside 1.4 million of weights", allocated)
+	}
 }
 
 // A branch that reads a value from outside needs all of it.
