@@ -10,7 +10,7 @@ type float interface{ float32 | float64 }
 //	1/2 sum_l [ exp(-2 b_l) (sum exp(2 p) + |w - w0|^2) - 2 sum p + 2 b_l |l| - |l| ],
 //
 // with the sums over the elements of group l, in float64.
-func KL[F, G float](w, w0, p []F, b []G, groups []int64) float64 {
+func KL[W, P, B float](w, w0 []W, p []P, b []B, groups []int64) float64 {
 	total, at := 0.0, 0
 	for l, n := range groups {
 		scale := float64(b[l])

@@ -22,7 +22,9 @@ type Problem struct {
 	// FrozenNorms keeps BatchNormalization at the statistics of the file.
 	FrozenNorms bool
 	Data        *dataset.Batches // in an order of chance
-	Ordered     *dataset.Batches // every sample once, in order
+	Ordered     *dataset.Batches // every sample once, in order; those that the bound counts
+	// PriorData, where the prior's mean is to be trained first, are samples that are not among Ordered; nil: it is the file's.
+	PriorData *dataset.Batches
 }
 
 // Config sets a training up. Zero fields take the usual values.
@@ -34,13 +36,14 @@ type Config struct {
 	Constant  float64 // C; 10 + 3 for each scale of the prior
 	Grid      Grid
 
-	Rate          float64 // Adam's, of the weights
-	PosteriorRate float64 // of p
-	PriorRate     float64 // of b
+	Rate          float64 // Adam's, of the weights; 3e-3
+	PosteriorRate float64 // of p; 10 Rate
+	PriorRate     float64 // of b; 10 Rate
 	// Epochs1 are of stage 1, which makes the bound small; Epochs2 at most of stage 2, which goes on with the noise at rest until
 	// the noisy network is right on Accuracy of the training samples.
 	Epochs1, Epochs2 int64
 	Accuracy         float64
+	PriorEpochs      int64 // that the prior's mean is trained for, by Adam
 	Seed             uint64
 
 	// Tuning is the variant for networks that were trained before: parameters that Head matches are new, all others begin with the
@@ -60,7 +63,8 @@ func (c Config) defaults() Config {
 	if c.Gamma != 0 {
 		c.GammaLow, c.GammaHigh = c.Gamma, c.Gamma
 	}
-	c.Rate, c.PosteriorRate, c.PriorRate = cmp.Or(c.Rate, 1e-3), cmp.Or(c.PosteriorRate, 1e-2), cmp.Or(c.PriorRate, 1e-2)
+	c.Rate = cmp.Or(c.Rate, 3e-3)
+	c.PosteriorRate, c.PriorRate = cmp.Or(c.PosteriorRate, 10*c.Rate), cmp.Or(c.PriorRate, 10*c.Rate)
 	c.Accuracy = cmp.Or(c.Accuracy, 0.99)
 	return c
 }
@@ -103,6 +107,7 @@ type Posterior struct {
 	Buffers map[string]*onnx.Tensor
 	Curve   *Curve
 	Bound   Bound
+	Rate    float64 // of the weights
 	Epochs  []Epoch
 }
 

@@ -90,6 +90,11 @@ func (r *run) told(stage string, done, of int64, reading string) {
 }
 
 func (r *run) train(ctx context.Context) (*Posterior, error) {
+	if r.problem.PriorData != nil && r.config.PriorEpochs > 0 {
+		if err := r.trainPrior(ctx); err != nil {
+			return nil, err
+		}
+	}
 	curve, err := r.estimate(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("estimate K: %w", err)
@@ -119,7 +124,7 @@ func (r *run) train(ctx context.Context) (*Posterior, error) {
 		trained, buffers = end.Trained, end.Buffers
 	}
 	w, p, scales := r.layout.cut(trained)
-	out := &Posterior{Gated: r.gated, Initial: r.initial, LogSigma: onnx.FromSlice(p), LogScale: scales, Groups: r.layout.groups, Prior: r.config.Prior, Curve: curve, Bound: r.bound}
+	out := &Posterior{Gated: r.gated, Initial: r.initial, LogSigma: onnx.FromSlice(p), LogScale: scales, Groups: r.layout.groups, Prior: r.config.Prior, Curve: curve, Bound: r.bound, Rate: r.config.Rate}
 	out.Mean = onnx.FromSlice(w)
 	if r.config.Epochs2 > 0 {
 		step, err := r.stage2(out.LogSigma)
@@ -143,6 +148,28 @@ func (r *run) train(ctx context.Context) (*Posterior, error) {
 	}
 	out.Epochs = r.epochs
 	return out, nil
+}
+
+// trainPrior trains the prior's mean on samples that the bound does not count.
+func (r *run) trainPrior(ctx context.Context) error {
+	step, err := r.gated.Step(training.StepConfig{Optimizer: optim.Adam(optim.AdamConfig{}), Provider: r.Run.Session.Provider,
+		Weights: func(b *op.Builder, w *onnx.Value) *onnx.Value { return b.Identity(w) }})
+	if err != nil {
+		return err
+	}
+	start := r.gated.Start(step, r.initial)
+	steps := r.config.PriorEpochs * r.problem.PriorData.PerEpoch()
+	loop := &training.Loop{Step: step, Session: r.Run.Session, Data: r.problem.PriorData, Rate: func(int64) float64 { return r.config.Rate },
+		Each: func(p training.Progress) error {
+			r.told("prior", p.Step, steps, fmt.Sprintf("loss %.4g", p.Loss))
+			return nil
+		}}
+	end, err := loop.Run(ctx, start, steps, 0, nil)
+	if err != nil {
+		return fmt.Errorf("train the prior: %w", r.cause(ctx, loop, start, err))
+	}
+	r.initial = end.Trained
+	return nil
 }
 
 // stage1 is a step of Adam on [w; p; b]: the loss of the network of w + exp(p) noise, one sample of noise a step, and the bound.
