@@ -51,6 +51,15 @@ const (
 	NeedsDenoiser
 )
 
+// Whole says what a method's own authors leave out of pruning.
+type Whole uint8
+
+// What is left out.
+const (
+	WholeNothing Whole = iota // all parameters may go
+	WholeNorms                // biases and norms stay: weights of convolutions are pruned
+)
+
 // Method is a way to denoise one picture: a row of Methods.
 type Method struct {
 	Name  string
@@ -59,6 +68,8 @@ type Method struct {
 	Run   func(context.Context, *Trial) (*Outcome, error)
 	// Work is how many steps Run takes.
 	Work func(t *Trial, weights int64) Work
+	// Whole is what its authors keep whole; a Trial's Protect says what is kept.
+	Whole Whole
 }
 
 // Work counts steps by what one takes.
@@ -67,22 +78,22 @@ type Work struct{ Fit, Mask, Decoder int64 }
 // Methods lists all there are. A row for each pruning score, for all layers together and layer by layer, is among them.
 func Methods() []Method {
 	list := []Method{
-		{"dense", "the whole network, Adam 1e-3", NeedsSteps, denseAt(1e-3), fits(1)},
-		{"dense-1e-2", "the whole network at the rate of sparse ones, Adam 1e-2", NeedsSteps, denseAt(1e-2), fits(1)},
+		{"dense", "the whole network, Adam 1e-3", NeedsSteps, denseAt(1e-3), fits(1), WholeNothing},
+		{"dense-1e-2", "the whole network at the rate of sparse ones, Adam 1e-2", NeedsSteps, denseAt(1e-2), fits(1), WholeNothing},
 		{"decoder", "deep decoder (Heckel, Hand, arXiv 1810.03982), Adam 1e-2", NeedsSteps, runDecoder,
-			func(t *Trial, _ int64) Work { return Work{Decoder: t.Steps} }},
-		{"sgld", "the whole network with Langevin noise (Cheng et al., CVPR 2019)", NeedsSteps, runSGLD, fits(1)},
-		{"es-wmv", "dense-1e-2, stopped by windowed variance (Wang et al., arXiv 2112.06074)", NeedsSteps, runStopped, fits(1)},
-		{"tv", "total variation, its weight by the noise's variance", 0, runTV, fits(0)},
-		{"bm3d", "block matching (Dabov et al. 2007), told the noise's deviation", 0, runBM3D, fits(0)},
-		{"dncnn", "a trained DnCNN (Zhang et al., arXiv 1608.03981) for one level of noise", NeedsDenoiser, runDenoiser, fits(0)},
+			func(t *Trial, _ int64) Work { return Work{Decoder: t.Steps} }, WholeNothing},
+		{"sgld", "the whole network with Langevin noise (Cheng et al., CVPR 2019)", NeedsSteps, runSGLD, fits(1), WholeNothing},
+		{"es-wmv", "dense-1e-2, stopped by windowed variance (Wang et al., arXiv 2112.06074)", NeedsSteps, runStopped, fits(1), WholeNothing},
+		{"tv", "total variation, its weight by the noise's variance", 0, runTV, fits(0), WholeNothing},
+		{"bm3d", "block matching (Dabov et al. 2007), told the noise's deviation", 0, runBM3D, fits(0), WholeNothing},
+		{"dncnn", "a trained DnCNN (Zhang et al., arXiv 1608.03981) for one level of noise", NeedsDenoiser, runDenoiser, fits(0), WholeNothing},
 		{"oes", "Optimal Eye Surgeon: a Bernoulli mask learned at initialization (arXiv 2406.05288)", NeedsSparsity | NeedsSteps | NeedsMaskSteps, runOES,
-			func(t *Trial, _ int64) Work { return Work{Fit: t.Steps, Mask: t.Mask.Steps} }},
+			func(t *Trial, _ int64) Work { return Work{Fit: t.Steps, Mask: t.Mask.Steps} }, WholeNothing},
 		{"imp", "iterative magnitude pruning with rewind (Frankle, Carbin, arXiv 1803.03635)", NeedsSparsity | NeedsSteps | NeedsRounds, runIMP,
 			func(t *Trial, n int64) Work {
 				c := IMPConfig{Keep: masking.KeepCount(n, t.Sparsity)}
 				return Work{Fit: t.Steps + int64(c.Rounds(n))*t.RoundSteps}
-			}},
+			}, WholeNorms},
 	}
 	list = append(list, recipes...)
 	for _, s := range masking.Scores {
@@ -217,7 +228,7 @@ func scored(s masking.Score, scope masking.Scope) Method {
 			return nil, err
 		}
 		return maskedBy(ctx, t, set)
-	}, Work: func(t *Trial, _ int64) Work { return Work{Fit: t.Steps + looks} }}
+	}, Work: func(t *Trial, _ int64) Work { return Work{Fit: t.Steps + looks} }, Whole: WholeNorms}
 }
 
 // places puts in the place of every score the fraction of scores below it, half its own counted; equal ones are put in an order by
