@@ -60,7 +60,7 @@ func trainedAway(run func(context.Context, *Trial, Run) (*Fit, []bool, error)) f
 		if err != nil {
 			return nil, err
 		}
-		return &Outcome{Image: fit.Image, Fit: fit, Keep: keep}, nil
+		return &Outcome{Image: fit.Image, Region: t.Problem.Region, Fit: fit, Keep: keep}, nil
 	}
 }
 
