@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"graft/onnx"
 	"graft/onnx/limits"
@@ -22,7 +23,7 @@ import (
 // logarithms of the prior's scales, double, one for each parameter in the order of the model's initializers, or one. What it says
 // is JSON in the metadata's key "certificate".
 const (
-	SuffixSigma     = ".sigma"
+	suffixSigma     = ".sigma"
 	suffixPriorMean = ".prior_mean"
 	keyCertificate  = "certificate"
 	keyRecord       = "record"
@@ -66,7 +67,7 @@ func (g *Gibbs) EncodeCertificate(c *Certificate, r Record) ([]byte, error) {
 	for _, k := range []struct {
 		of     *onnx.Tensor
 		suffix string
-	}{{g.Sigma, SuffixSigma}, {g.Initial, suffixPriorMean}} {
+	}{{g.Sigma, suffixSigma}, {g.Initial, suffixPriorMean}} {
 		for _, t := range g.Gated.Packing().Unpack(k.of) {
 			t.Name += k.suffix
 			tensors = append(tensors, t)
@@ -125,7 +126,7 @@ func (g *Gibbs) decode(tensors []*onnx.Tensor, metadata map[string]string, c *Ce
 		return limits.Refuse("prior", "%v", err)
 	}
 	g.Groups, g.Prior, g.Grid = l.groups, r.Prior, r.Grid
-	if g.Sigma, err = l.weights.Pack(func(name string) *onnx.Tensor { return of[name+SuffixSigma] }); err != nil {
+	if g.Sigma, err = l.weights.Pack(func(name string) *onnx.Tensor { return of[name+suffixSigma] }); err != nil {
 		return limits.Refuse("deviations", "are not those of the model: %v", err)
 	}
 	if g.Initial, err = l.weights.Pack(func(name string) *onnx.Tensor { return of[name+suffixPriorMean] }); err != nil {
@@ -191,4 +192,30 @@ func HashData(data *dataset.Batches) (string, error) {
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// ReadDeviations are the posterior's deviations in a certificate file, by the parameter's name.
+func ReadDeviations(path string) (map[string]*onnx.Tensor, error) {
+	tensors, _, err := safetensors.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	of := map[string]*onnx.Tensor{}
+	for _, t := range tensors {
+		name, is := strings.CutSuffix(t.Name, suffixSigma)
+		if !is {
+			continue
+		}
+		if t.DType != onnx.Float {
+			return nil, limits.InFile(path, limits.Refuse(limits.Name(t.Name), "is %v, deviations are float", t.DType))
+		}
+		if i := slices.IndexFunc(t.Float32s(), func(s float32) bool { return !(s > 0) || math.IsInf(float64(s), 0) }); i >= 0 {
+			return nil, limits.InFile(path, limits.Refuse(limits.Name(t.Name), "element %d is %g, deviations are positive", i, t.Float32s()[i]))
+		}
+		of[name] = t
+	}
+	if len(of) == 0 {
+		return nil, limits.InFile(path, limits.Refuse("", "has no deviations: it is no certificate of graft train --method pac-bayes"))
+	}
+	return of, nil
 }
