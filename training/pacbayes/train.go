@@ -176,8 +176,12 @@ func (r *run) trainPrior(ctx context.Context) error {
 // The gradient reaches p through the same sample. w itself is never noisy, so that there is nothing to take away again.
 func (r *run) stage1() (*training.Step, error) {
 	counts, factors := r.layout.rates(r.config)
+	return r.stage1By(optim.Scaled(optim.Adam(optim.AdamConfig{}), counts, factors))
+}
+
+func (r *run) stage1By(o optim.Optimizer) (*training.Step, error) {
 	return r.gated.Step(training.StepConfig{
-		Optimizer: optim.Scaled(optim.Adam(optim.AdamConfig{}), counts, factors), Trained: r.layout.trained, Provider: r.Run.Session.Provider,
+		Optimizer: o, Trained: r.layout.trained, Provider: r.Run.Session.Provider,
 		Weights: func(b *op.Builder, trained *onnx.Value) *onnx.Value {
 			w, p, _ := r.layout.parts(b, trained)
 			return noisy(b, w, b.Exp(p))
