@@ -1,7 +1,6 @@
 package pacbayes
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -40,7 +39,8 @@ type Record struct {
 	// is on the rest. 0: nothing was.
 	Part     float64 `json:"part,omitempty"`
 	PartSeed uint64  `json:"part_seed,omitempty"`
-	PriorOf  string  `json:"prior_of"` // where the prior's mean is from, in words
+	PriorOf  string  `json:"prior_of"`         // where the prior's mean is from, in words
+	Freeze   string  `json:"freeze,omitempty"` // pattern of the parameters that have no noise
 	Reading  Reading `json:"reading"`
 }
 
@@ -78,42 +78,70 @@ func (g *Gibbs) EncodeCertificate(c *Certificate, r Record) ([]byte, error) {
 	return safetensors.Encode(append(tensors, scales), metadata)
 }
 
-// DecodeCertificate reads a file for the network of gated, whose weights are the posterior's mean; name stands in errors.
-func DecodeCertificate(data []byte, name string, gated *training.Gated) (*Gibbs, *Certificate, *Record, error) {
-	tensors, metadata, err := safetensors.Decode(data, name)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	g, c, r := &Gibbs{Gated: gated}, &Certificate{}, &Record{}
-	if err := g.decode(tensors, metadata, c, r); err != nil {
-		if errors.Is(err, ErrOtherWeights) {
-			return nil, c, r, err
-		}
-		return nil, nil, nil, limits.InFile(name, err)
-	}
-	return g, c, r, nil
+// File is a certificate file that has been read.
+type File struct {
+	Certificate Certificate
+	Record      Record
+	name        string
+	tensors     map[string]*onnx.Tensor
 }
 
-func (g *Gibbs) decode(tensors []*onnx.Tensor, metadata map[string]string, c *Certificate, r *Record) error {
-	for key, to := range map[string]any{keyCertificate: c, keyRecord: r} {
+// DecodeCertificate reads a file; name stands in errors. Its tensors are looked at by Gibbs.
+func DecodeCertificate(data []byte, name string) (*File, error) {
+	tensors, metadata, err := safetensors.Decode(data, name)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{name: name, tensors: map[string]*onnx.Tensor{}}
+	for _, t := range tensors {
+		f.tensors[t.Name] = t
+	}
+	if err := f.read(metadata); err != nil {
+		return nil, limits.InFile(name, err)
+	}
+	return f, nil
+}
+
+func (f *File) read(metadata map[string]string) error {
+	for key, to := range map[string]any{keyCertificate: &f.Certificate, keyRecord: &f.Record} {
 		if metadata[key] == "" {
 			return limits.Refuse("", "has no %s: it is no certificate", key)
 		}
-		d := json.NewDecoder(bytes.NewReader([]byte(metadata[key])))
-		if err := d.Decode(to); err != nil {
+		if err := json.Unmarshal([]byte(metadata[key]), to); err != nil {
 			return limits.Refuse(key, "%v", err)
 		}
 	}
-	if r.Format != 1 {
+	r := &f.Record
+	switch {
+	case r.Format != 1:
 		return limits.Refuse("format", "is %d, this program reads 1", r.Format)
-	}
-	if r.Grid.Points < 1 || !(r.Grid.Step > 0) || math.IsInf(r.Grid.Low, 0) || math.IsNaN(r.Grid.Low) {
+	case r.Grid.Points < 1 || !(r.Grid.Step > 0) || math.IsInf(r.Grid.Step, 0) || math.IsInf(r.Grid.Low, 0) || math.IsNaN(r.Grid.Low):
 		return limits.Refuse("grid", "is %v", r.Grid)
+	case !(r.Part >= 0 && r.Part < 1):
+		return limits.Refuse("part", "is %g", r.Part)
+	case f.Certificate.Draws < 1 || f.Certificate.Draws > 1<<30:
+		return limits.Refuse("draws", "are %d", f.Certificate.Draws)
 	}
-	of := map[string]*onnx.Tensor{}
-	for _, t := range tensors {
-		of[t.Name] = t
+	if err := CheckDelta(f.Certificate.Delta); err != nil {
+		return limits.Refuse("delta", "%v", err)
 	}
+	return nil
+}
+
+// Gibbs is the posterior of the file for the network of gated, whose weights are its mean; ErrOtherWeights where they are not.
+func (f *File) Gibbs(gated *training.Gated) (*Gibbs, error) {
+	g := &Gibbs{Gated: gated}
+	err := g.decode(f.tensors, &f.Record)
+	switch {
+	case errors.Is(err, ErrOtherWeights):
+		return nil, err
+	case err != nil:
+		return nil, limits.InFile(f.name, err)
+	}
+	return g, nil
+}
+
+func (g *Gibbs) decode(of map[string]*onnx.Tensor, r *Record) error {
 	var err error
 	if g.Mean, err = g.Gated.Initial(); err != nil {
 		return err

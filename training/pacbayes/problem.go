@@ -63,6 +63,10 @@ func (c Config) defaults() Config {
 	if c.Gamma != 0 {
 		c.GammaLow, c.GammaHigh = c.Gamma, c.Gamma
 	}
+	if c.Tuning != nil {
+		c.Rate = cmp.Or(c.Rate, 5e-5)
+		c.PosteriorRate, c.PriorRate = cmp.Or(c.PosteriorRate, 0.1), cmp.Or(c.PriorRate, 0.1)
+	}
 	c.Rate = cmp.Or(c.Rate, 3e-3)
 	c.PosteriorRate, c.PriorRate = cmp.Or(c.PosteriorRate, 10*c.Rate), cmp.Or(c.PriorRate, 10*c.Rate)
 	c.Accuracy = cmp.Or(c.Accuracy, 0.99)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"graft/onnx"
 	"graft/onnx/op"
@@ -61,6 +62,9 @@ func (p *Problem) open(c Config, with Run) (*run, error) {
 	r.gated, err = training.NewGated(p.Network, training.ArtifactConfig{Loss: entropy, Output: p.Output, Freeze: p.Freeze, FrozenNorms: p.FrozenNorms, Provider: with.Session.Provider})
 	if err != nil {
 		return nil, err
+	}
+	if c.Tuning != nil && c.Tuning.Head != nil && !slices.ContainsFunc(r.gated.Packing().Names(), c.Tuning.Head.MatchString) {
+		return nil, &training.UnknownNameError{What: "parameter", Name: c.Tuning.Head.String(), Pattern: true, Known: r.gated.Packing().Names()}
 	}
 	if r.layout, err = newLayout(r.gated.Parameters(), c.Prior); err != nil {
 		return nil, err

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -123,7 +126,11 @@ func certified(t *testing.T, got *pacbayes.Posterior, p *pacbayes.Problem) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := pacbayes.DecodeCertificate(data, "c", got.Gated); !errors.Is(err, pacbayes.ErrOtherWeights) { // the model still has its initial weights
+	file, err := pacbayes.DecodeCertificate(data, "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Gibbs(got.Gated); !errors.Is(err, pacbayes.ErrOtherWeights) { // the model still has its initial weights
 		t.Errorf("a certificate of other weights: %v", err)
 	}
 	for _, w := range got.Gated.Packing().Unpack(got.Mean) {
@@ -133,12 +140,12 @@ func certified(t *testing.T, got *pacbayes.Posterior, p *pacbayes.Problem) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, recorded, record, err := pacbayes.DecodeCertificate(data, "c", reopened)
+	read, err := file.Gibbs(reopened)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *recorded != *c || record.Data != "d" || record.Format != 1 {
-		t.Errorf("read %+v and %+v", recorded, record)
+	if file.Certificate != *c || file.Record.Data != "d" || file.Record.Format != 1 {
+		t.Errorf("read %+v and %+v", file.Certificate, file.Record)
 	}
 	if recomputed, err := read.Certify(t.Context(), config); err != nil || *recomputed != *c {
 		t.Errorf("recomputed %+v, %v, was %+v", recomputed, err, c)
@@ -188,15 +195,144 @@ func hostile(t *testing.T, data []byte, gated *training.Gated) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, _, err := pacbayes.DecodeCertificate(made, "c", gated); err == nil {
+		if err := readable(made, gated); err == nil {
 			t.Errorf("%s: taken", name)
 		} else if !strings.Contains(err.Error(), "c: ") {
 			t.Errorf("%s: %v does not name the file", name, err)
 		}
 	}
 	for cut := 0; cut < len(data); cut += len(data)/50 + 1 {
-		if _, _, _, err := pacbayes.DecodeCertificate(data[:cut], "c", gated); err == nil {
+		if err := readable(data[:cut], gated); err == nil {
 			t.Errorf("%d bytes are taken", cut)
 		}
+	}
+}
+
+func readable(data []byte, gated *training.Gated) error {
+	f, err := pacbayes.DecodeCertificate(data, "c")
+	if err == nil {
+		_, err = f.Gibbs(gated)
+	}
+	return err
+}
+
+// TestNormsCertificate: statistics of norms want samples that are not certified on; with some a network with a norm is trained,
+// its statistics are those of the mean, and its prior may be trained on them too.
+func TestNormsCertificate(t *testing.T) {
+	const net = `<ir_version: 8, opset_import: ["" : 21]>
+g (float[N,12] x) => (float[N,3] y)
+<float[12,8] a, float[8] scale, float[8] bias, float[8] mean, float[8] var, float[8,3] b, float[3] c>
+{
+  h = MatMul(x, a)
+  n = BatchNormalization(h, scale, bias, mean, var)
+  r = Relu(n)
+  z = MatMul(r, b)
+  y = Add(z, c)
+}`
+	text := net
+	for i, k := range []struct {
+		name string
+		n    int
+		of   func(u float32) float32
+	}{{"a", 96, centred}, {"scale", 8, ones}, {"bias", 8, zeros}, {"mean", 8, zeros}, {"var", 8, ones}, {"b", 24, centred}, {"c", 3, zeros}} {
+		u := make([]float32, k.n)
+		noise.Uniform(u, noise.NewKey(uint64(i), "w", 0))
+		var list []string
+		for _, x := range u {
+			list = append(list, strconv.FormatFloat(float64(k.of(x)), 'f', 6, 32))
+		}
+		for _, end := range []string{",", ">"} {
+			text = strings.Replace(text, "] "+k.name+end, "] "+k.name+" = {"+strings.Join(list, ", ")+"}"+end, 1)
+		}
+	}
+	m, err := onnx.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, apart := samples(t, 400, 1), samples(t, 200, 4)
+	p := &pacbayes.Problem{Network: m, Data: batches(t, rows, dataset.BatchConfig{Size: 50, Seed: 1}),
+		Ordered:   batches(t, rows, dataset.BatchConfig{Size: 200, Ordered: true}),
+		PriorData: batches(t, apart, dataset.BatchConfig{Size: 50, Seed: 1})}
+	c := small
+	c.Epochs1, c.Epochs2, c.PriorEpochs, c.Rate = 5, 0, 20, 1e-2
+	got, err := p.Train(t.Context(), c, run(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Epochs[0].Accuracy < 0.7 {
+		t.Errorf("with a trained prior the first epoch has an accuracy of %g", got.Epochs[0].Accuracy)
+	}
+	gibbs, err := got.Gibbs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := pacbayes.CertifyConfig{Draws: 20, Seed: 5, Data: p.Ordered, Session: runtimetest.OneThread(t)}
+	if _, err := gibbs.Certify(t.Context(), config); !errors.Is(err, pacbayes.ErrNorms) {
+		t.Errorf("statistics of the samples that are certified on: %v", err)
+	}
+	config.Draws, config.Norms = 200, batches(t, apart, dataset.BatchConfig{Size: 100, Ordered: true})
+	certificate, err := gibbs.Certify(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%v", certificate)
+	if !certificate.NonVacuous {
+		t.Errorf("with a trained prior: %v", certificate)
+	}
+	again, err := training.NewNorms(m, runtimetest.OneThread(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	buffers, err := again.Estimate(t.Context(), got.Mean, p.Ordered)
+	if err != nil || !bytes.Equal(buffers["mean"].Data, got.Buffers["mean"].Data) || !bytes.Equal(buffers["var"].Data, got.Buffers["var"].Data) {
+		t.Errorf("the statistics are not those of the mean, %v", err)
+	}
+}
+
+func centred(u float32) float32 { return 2*u - 1 }
+func ones(float32) float32      { return 1 }
+func zeros(float32) float32     { return 0 }
+
+// TestDiverged: a run that leaves the numbers stops with the stage, the step and the tensor.
+func TestDiverged(t *testing.T) {
+	p, c := problem(t, 200), small
+	c.Rate = 1e30
+	_, err := p.Train(t.Context(), c, run(t))
+	if !errors.Is(err, training.ErrDiverged) || !strings.Contains(err.Error(), "stage 1: step ") || !strings.Contains(err.Error(), "the first tensor that went bad") {
+		t.Errorf("%v", err)
+	}
+	t.Log(err)
+}
+
+// TestTuning: of a network that was trained before the head alone is new, and what is frozen has no noise.
+func TestTuning(t *testing.T) {
+	p, c := problem(t, 300), small
+	c.Tuning = &pacbayes.Tuning{Head: regexp.MustCompile("^out"), HeadRate: 1e-2}
+	p.Freeze = regexp.MustCompile("fc0.bias")
+	c.Epochs1, c.Epochs2, c.Rate, c.Gamma = 3, 0, 0, 10
+	got, err := p.Train(t.Context(), c, run(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := got.Gated.Packing().Names(); slices.Contains(names, "fc0.bias") {
+		t.Errorf("trained are %v", names)
+	}
+	if got.Bound.Low != 10 || got.Bound.High != 10 || got.Epochs[2].Gamma != 10 {
+		t.Errorf("gamma from %g to %g", got.Bound.Low, got.Bound.High)
+	}
+	far := map[string]float64{}
+	before := got.Gated.Packing().Unpack(got.Initial)
+	for i, w := range got.Gated.Packing().Unpack(got.Mean) {
+		for j, x := range w.Float32s() {
+			far[w.Name] = max(far[w.Name], math.Abs(float64(x-before[i].Float32s()[j])))
+		}
+	}
+	if far["out.weight"] < 20*far["fc0.weight"] || far["fc0.weight"] == 0 {
+		t.Errorf("moved by %v", far)
+	}
+	c.Tuning.Head = regexp.MustCompile("classifier")
+	if _, err := p.Train(t.Context(), c, run(t)); err == nil || !strings.Contains(err.Error(), "classifier") {
+		t.Errorf("a head that there is not: %v", err)
 	}
 }
