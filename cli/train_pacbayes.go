@@ -26,8 +26,8 @@ var pacBayesMethod = trainMethod{
 		choice("prior", string(pacbayes.Layer), "scales of the prior: one for each tensor, or one", pacbayes.Priors...).under(sectionPacBayes),
 		list("gamma-range", "LOW,HIGH", "where the bound's gamma is clipped; one number: gamma is fixed (default 0.5,10)").under(sectionPacBayes),
 		list("k-grid", "LOW,HIGH,N", "where K is estimated: N logarithms of prior scales (default -6,-2.5,8)").under(sectionPacBayes),
-		number("posterior-lr", "X", above(0, 1000), 0, "learning rate of the noise; ten times --lr without it").under(sectionPacBayes),
-		number("prior-lr", "X", above(0, 1000), 0, "learning rate of the prior's scales; ten times --lr without it").under(sectionPacBayes),
+		number("posterior-lr", "X", above(0, 1000), 0, "learning rate of the noise; 1e-2 without it").under(sectionPacBayes),
+		number("prior-lr", "X", above(0, 1000), 0, "learning rate of the prior's scales; 1e-2 without it").under(sectionPacBayes),
 		integer("stage2", "N", 0, 1<<40, 0, "epochs at most of stage 2, with the noise at rest, until the noisy network is right on 99 % of the samples").under(sectionPacBayes),
 		fraction("prior-data", "PART", span{lo: 0, hi: 1, openLo: true, openHi: true}, 0, "set this part of --data apart: for the statistics of norms, and the prior with --prior-epochs; the bound counts the rest").under(sectionPacBayes),
 		integer("prior-epochs", "N", 1, 1<<40, 0, "train the prior's mean on --prior-data first").under(sectionPacBayes),
@@ -373,8 +373,8 @@ func (p *pacRun) certify(doc *pacTrained, gibbs *pacbayes.Gibbs, out *methodResu
 		return err
 	}
 	out.Files[certificateName] = data
-	for key, value := range map[string]string{"": export.Hash(data), ".n": fmt.Sprint(c.Samples), ".delta": fmt.Sprint(c.Delta), ".value": fmt.Sprint(c.Value), ".data": record.Data} {
-		out.Model.Metadata.Set(metadataCertificate+key, value)
+	for _, k := range [][2]string{{"", export.Hash(data)}, {".n", fmt.Sprint(c.Samples)}, {".delta", fmt.Sprint(c.Delta)}, {".value", fmt.Sprint(c.Value)}, {".data", record.Data}} {
+		out.Model.Metadata.Set(metadataCertificate+k[0], k[1])
 	}
 	return nil
 }
