@@ -29,6 +29,7 @@ type trainMethod struct {
 	name, doc string
 	flags     []cli.Flag // its own
 	takes     []string   // flags of train that it takes beside those that every method does
+	batch     int64      // samples of a batch without --batch; 0: as train has it
 	check     func(*call) error
 	run       func(*methodRun) (*methodResult, error)
 }
@@ -143,7 +144,7 @@ func runTrainMethod(c *call, m *trainMethod) error {
 	if info, err := os.Stat(r.path); err == nil && info.IsDir() {
 		return misuse("--method %s trains a model file, %s is a folder: graft train DIR without --method trains artifacts", m.name, quote(r.path))
 	}
-	if err := r.read(); err != nil {
+	if err := r.read(m.batch); err != nil {
 		return err
 	}
 	if c.Common.DryRun {
@@ -186,8 +187,8 @@ func (r *methodRun) graded(err error) error {
 	return noEvidence(r.path, err)
 }
 
-// read reads the model and its data.
-func (r *methodRun) read() error {
+// read reads the model and its data; batch is what is usual for the method.
+func (r *methodRun) read(batch int64) error {
 	var err error
 	if r.model, err = r.loadModel(r.path); err != nil {
 		return err
@@ -196,6 +197,9 @@ func (r *methodRun) read() error {
 		return err
 	}
 	r.size = r.data.size(int64(r.Int("batch")))
+	if batch > 0 && !r.IsSet("batch") && r.data.fixed == 0 {
+		r.size = min(batch, r.data.samples())
+	}
 	if n := int64(r.Int("batch")); r.data.fixed > 0 && n > 0 && n != r.data.fixed {
 		return misuse("--batch %d: the model has its batch fixed at %d", n, r.data.fixed)
 	}
