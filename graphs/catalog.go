@@ -40,6 +40,12 @@ var Catalog = []Entry{
 	{"densenet", "DenseNet-121 for small pictures", map[string]Network{"paper": DenseNet{}.Defaults(), "quick": QuickDenseNet}},
 	{"wideresnet", "wide residual network WRN-16-8 for CIFAR-10", map[string]Network{"paper": WideResNet{}.Defaults(), "quick": QuickWideResNet}},
 	{"lenet", "LeNet-5 with ReLU, for MNIST, or in colour for CIFAR-10", map[string]Network{"paper": LeNet{}.Defaults(), "cifar": LeNet32}},
+	{"bert", "BERT's encoder with a classifier, bert-base, for token numbers and a mask", map[string]Network{
+		"paper": BERT{}.Defaults(), "quick": QuickBERT, "tiny": TinyBERT}},
+	{"gcn", "graph convolutional network for the classes of nodes", map[string]Network{"paper": GCN{}.Defaults()}},
+	{"gat", "graph attention network for the classes of nodes", map[string]Network{"paper": GAT{}.Defaults()}},
+	{"sage", "GraphSAGE with the mean of all neighbours, for the classes of nodes", map[string]Network{"paper": SAGE{}.Defaults()}},
+	{"appnp", "linear layers whose answers spread along a graph, for the classes of nodes", map[string]Network{"paper": APPNP{}.Defaults()}},
 	{"mlp", "linear layers with ReLU between", map[string]Network{"paper": MLP{}.Defaults()}},
 }
 

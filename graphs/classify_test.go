@@ -44,6 +44,8 @@ func TestUsualParameterCounts(t *testing.T) {
 		{ResNet18, 11_173_962}, {ResNet34, 21_282_122}, {ResNet50, 23_520_842},
 		{ResNet{Widths: wideStages, Blocks: 2, Classes: 100}, 11_173_962 + 90*513},
 		{ResNet{Widths: wideStages, Blocks: 2, NoNorm: true}, 11_173_962 - (5*64 + 5*128 + 5*256 + 5*512)},
+		{BERT{}, 109_483_778}, {TinyBERT, 4_386_178},
+		{GCN{}, 23_063}, {GAT{}, 92_373}, {SAGE{}, 46_103}, {APPNP{}, 92_231}, {GAT{Sparse: true}, 92_373},
 		{DenseNet{}, 6_956_298}, {WideResNet{}, 10_961_370}, {WideResNet{Depth: 28, Widen: 10}, 36_479_194},
 	} {
 		if got := learned(t, c.n); got != c.want {
