@@ -160,8 +160,103 @@ class WideResNet(nn.Module):
         return self.fc(F.adaptive_avg_pool2d(F.relu(self.norm(self.layers(x))), 1).flatten(1))
 
 
-# The network and preset of graft build, and the module.
+class GCN(nn.Module):
+    """Layers of S x W' + b, S = D^-1/2 (A + 1) D^-1/2."""
+
+    def __init__(self, widths=(1433, 16, 7)):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in zip(widths, widths[1:]))
+        for layer in self.layers:  # the bias comes behind the sum: its own parameter, weight first
+            layer.register_parameter("shift", nn.Parameter(layer.bias.detach().clone()))
+            layer.bias = None
+
+    def forward(self, x, adjacency):
+        spread = spreading(adjacency)
+        for at, layer in enumerate(self.layers):
+            x = spread @ layer(F.relu(x) if at else x) + layer.shift
+        return x
+
+
+def spreading(adjacency):
+    a = adjacency + torch.eye(len(adjacency), dtype=adjacency.dtype)
+    d = a.sum(1).rsqrt()
+    return d[:, None] * a * d
+
+
+class APPNP(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(1433, 64), nn.Linear(64, 7)
+
+    def forward(self, x, adjacency):
+        z = self.fc2(F.relu(self.fc1(x)))
+        y, spread = z, spreading(adjacency)
+        for _ in range(10):
+            y = 0.9 * spread @ y + 0.1 * z
+        return y
+
+
+class SAGE(nn.Module):
+    def __init__(self, widths=(1433, 16, 7)):
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for i, o in zip(widths, widths[1:]):
+            self.layers += [nn.Linear(i, o), nn.Linear(i, o, bias=False)]
+
+    def forward(self, x, adjacency):
+        mean = adjacency / adjacency.sum(1, keepdim=True).clamp(min=1)
+        for at in range(0, len(self.layers), 2):
+            x = F.relu(x) if at else x
+            x = self.layers[at](mean @ x) + self.layers[at + 1](x)
+        return x
+
+
+class GATLayer(nn.Module):
+    def __init__(self, i, o, heads):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(heads * o, i))
+        self.source, self.target = nn.Parameter(torch.zeros(heads, o)), nn.Parameter(torch.zeros(heads, o))
+        self.bias, self.heads = nn.Parameter(torch.zeros(heads * o if heads > 1 else o)), heads
+
+    def forward(self, x, adjacency):
+        h = (x @ self.weight.T).reshape(len(x), self.heads, -1)
+        e = F.leaky_relu((h * self.target).sum(-1)[:, None] + (h * self.source).sum(-1)[None], 0.2)  # [to, from, head]
+        e = e.masked_fill((adjacency + torch.eye(len(x), dtype=x.dtype) == 0)[..., None], float("-inf"))
+        return torch.einsum("ijh,jhf->ihf", e.softmax(1), h).flatten(1) + self.bias
+
+
+class GAT(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer1, self.layer2 = GATLayer(1433, 8, 8), GATLayer(64, 7, 1)
+
+    def forward(self, x, adjacency):
+        return self.layer2(F.elu(self.layer1(x, adjacency)), adjacency)
+
+
+class BERT(nn.Module):
+    def __init__(self, **sizes):
+        super().__init__()
+        import transformers
+        config = transformers.BertConfig(hidden_dropout_prob=0, attention_probs_dropout_prob=0, num_labels=2, **sizes)
+        self.of = transformers.BertForSequenceClassification._from_config(config, attn_implementation="eager")
+
+    def forward(self, input_ids, attention_mask):
+        return self.of(input_ids=input_ids, attention_mask=attention_mask).logits
+
+
+# The network and preset of graft build, its settings after a comma, and the module.
 NETWORKS = {
+    "gcn": GCN,
+    "gat": GAT,
+    "sage": SAGE,
+    "appnp": APPNP,
+    "gcn,sparse=true": GCN,
+    "gat,sparse=true": GAT,
+    "sage,sparse=true": SAGE,
+    "appnp,sparse=true": APPNP,
+    "bert/quick": lambda: BERT(num_hidden_layers=2, hidden_size=64, num_attention_heads=2, intermediate_size=256, vocab_size=8192, max_position_embeddings=64),
+    "bert": BERT,
     "lenet": LeNet,
     "vgg/13": lambda: VGG(vgg_plan(2, 2, 2)),
     "vgg/16": lambda: VGG(vgg_plan(3, 3, 3)),
@@ -174,13 +269,35 @@ NETWORKS = {
 }
 
 
-def pictures(rng, shape):
-    return {"x": rng.standard_normal(shape, np.float32)}, rng.integers(0, 10, shape[0])
+def inputs(rng, model, batch):
+    """What the network is fed, what the module is fed, and labels."""
+    names = [i.name for i in model.graph.input]
+    if names[0] == "input_ids":
+        ids = rng.integers(1, 8192, (batch, 12))
+        mask = (np.arange(12) < rng.integers(3, 13, (batch, 1))).astype(np.int64)
+        feeds = {"input_ids": ids, "attention_mask": mask}
+        return feeds, feeds, rng.integers(0, 2, batch)
+    shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
+    if len(names) == 1:
+        feeds = {"x": rng.standard_normal([batch, *shape[1:]], np.float32)}
+        return feeds, feeds, rng.integers(0, 10, batch)
+    nodes = 40
+    x = rng.standard_normal((nodes, shape[1]), np.float32)
+    a = np.triu(rng.random((nodes, nodes)) < 0.1, 1)
+    a = (a | a.T).astype(np.float32)
+    a[:, 3] = a[3] = 0  # a node that nobody tells anything
+    given = {"adjacency": a} if "adjacency" in names else {"edges": np.stack(np.nonzero(a.T))}
+    return {"x": x, **given}, {"x": x, "adjacency": a}, rng.integers(0, 7, nodes)
+
+
+LEARNED = ("weight", "bias", "running_mean", "running_var", "source", "target")
 
 
 def fill(module, weights):
-    """Put weights into a module in their order."""
+    """Put weights into a module, by their names where it has these, otherwise in their order."""
     state = {k: v for k, v in module.state_dict().items() if not k.endswith("num_batches_tracked")}
+    if {"of." + k for k in weights} == set(state):
+        state = {"of." + k: state["of." + k] for k in weights}
     if len(state) != len(weights):
         sys.exit(f"{len(weights)} tensors for {len(state)}")
     for (key, to), (name, w) in zip(state.items(), weights.items()):
@@ -191,25 +308,26 @@ def fill(module, weights):
 
 
 def run(graft, name, make, batch, rng, work):
+    name, *settings = name.split(",")
     network, _, preset = name.partition("/")
     file, folder = work / "net.onnx", work / "artifacts"
-    subprocess.run([graft, "build", network, *(["--preset", preset] if preset else []), "--out", file, "--force", "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([graft, "build", network, *(["--preset", preset] if preset else []), *sum((["--set", s] for s in settings), []), "--out", file, "--force", "--quiet"], check=True, stdout=subprocess.DEVNULL)
     subprocess.run([graft, "artifacts", file, "--loss", "cross-entropy", "--optimizer", "sgd", "--out", folder, "--force", "--quiet"], check=True, stdout=subprocess.DEVNULL)
     model = onnx.load(file)
-    weights = {t.name: numpy_helper.to_array(t).copy() for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT}
+    weights = {t.name: numpy_helper.to_array(t).copy() for t in model.graph.initializer if t.name.rsplit(".", 1)[-1] in LEARNED}
     for key, w in weights.items():
         if w.ndim == 1:
             w += (rng.random(w.shape, np.float32) - np.float32(0.5)) * np.float32(0.4)
     for t in model.graph.initializer:
         if t.name in weights:
             t.CopyFrom(numpy_helper.from_array(weights[t.name], t.name))
-    shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
-    feeds, labels = pictures(rng, [batch, *shape[1:]])
+    feeds, own, labels = inputs(rng, model, batch)
 
     module = make()
     keys = fill(module, weights)
     learned = sum(p.numel() for p in module.parameters())
-    exact, feed = copy.deepcopy(module).double(), torch.from_numpy(feeds["x"])
+    exact, feed = copy.deepcopy(module).double(), {k: torch.from_numpy(v) for k, v in own.items()}
+    feed64 = {k: v.double() if v.is_floating_point() else v for k, v in feed.items()}
 
     def differ(got, want):
         return float(np.abs(np.asarray(got, np.float64) - want.detach().double().numpy()).max())
@@ -217,8 +335,8 @@ def run(graft, name, make, batch, rng, work):
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     rows = {}
     with torch.no_grad():
-        want = exact.eval()(feed.double())
-        rows["evaluation"] = differ(session.run(None, feeds)[0], want), differ(module.eval()(feed).numpy(), want)
+        want = exact.eval()(**feed64)
+        rows["evaluation"] = differ(session.run(None, feeds)[0], want), differ(module.eval()(**feed).numpy(), want)
 
     contract = json.loads((folder / "contract.json").read_text())
     given = dict(feeds, labels=labels, lazy_reset_grad=np.array([True]))
@@ -231,9 +349,9 @@ def run(graft, name, make, batch, rng, work):
     training = onnxruntime.InferenceSession(str(folder / "training_model.onnx"), providers=["CPUExecutionProvider"])
     got = dict(zip([o.name for o in training.get_outputs()], training.run(None, given)))
     results = {}
-    for m, x in ((exact, feed.double()), (module, feed)):
+    for m, x in ((exact, feed64), (module, feed)):
         m.train()
-        logits = m(x)
+        logits = m(**x)
         loss = F.cross_entropy(logits, torch.from_numpy(labels))
         loss.backward()
         results[m] = logits, loss, {k: p.grad for k, p in m.named_parameters()}
