@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"graft/export"
 	"graft/masking"
 	"graft/onnx"
+	"graft/onnx/limits"
 	"graft/training"
 	"graft/training/dataset"
 	"graft/training/loss"
@@ -61,6 +63,7 @@ type methodResult struct {
 	Files    map[string][]byte
 	Lines    []string // that are printed
 	Settings map[string]any
+	Work     []string // files that a resumed run would have needed, beside checkpoint-*
 }
 
 func trainMethodNames() []string {
@@ -154,13 +157,13 @@ func runTrainMethod(c *call, m *trainMethod) error {
 		return nil
 	}
 	var err error
-	if r.dir, err = outdir.Create(c.Out(), c.Common.Force); err != nil {
-		return folderError(c.Out(), err)
+	if err := r.open(m); err != nil {
+		return err
 	}
 	result, err := m.run(r)
 	c.Progress().Done()
 	if err != nil {
-		return errors.Join(r.graded(err), r.dir.Abort())
+		return errors.Join(r.graded(err), r.leave())
 	}
 	if err := r.write(m, result); err != nil {
 		return errors.Join(err, r.dir.Abort())
@@ -171,6 +174,90 @@ func runTrainMethod(c *call, m *trainMethod) error {
 	c.JSON(result.Summary)
 	for _, line := range result.Lines {
 		c.Print("%s", line)
+	}
+	return nil
+}
+
+// open makes the work folder, or finds the one that --resume goes on in, which must have been begun with the same flags.
+func (r *methodRun) open(m *trainMethod) error {
+	begin := outdir.Create
+	if r.Bool("resume") {
+		begin = outdir.Resume
+	}
+	var err error
+	if r.dir, err = begin(r.Out(), r.Common.Force); err != nil {
+		return folderError(r.Out(), err)
+	}
+	if !slices.Contains(m.takes, "resume") {
+		return nil
+	}
+	if err := r.sameSettings(); err != nil {
+		return errors.Join(err, r.dir.Suspend())
+	}
+	return nil
+}
+
+// sameSettings writes down what the run was begun with, or compares when it goes on.
+func (r *methodRun) sameSettings() error {
+	hash, err := limits.HashFile(r.path)
+	if err != nil {
+		return refused(r.path, err)
+	}
+	now := map[string]string{"model": hash, "seed": fmt.Sprint(r.Common.Seed), "batch": fmt.Sprint(r.size), "samples": fmt.Sprint(r.data.samples())}
+	for _, f := range r.verb.flags {
+		if name := f.Names()[0]; r.IsSet(name) && !slices.Contains([]string{"resume", "test", "ensemble", "draws", "delta", "no-certificate", "batch"}, name) {
+			now[name] = fmt.Sprint(r.parsed.Value(name))
+		}
+	}
+	data, err := os.ReadFile(r.dir.File(settingsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		if data, err = json.Marshal(now); err != nil {
+			return err
+		}
+		return r.dir.WriteFile(settingsFile, data)
+	}
+	if err != nil {
+		return err
+	}
+	var then map[string]string
+	if err := json.Unmarshal(data, &then); err != nil {
+		return refused(r.dir.File(settingsFile), errors.New("is not what graft wrote: start again without --resume"))
+	}
+	var differ []string
+	for _, of := range []map[string]string{now, then} {
+		for name := range of {
+			if now[name] != then[name] && !slices.Contains(differ, name) {
+				differ = append(differ, name)
+			}
+		}
+	}
+	if slices.Sort(differ); differ != nil {
+		return refused(r.dir.Path(), fmt.Errorf("the run to resume was begun with another %s: start again without --resume", strings.Join(differ, ", ")))
+	}
+	return nil
+}
+
+// leave ends a run that failed. Its work folder stays where --resume can go on from it.
+func (r *methodRun) leave() error {
+	if saved, err := filepath.Glob(r.dir.File("checkpoint-*/state.json")); err != nil || len(saved) > 0 {
+		return r.dir.Suspend()
+	}
+	return r.dir.Abort()
+}
+
+// dropWork takes what only a resumed run needs out of the folder.
+func (r *methodRun) dropWork(names ...string) error {
+	work, err := filepath.Glob(r.dir.File("checkpoint-*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range append(names, settingsFile) {
+		work = append(work, r.dir.File(name))
+	}
+	for _, path := range work {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -343,6 +430,9 @@ func (r *methodRun) write(m *trainMethod, result *methodResult) error {
 			return folderError(r.Out(), err)
 		}
 		manifest.Add(name, data)
+	}
+	if err := r.dropWork(result.Work...); err != nil {
+		return err
 	}
 	data, err := manifest.Encode()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -40,6 +41,7 @@ var pacBayesMethod = trainMethod{
 		toggle("no-certificate", "draw nothing and write no certificate").under(sectionPacBayes),
 	},
 	batch: 128,
+	takes: []string{"resume"},
 	check: checkPacBayes,
 	run:   runPacBayes,
 }
@@ -206,7 +208,7 @@ func runPacBayes(r *methodRun) (*methodResult, error) {
 		config.Epochs2 = (config.Epochs1 + 2) / 3
 	}
 	stage := ""
-	with := pacbayes.Run{Session: r.runtimeOptions(), Told: func(name string, done, of int64, reading string) {
+	with := pacbayes.Run{Session: r.runtimeOptions(), Folder: filepath.Dir(r.dir.File(pacbayes.CurveFile)), Told: func(name string, done, of int64, reading string) {
 		if name != stage {
 			r.Progress().Stage(name, int(of))
 			stage = name
@@ -232,7 +234,7 @@ func (d *sampleSet) parted(part float64, seed uint64) (rest, apart *sampleSet, e
 
 func (p *pacRun) finish(config pacbayes.Config, problem *pacbayes.Problem) (*methodResult, error) {
 	t := p.posterior
-	out := &methodResult{History: pacHistory(t.Epochs), Files: map[string][]byte{}}
+	out := &methodResult{History: pacHistory(t.Epochs), Files: map[string][]byte{}, Work: []string{pacbayes.CurveFile}}
 	doc := &pacTrained{Method: "pac-bayes", Samples: p.data.samples(), Parameters: t.Mean.Len(), Batch: problem.Data.Size(), Rate: t.Rate, Curve: t.Curve}
 	for _, e := range t.Epochs {
 		doc.Steps = e.Steps
