@@ -46,6 +46,7 @@ type certified struct {
 	executed
 	Matches    bool                  `json:"matches"`
 	Reasons    []string              `json:"reasons,omitempty"` // where it does not
+	Value      *float64              `json:"certificate,omitempty"` // recomputed
 	Recorded   *pacbayes.Certificate `json:"recorded"`
 	Recomputed *pacbayes.Certificate `json:"recomputed,omitempty"`
 	PriorOf    string                `json:"prior_of"`
@@ -169,7 +170,7 @@ func (c *call) recertify(m *onnx.Model, path string, gibbs *pacbayes.Gibbs, reco
 	if err != nil {
 		return noEvidence(path, err)
 	}
-	doc.Recomputed = again
+	doc.Recomputed, doc.Value = again, &again.Value
 	tolerance := c.Float("tolerance")
 	for _, k := range []struct {
 		name         string

@@ -165,6 +165,7 @@ type pacTrained struct {
 	TestLoss      *float64              `json:"test_loss,omitempty"`
 	TestGibbs     *float64              `json:"test_gibbs_error,omitempty"` // mean error of drawn classifiers
 	TestEnsemble  *float64              `json:"test_ensemble_accuracy,omitempty"`
+	Value         *float64              `json:"certificate,omitempty"` // of bound
 	Certificate   *pacbayes.Certificate `json:"bound,omitempty"`
 	Why           string                `json:"no_certificate,omitempty"`
 	Seconds       float64               `json:"seconds"`
@@ -363,7 +364,7 @@ func (p *pacRun) certify(doc *pacTrained, gibbs *pacbayes.Gibbs, out *methodResu
 	if err != nil {
 		return err
 	}
-	doc.Certificate = c
+	doc.Certificate, doc.Value = c, &c.Value
 	all, err := p.ordered(p.data)
 	if err != nil {
 		return err
