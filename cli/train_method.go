@@ -39,8 +39,8 @@ type trainMethod struct {
 // trainMethods lists the methods of --method.
 var trainMethods = []trainMethod{pacBayesMethod}
 
-// everyMethodTakes are flags of train that every method takes.
-var everyMethodTakes = []string{"method", "data", "test", "batch", "epochs", "steps", "lr", "label", "mean", "std", "length", "dry-run"}
+// everyMethodTakes are flags of train that every method takes, beside those that steer the readers.
+var everyMethodTakes = []string{"method", "data", "test", "batch", "epochs", "steps", "lr", "dry-run"}
 
 // methodRun is a run of a method.
 type methodRun struct {
@@ -118,7 +118,7 @@ func (c *call) checkMethodFlags() (*trainMethod, error) {
 			return nil, misuse("--%s goes with --method", flag)
 		case i >= 0 && of != nil && !slices.Contains(of, name):
 			return nil, misuse("--%s: --method %s has no use for it, %s has", flag, name, strings.Join(of, ", "))
-		case i >= 0 && of == nil && !slices.Contains(everyMethodTakes, flag) && !slices.Contains(trainMethods[i].takes, flag):
+		case i >= 0 && of == nil && !slices.Contains(everyMethodTakes, flag) && !slices.Contains(trainMethods[i].takes, flag) && !steersReaders(flag):
 			return nil, misuse("--%s: --method %s has no use for it", flag, name)
 		}
 	}
@@ -139,6 +139,11 @@ func (c *call) checkMethodFlags() (*trainMethod, error) {
 		}
 	}
 	return &trainMethods[i], nil
+}
+
+// steersReaders reports whether a flag says how data are read.
+func steersReaders(flag string) bool {
+	return slices.ContainsFunc(dataFlags(), func(f cli.Flag) bool { return f.Names()[0] == flag })
 }
 
 // runTrainMethod is the frame that methods share.
@@ -299,7 +304,7 @@ func (r *methodRun) read(batch int64) error {
 		if err != nil {
 			return err
 		}
-		config.Test, config.Classes = true, r.data.classes
+		config.Test, config.Classes, config.Vocabulary = true, r.data.classes, r.data.vocabulary
 		if r.test, err = (&dataReader{r.call, r.contract}).readSet([]string{file}, config); err != nil {
 			return err
 		}

@@ -397,7 +397,7 @@ func (c *call) toldDraws() func(done, of int) {
 // reading is how the flags have the samples read.
 func (p *pacRun) reading() (pacbayes.Reading, error) {
 	c, err := (&dataReader{p.call, p.contract}).readConfig()
-	return pacbayes.Reading{Label: c.Label, Mean: c.Normalize.Mean, Std: c.Normalize.Std, Length: int64(p.Int("length"))}, err
+	return pacbayes.Reading{Label: c.Label, Mean: c.Normalize.Mean, Std: c.Normalize.Std, Length: int64(p.Int("length")), Words: int64(p.Int("words"))}, err
 }
 
 func pacHistory(epochs []pacbayes.Epoch) [][]string {

@@ -50,6 +50,7 @@ type Reading struct {
 	Mean   []float64 `json:"mean,omitempty"`
 	Std    []float64 `json:"std,omitempty"`
 	Length int64     `json:"length,omitempty"`
+	Words  int64     `json:"words,omitempty"`
 }
 
 // EncodeCertificate is the file.
