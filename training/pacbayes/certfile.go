@@ -120,7 +120,7 @@ func (f *File) read(metadata map[string]string) error {
 		return limits.Refuse("grid", "is %v", r.Grid)
 	case !(r.Part >= 0 && r.Part < 1):
 		return limits.Refuse("part", "is %g", r.Part)
-	case f.Certificate.Draws < 1 || f.Certificate.Draws > 1<<30:
+	case f.Certificate.Draws < 1 || f.Certificate.Draws > 1<<20:
 		return limits.Refuse("draws", "are %d", f.Certificate.Draws)
 	}
 	if err := CheckDelta(f.Certificate.Delta); err != nil {
