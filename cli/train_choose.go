@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -159,12 +160,15 @@ func (r *trainRun) keepVocabulary() error {
 		return nil
 	}
 	path := filepath.Join(r.dir, vocabularyFile)
-	text := strings.Join(r.vocabulary, "\n") + "\n"
-	if old, err := os.ReadFile(path); err == nil && string(old) == text {
+	text := vocabularyText(r.vocabulary)
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
-	return atomicfile.WriteFile(path, []byte(text), 0o666)
+	return atomicfile.WriteFile(path, text, 0o666)
 }
+
+// vocabularyText is a word a line.
+func vocabularyText(words []string) []byte { return []byte(strings.Join(words, "\n") + "\n") }
 
 // count is the number of samples, where all arrays have as many.
 func (d *sampleSet) count() (int64, error) {

@@ -37,7 +37,7 @@ type trainMethod struct {
 var trainMethods = []trainMethod{pacBayesMethod}
 
 // everyMethodTakes are flags of train that every method takes.
-var everyMethodTakes = []string{"method", "data", "test", "batch", "epochs", "steps", "lr", "label", "mean", "std", "length", "samples", "per-class", "standardize", "dry-run"}
+var everyMethodTakes = []string{"method", "data", "test", "batch", "epochs", "steps", "lr", "label", "mean", "std", "length", "vocab", "words", "samples", "per-class", "standardize", "dry-run"}
 
 // methodRun is a run of a method.
 type methodRun struct {
@@ -216,7 +216,7 @@ func (r *methodRun) read() error {
 		if err != nil {
 			return err
 		}
-		config.Test, config.Classes = true, r.data.classes
+		config.Test, config.Classes, config.Vocabulary = true, r.data.classes, r.data.vocabulary
 		if r.test, err = reader.readSet([]string{file}, config); err != nil {
 			return err
 		}
@@ -302,6 +302,9 @@ func (r *methodRun) write(m *trainMethod, result *methodResult) error {
 	files := map[string][]byte{"model.onnx": model, "summary.json": append(summary, '\n'), "history.csv": history.Bytes()}
 	for name, data := range result.Files {
 		files[name] = data
+	}
+	if words := r.data.vocabulary; words != nil {
+		files[vocabularyFile] = vocabularyText(words)
 	}
 	manifest := export.NewManifest(readVersion().Version)
 	manifest.Settings = map[string]any{"verb": "train", "method": m.name, "model": filepath.Base(r.path), "seed": r.Common.Seed}
