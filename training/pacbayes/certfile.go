@@ -51,6 +51,11 @@ type Reading struct {
 	Std    []float64 `json:"std,omitempty"`
 	Length int64     `json:"length,omitempty"`
 	Words  int64     `json:"words,omitempty"`
+
+	// What was drawn from the samples of the files by Seed: so many, or so many of each class. 0: all are taken.
+	Samples  int64  `json:"samples,omitempty"`
+	PerClass int64  `json:"per_class,omitempty"`
+	Seed     uint64 `json:"seed,omitempty"`
 }
 
 // EncodeCertificate is the file.
