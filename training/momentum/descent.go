@@ -1,0 +1,141 @@
+package momentum
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"graft/onnx"
+	"graft/runtime"
+)
+
+// Heavy is a descent with heavy-ball momentum on E + Penalty |∇E|².
+type Heavy struct {
+	Rate    float64 // effective step h/(1-Beta), equal steps being what is compared
+	Beta    float64
+	Penalty float64
+}
+
+// Step is h.
+func (h Heavy) Step() float64 { return h.Rate * (1 - h.Beta) }
+
+// Modified is the coefficient of |∇E|² in the modified loss whose flow the descent follows: h(1+β)/(4(1-β)²), which is the effective
+// step times (1+β)/(4(1-β)).
+func (h Heavy) Modified() float64 { return h.Rate * (1 + h.Beta) / (4 * (1 - h.Beta)) }
+
+// Explicit is gradient descent at the same effective step with what momentum adds to its modified loss as a term of the loss: the
+// coefficient is h.Modified() without that of gradient descent itself, which is the effective step times β/(2(1-β)).
+func (h Heavy) Explicit() Heavy {
+	return Heavy{Rate: h.Rate, Penalty: h.Modified() - Heavy{Rate: h.Rate}.Modified()}
+}
+
+// check refuses what is no descent.
+func (h Heavy) check() error {
+	if !(h.Rate > 0) || math.IsInf(h.Rate, 0) || !(h.Beta >= 0 && h.Beta < 1) || !(h.Penalty >= 0) || math.IsInf(h.Penalty, 0) {
+		return fmt.Errorf("descent with effective step %g, beta %g and penalty %g: wants a step above 0, beta in [0, 1) and a penalty from 0", h.Rate, h.Beta, h.Penalty)
+	}
+	return nil
+}
+
+// Walk is descents from points of a plane, all at once on one session.
+type Walk struct {
+	plane   Plane
+	session *runtime.Session
+	feeds   map[string]*onnx.Tensor
+	steps   *onnx.Tensor
+	taken   int64
+	points  int
+	next    [4]string // outputs, in the order of carried
+	carried [4]string
+	settled bool // further steps change nothing
+}
+
+// NewWalk sets the descents off at start. before is where they were a step earlier; nil: at start, at rest.
+func NewWalk(p Plane, list []Heavy, start [2]float64, before func(Heavy) [2]float64, o runtime.Options) (*Walk, error) {
+	for _, h := range list {
+		if err := h.check(); err != nil {
+			return nil, err
+		}
+	}
+	penalty := slices.ContainsFunc(list, func(h Heavy) bool { return h.Penalty != 0 })
+	m, err := p.DescentModel(int64(len(list)), penalty)
+	if err != nil {
+		return nil, err
+	}
+	session, err := runtime.OpenModel(m, o)
+	if err != nil {
+		return nil, err
+	}
+	w := &Walk{plane: p, session: session, feeds: map[string]*onnx.Tensor{}, steps: onnx.NewTensor(onnx.Int64, 1), points: len(list)}
+	vector := func(name string, of func(h Heavy) float64) {
+		values := make([]float64, len(list))
+		for i, h := range list {
+			values[i] = of(h)
+		}
+		w.feeds[name] = onnx.FromSlice(values, int64(len(values)))
+	}
+	for i := range 2 {
+		vector(portWeights[i], func(Heavy) float64 { return start[i] })
+		vector(portBefore[i], func(h Heavy) float64 {
+			if before == nil {
+				return start[i]
+			}
+			return before(h)[i]
+		})
+		w.carried[i], w.carried[2+i] = portWeights[i], portBefore[i]
+	}
+	for i, name := range w.carried {
+		w.next[i] = name + ".next"
+	}
+	vector(portRate, Heavy.Step)
+	vector(portBeta, func(h Heavy) float64 { return h.Beta })
+	if penalty {
+		vector(portTerm, func(h Heavy) float64 { return h.Penalty })
+	}
+	w.feeds[portSteps] = w.steps
+	return w, nil
+}
+
+// Close frees the session.
+func (w *Walk) Close() error { return w.session.Close() }
+
+// At is where a descent is.
+func (w *Walk) At(i int) [2]float64 {
+	return [2]float64{onnx.View[float64](w.feeds[portWeights[0]])[i], onnx.View[float64](w.feeds[portWeights[1]])[i]}
+}
+
+// Taken is the number of steps behind.
+func (w *Walk) Taken() int64 { return w.taken }
+
+// Settled reports whether all descents have come to rest: the last steps left every number as it was, and so would all others.
+func (w *Walk) Settled() bool { return w.settled }
+
+// Go takes n steps more in one run of the graph. Once they change no bit, further ones are known and not computed.
+func (w *Walk) Go(ctx context.Context, n int64) error {
+	w.taken += n
+	if w.settled || n == 0 {
+		return nil
+	}
+	w.steps.Int64s()[0] = n
+	out, err := w.session.Run(ctx, w.feeds, w.next[:]...)
+	if err != nil {
+		return fmt.Errorf("descent on %s: %w", w.plane.Name, err)
+	}
+	same := true
+	for i := range w.carried {
+		after := out[w.next[i]]
+		for j, x := range onnx.View[float64](after) {
+			if math.IsNaN(x) || math.IsInf(x, 0) {
+				return fmt.Errorf("descent on %s diverged within %d steps: take a smaller effective step", w.plane.Name, w.taken)
+			}
+			// A step reads nothing but these: where one leaves all as it was, the next does.
+			same = same && x == onnx.View[float64](w.feeds[portWeights[i%2]])[j] && x == onnx.View[float64](w.feeds[portBefore[i%2]])[j]
+		}
+	}
+	for i, name := range w.carried {
+		w.feeds[name] = out[w.next[i]]
+	}
+	w.settled = same
+	return nil
+}
