@@ -46,6 +46,7 @@ type Walk struct {
 	steps   *onnx.Tensor
 	taken   int64
 	points  int
+	penalty bool
 	next    [4]string // outputs, in the order of carried
 	carried [4]string
 	settled bool // further steps change nothing
@@ -53,21 +54,32 @@ type Walk struct {
 
 // NewWalk sets the descents off at start. before is where they were a step earlier; nil: at start, at rest.
 func NewWalk(p Plane, list []Heavy, start [2]float64, before func(Heavy) [2]float64, o runtime.Options) (*Walk, error) {
+	w := &Walk{plane: p, points: len(list), penalty: slices.ContainsFunc(list, func(h Heavy) bool { return h.Penalty != 0 })}
+	if err := w.Restart(list, start, before); err != nil {
+		return nil, err
+	}
+	m, err := p.DescentModel(int64(len(list)), w.penalty)
+	if err != nil {
+		return nil, err
+	}
+	w.session, err = runtime.OpenModel(m, o)
+	return w, err
+}
+
+// Restart begins anew with as many descents, none with a penalty where none had one.
+func (w *Walk) Restart(list []Heavy, start [2]float64, before func(Heavy) [2]float64) error {
+	if len(list) != w.points {
+		return fmt.Errorf("%d descents in the place of %d", len(list), w.points)
+	}
 	for _, h := range list {
 		if err := h.check(); err != nil {
-			return nil, err
+			return err
+		}
+		if h.Penalty != 0 && !w.penalty {
+			return fmt.Errorf("a descent with penalty %g among those without", h.Penalty)
 		}
 	}
-	penalty := slices.ContainsFunc(list, func(h Heavy) bool { return h.Penalty != 0 })
-	m, err := p.DescentModel(int64(len(list)), penalty)
-	if err != nil {
-		return nil, err
-	}
-	session, err := runtime.OpenModel(m, o)
-	if err != nil {
-		return nil, err
-	}
-	w := &Walk{plane: p, session: session, feeds: map[string]*onnx.Tensor{}, steps: onnx.NewTensor(onnx.Int64, 1), points: len(list)}
+	w.feeds, w.steps, w.taken, w.settled = map[string]*onnx.Tensor{}, onnx.NewTensor(onnx.Int64, 1), 0, false
 	vector := func(name string, of func(h Heavy) float64) {
 		values := make([]float64, len(list))
 		for i, h := range list {
@@ -90,11 +102,11 @@ func NewWalk(p Plane, list []Heavy, start [2]float64, before func(Heavy) [2]floa
 	}
 	vector(portRate, Heavy.Step)
 	vector(portBeta, func(h Heavy) float64 { return h.Beta })
-	if penalty {
+	if w.penalty {
 		vector(portTerm, func(h Heavy) float64 { return h.Penalty })
 	}
 	w.feeds[portSteps] = w.steps
-	return w, nil
+	return nil
 }
 
 // Close frees the session.

@@ -2,6 +2,7 @@ package momentum
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -55,36 +56,51 @@ var OrderStart = [2]float64{2.8, 3.5}
 // OrderTime goes with OrderStart.
 const OrderTime = 0.2
 
+// Orders holds what set-ups are measured with. Close frees it.
+type Orders struct {
+	field *Field
+	walk  *Walk
+}
+
+// NewOrders opens the graphs.
+func NewOrders(p Plane, o runtime.Options) (*Orders, error) {
+	field, err := NewField(p, o)
+	if err != nil {
+		return nil, err
+	}
+	walk, err := NewWalk(p, []Heavy{{Rate: p.Rate}}, p.Start, nil, o)
+	if err != nil {
+		return nil, errors.Join(err, field.Close())
+	}
+	return &Orders{field, walk}, nil
+}
+
+// Close frees the sessions.
+func (o *Orders) Close() error { return errors.Join(o.field.Close(), o.walk.Close()) }
+
 // Distance is that of descent and flow after so much effective time.
-func (s Setup) Distance(ctx context.Context, p Plane, h Heavy, start [2]float64, time float64, o runtime.Options) (float64, error) {
+func (o *Orders) Distance(ctx context.Context, s Setup, h Heavy, start [2]float64, time float64) (float64, error) {
 	if err := h.check(); err != nil {
 		return 0, err
 	}
-	field, err := NewField(p, o)
-	if err != nil {
-		return 0, err
-	}
-	defer field.Close()
-	before := start
+	before, err := start, error(nil)
 	if s.preloaded {
-		if before, err = field.Preloaded(ctx, h, start); err != nil {
+		if before, err = o.field.Preloaded(ctx, h, start); err != nil {
 			return 0, err
 		}
 	}
-	walk, err := NewWalk(p, []Heavy{h}, start, func(Heavy) [2]float64 { return before }, o)
-	if err != nil {
+	if err := o.walk.Restart([]Heavy{h}, start, func(Heavy) [2]float64 { return before }); err != nil {
 		return 0, err
 	}
-	defer walk.Close()
 	steps := int64(math.Round(time / h.Rate))
-	if err := walk.Go(ctx, steps); err != nil {
+	if err := o.walk.Go(ctx, steps); err != nil {
 		return 0, err
 	}
-	flow := s.flow(ctx, field, h, start)
+	flow := s.flow(ctx, o.field, h, start)
 	if err := flow.Until(steps); err != nil {
 		return 0, err
 	}
-	a, b := walk.At(0), flow.At()
+	a, b := o.walk.At(0), flow.At()
 	return math.Hypot(a[0]-b[0], a[1]-b[1]), nil
 }
 

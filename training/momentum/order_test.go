@@ -7,15 +7,26 @@ import (
 	"graft/runtime/runtimetest"
 )
 
+func orders(t *testing.T) *Orders {
+	t.Helper()
+	o, err := NewOrders(Planes[0], runtimetest.OneThread(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { o.Close() })
+	return o
+}
+
 // The distance to the flow of the modified loss falls with the square of the step where descent and flow begin alike, and with the
 // step itself where they do not, or where the flow lacks the modification.
 func TestOrders(t *testing.T) {
+	o := orders(t)
 	rates := []float64{5e-4, 2.5e-4, 1.25e-4, 6.25e-5}
 	for _, s := range Setups {
 		for _, beta := range []float64{0.5, 0.8} {
 			var errs []float64
 			for _, rate := range rates {
-				d, err := s.Distance(t.Context(), Planes[0], Heavy{Rate: rate, Beta: beta}, OrderStart, OrderTime, runtimetest.OneThread(t))
+				d, err := o.Distance(t.Context(), s, Heavy{Rate: rate, Beta: beta}, OrderStart, OrderTime)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -32,13 +43,14 @@ func TestOrders(t *testing.T) {
 
 // The distances of steps that others have published numbers for.
 func TestDistances(t *testing.T) {
+	o := orders(t)
 	for name, want := range map[string][]float64{"piecewise": {1.1e-2, 3.0e-3, 8.0e-4, 2.1e-4}, "preloaded": {8.6e-3, 2.2e-3, 5.5e-4, 1.4e-4}} {
 		s, err := FindSetup(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, rate := range []float64{4e-3, 2e-3, 1e-3, 5e-4} {
-			got, err := s.Distance(t.Context(), Planes[0], Heavy{Rate: rate, Beta: 0.5}, OrderStart, OrderTime, runtimetest.OneThread(t))
+			got, err := o.Distance(t.Context(), s, Heavy{Rate: rate, Beta: 0.5}, OrderStart, OrderTime)
 			if err != nil {
 				t.Fatal(err)
 			}
