@@ -12,6 +12,7 @@ import (
 
 	"graft/cli/outdir"
 	"graft/masking"
+	"graft/onnx"
 	"graft/training"
 	"graft/training/oes"
 )
@@ -47,10 +48,11 @@ func denoiseFlags() []cli.Flag {
 		choice("network", "hourglass", "what draws the picture", priorNames()...).under("Method"),
 		fraction("sparsity", "S", below(0, 1), 0, "fraction of weights to remove; the preset's without it").under("Method"),
 		text("mask", "FILE|default", "take this mask, or the one that graft brings along, instead of learning one").under("Method"),
-		list("baseline", "NAMES", "also try: "+strings.Join(baselineNames(), ", ")).under("Method"),
+		list("baseline", "NAMES", "also try: "+strings.Join(oes.MethodNames(), ", ")).under("Method"),
 		integer("mask-steps", "N", 1, 10_000_000, 0, "steps of mask learning; the preset's without it").under("Method"),
 		integer("train-steps", "N", 1, 10_000_000, 0, "training steps; the preset's for the photo's size without it").under("Method"),
-		fraction("baseline-lr", "X", above(0, 1), 0, "learning rate of the dense baseline; 1e-3 without it").under("Method"),
+		fraction("baseline-lr", "X", above(0, 1), 0, "learning rate of baselines that train the whole network; each one's own without it").under("Method"),
+		text("dncnn", "FILE", "trained weights of a DnCNN for grey pictures, a .pth of KAIR, for --baseline dncnn").under("Method"),
 		toggle("resume", "continue the run that was cut off in this --out folder").under("Method"),
 	})
 }
@@ -65,6 +67,7 @@ type denoising struct {
 	photo    *photo
 	problem  *oes.Problem
 	given    *masking.Set // of --mask
+	denoiser *onnx.Model  // of --dncnn
 	dir      *outdir.Dir
 	steps    int64
 	notes    []string // what was done, for the report

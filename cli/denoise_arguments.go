@@ -2,7 +2,8 @@ package cli
 
 import (
 	"slices"
-	"strings"
+
+	"graft/training/oes"
 )
 
 // arguments checks what the flags' own ranges cannot.
@@ -36,15 +37,29 @@ func (d *denoising) arguments() error {
 	if d.IsSet("sparsity") {
 		d.sparsity = d.Float("sparsity")
 	}
+	return d.baselineArguments()
+}
+
+// baselineArguments refuses methods that there are not, or not for this run.
+func (d *denoising) baselineArguments() (err error) {
+	if file := d.Text("dncnn"); file != "" {
+		if d.denoiser, _, err = readDnCNN(file); err != nil {
+			return refused(file, err)
+		}
+	}
 	for i, name := range d.List("baseline") {
 		if slices.Contains(d.List("baseline")[:i], name) {
 			return misuse("--baseline names %s twice", name)
 		}
-		if !slices.Contains(baselineNames(), name) {
-			return misuse("unknown baseline %q: there are %s%s", name, strings.Join(baselineNames(), ", "), didYouMean(nearest(name, baselineNames())))
+		m, err := oes.FindMethod(name)
+		if err != nil {
+			return misuse("--baseline: %s%s", err, didYouMean(nearest(name, oes.MethodNames())))
 		}
-		if b := findBaseline(name); b != nil && b.Noise && d.task.observes() {
+		if m.Needs&oes.NeedsNoise != 0 && d.task.observes() {
 			return misuse("--baseline %s removes noise from a picture, --task %s is more than that", name, d.task.Name)
+		}
+		if m.Needs&oes.NeedsDenoiser != 0 && d.denoiser == nil {
+			return misuse("--baseline %s needs --dncnn FILE, its trained weights", name)
 		}
 	}
 	return nil

@@ -142,14 +142,17 @@ func (d *denoising) learnMask() (*oes.Mask, error) {
 	if err != nil {
 		return nil, err
 	}
-	learned, err := problem.LearnMask(d.Context(), oes.MaskConfig{
-		Keep: min((1-d.sparsity)*d.preset.Prior, mostKept), Strength: d.preset.Strength, Steps: d.preset.MaskSteps, Seed: d.Common.Seed,
-	}, d.stage("mask", "learn mask", d.preset.MaskSteps))
+	learned, err := problem.LearnMask(d.Context(), d.maskConfig(), d.stage("mask", "learn mask", d.preset.MaskSteps))
 	if err != nil {
 		return nil, err
 	}
 	d.curves = append(d.curves, curve{"mask", learned.Samples})
 	return learned, nil
+}
+
+// maskConfig is how masks are learned.
+func (d *denoising) maskConfig() oes.MaskConfig {
+	return oes.MaskConfig{Keep: min((1-d.sparsity)*d.preset.Prior, mostKept), Strength: d.preset.Strength, Steps: d.preset.MaskSteps, Seed: d.Common.Seed}
 }
 
 // maskProblem is what the mask is learned on.

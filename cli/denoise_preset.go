@@ -22,7 +22,6 @@ type denoisePreset struct {
 	LeastSteps   int64
 	DefaultSteps int64 // training steps at most with the default mask; docs/transfer.md has why. 0: as many as with another
 	SparseRate   float64
-	DenseRate    float64
 	Presentation string // one line for the help and the report
 }
 
@@ -31,19 +30,19 @@ var denoisePresets = map[string]denoisePreset{
 	"quick": {
 		Network: graphs.QuickHourglass, Widths: graphs.QuickHourglass.Channels, Width: 16, Blocks: 4, Layers: []int64{16, 32, 64},
 		Sparsity: 0.95, Prior: 1, Strength: 1, MaskSide: 128, MaskSteps: 1500, ProtectHead: true,
-		TrainSteps: 2000, TrainPixels: 90e6, LeastSteps: 300, DefaultSteps: 1000, SparseRate: 1e-2, DenseRate: 1e-3,
+		TrainSteps: 2000, TrainPixels: 90e6, LeastSteps: 300, DefaultSteps: 1000, SparseRate: 1e-2,
 		Presentation: "minutes on two cores: half a million weights, mask learned at 128 pixels",
 	},
 	"balanced": {
 		Network: graphs.Hourglass{Channels: []int64{16, 32, 64, 128, 128}}, Widths: []int64{16, 32, 64, 128, 128}, Width: 32, Blocks: 4,
 		Sparsity: 0.95, Prior: 1, Strength: 1, MaskSide: 256, MaskSteps: 2000, ProtectHead: true,
-		TrainSteps: 3000, TrainPixels: 200e6, LeastSteps: 600, SparseRate: 1e-2, DenseRate: 1e-3,
+		TrainSteps: 3000, TrainPixels: 200e6, LeastSteps: 600, SparseRate: 1e-2,
 		Presentation: "a quarter of an hour and more on two cores: two million weights, mask learned at 256 pixels",
 	},
 	"paper": {
 		Network:  graphs.Hourglass{}.Defaults(),
 		Sparsity: 0.95, Prior: 1, Strength: 0.003008867, MaskSteps: 60_000,
-		TrainSteps: 40_000, SparseRate: 1e-2, DenseRate: 1e-3,
+		TrainSteps: 40_000, SparseRate: 1e-2,
 		Presentation: "the published settings: three million weights, 60,000 mask steps and 40,000 training steps",
 	},
 }

@@ -15,6 +15,7 @@ import (
 	"graft/graphs"
 	"graft/training/degrade"
 	"graft/training/loss"
+	"graft/training/oes"
 	"graft/training/optim"
 	"graft/training/setting"
 )
@@ -145,7 +146,7 @@ func TestPagesTables(t *testing.T) {
 	for _, p := range priors {
 		wants("docs/denoise.md", "network", "| `"+p.Name+"` | "+p.Doc+" |")
 	}
-	for _, name := range baselineNames() {
+	for _, name := range oes.MethodNames() {
 		wants("docs/denoise.md", "baseline", "`"+name+"`")
 	}
 	for _, row := range degrade.Catalog {

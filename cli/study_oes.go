@@ -49,7 +49,7 @@ All that prune keep the same number of weights. --methods all takes all of them,
 		integer("train-steps", "N", 1, 10_000_000, 0, "steps of every fit; the preset's without it").under("Methods"),
 		integer("round-steps", "N", 1, 10_000_000, 0, "steps of a round of imp; those of a fit without it").under("Methods"),
 		number("strength", "X", above(0, 1e6), 0, "of the prior in mask learning, lambda times the number of weights; the preset's without it").under("Methods"),
-		choice("protect", "none", "what every mask keeps whole: nothing, as OES has it; what makes the image; or biases and norms, as SNIP, GraSP and SynFlow have it", "none", "head", "norms").under("Methods"),
+		choice("protect", protectOwn, "what masks keep whole: own, as each method's authors have it (nothing with oes, biases and norms with all that prune weights alone); or for all methods nothing, what makes the image, or biases and norms", protectOwn, protectNone, protectHead, protectNorms).under("Methods"),
 		text("dncnn", "FILE", "trained weights of a DnCNN for grey pictures, a .pth of KAIR").under("Methods"),
 		toggle("keep-masks", "write the mask of every cell, for denoise --mask").under("Results"),
 		toggle("expect", "exit code 1 where OES or the whole network does not do what was published").under("Results"),
@@ -124,9 +124,15 @@ func (s *oesStudy) enough() error {
 		if err != nil {
 			return refused(p.name, err)
 		}
-		for _, sparsity := range s.sparsities {
-			if keep := masking.KeepCount(n.weights, sparsity); keep < max(1, n.protected) {
-				return misuse("--sparsity %g keeps %d of the %d weights for %s, --protect %s wants %d", sparsity, keep, n.weights, p.name, s.Text("protect"), max(1, n.protected))
+		for _, m := range s.methods {
+			if m.Needs&oes.NeedsSparsity == 0 {
+				continue
+			}
+			whole := n.whole[s.protects(m)].weights
+			for _, sparsity := range s.sparsities {
+				if keep := masking.KeepCount(n.weights, sparsity); keep < max(1, whole) {
+					return misuse("--sparsity %g keeps %d of the %d weights for %s, %s with --protect %s wants %d", sparsity, keep, n.weights, p.name, m.Name, s.protects(m), max(1, whole))
+				}
 			}
 		}
 	}
@@ -306,7 +312,7 @@ func (s *oesStudy) cellsOf(c study.Cell, m oes.Method, p studyPicture) []study.C
 	if m.Needs&oes.NeedsSparsity == 0 {
 		return []study.Cell{c}
 	}
-	return study.Cross([]study.Cell{c.With("protect", s.Text("protect"))}, "sparsity", s.sparsities...)
+	return study.Cross([]study.Cell{c.With("protect", s.protects(m))}, "sparsity", s.sparsities...)
 }
 
 // stepsFor are the steps for a picture: the preset has fewer for large ones.

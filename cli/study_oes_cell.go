@@ -167,8 +167,9 @@ func (r *oesCell) result(ctx context.Context, out *oes.Outcome) (*oesResult, err
 	p := r.problem
 	res := &oesResult{
 		NoisyPSNR: psnr(oes.RegionPSNR(p.Noisy, p.Clean, p.Region)), NoisySSIM: psnr(r.similarity(p.Noisy)),
-		Final: psnr(oes.RegionPSNR(out.Image, p.Clean, p.Region)), SSIMFinal: psnr(r.similarity(out.Image)),
 	}
+	drawn, clean := out.Region.Pixels(out.Image), p.Region.Pixels(p.Clean)
+	res.Final, res.SSIMFinal = psnr(metric.PSNR(drawn, clean)), psnr(metric.SSIM(drawn, clean, p.Region.Height, p.Region.Width))
 	if out.Stop != nil {
 		res.StopStep = &out.Stop.Step
 	}

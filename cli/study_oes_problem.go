@@ -20,10 +20,23 @@ const (
 // oesNetwork is the preset's network for a picture.
 type oesNetwork struct {
 	graphs.Hourglass
-	weights   int64
-	protect   []string // what --protect names
-	protected int64    // weights of that
+	weights int64
+	whole   map[string]protection // by what --protect may say of a method
 }
+
+// protection is what a mask keeps whole.
+type protection struct {
+	names   []string
+	weights int64
+}
+
+// What --protect may say. protectOwn is one of the others for each method.
+const (
+	protectOwn   = "own"
+	protectNone  = "none"
+	protectHead  = "head"
+	protectNorms = "norms"
+)
 
 // network makes the network for a picture, once for each size.
 func (s *oesStudy) network(p studyPicture) (oesNetwork, error) {
@@ -41,26 +54,29 @@ func (s *oesStudy) network(p studyPicture) (oesNetwork, error) {
 		return n, err
 	}
 	head := prior.Head(m)
+	n.whole = map[string]protection{}
 	for _, v := range training.Parameters(m.Graph) {
 		n.weights += v.Const.Len()
-		if s.protects(v.Name, v.Const.Dims, head) {
-			n.protect = append(n.protect, v.Name)
-			n.protected += v.Const.Len()
+		for kind, stays := range map[string]bool{protectHead: slices.Contains(head, v.Name), protectNorms: len(v.Const.Dims) == 1} {
+			if stays {
+				p := n.whole[kind]
+				n.whole[kind] = protection{append(p.names, v.Name), p.weights + v.Const.Len()}
+			}
 		}
 	}
 	s.networks[key] = n
 	return n, nil
 }
 
-// protects says whether --protect keeps a parameter whole. head are those that make the picture of the last features.
-func (s *oesStudy) protects(name string, dims []int64, head []string) bool {
-	switch s.Text("protect") {
-	case "head":
-		return slices.Contains(head, name)
-	case "norms":
-		return len(dims) == 1
+// protects says what a method's masks keep whole: what --protect says, or what its authors do.
+func (s *oesStudy) protects(m oes.Method) string {
+	switch kind := s.Text("protect"); {
+	case kind != protectOwn:
+		return kind
+	case m.Whole == oes.WholeNorms:
+		return protectNorms
 	}
-	return false
+	return protectNone
 }
 
 // trial sets a cell's picture up: the noise, the network, its input and the deep decoder all follow from the seed.
@@ -79,7 +95,7 @@ func (s *oesStudy) trial(p studyPicture, c study.Cell) (*oes.Trial, error) {
 		return nil, err
 	}
 	steps := s.stepsFor(p)
-	t := &oes.Trial{Sigma: sigma, Seed: seed, Sparsity: c.Float("sparsity"), Protect: n.protect, Denoiser: s.denoiser, Steps: steps.Fit, RoundSteps: steps.Round}
+	t := &oes.Trial{Sigma: sigma, Seed: seed, Sparsity: c.Float("sparsity"), Protect: n.whole[c.Get("protect")].names, Denoiser: s.denoiser, Steps: steps.Fit, RoundSteps: steps.Round}
 	t.Mask = oes.MaskConfig{Keep: min((1-t.Sparsity)*s.preset.Prior, mostKept), Strength: s.preset.Strength, Steps: steps.Mask}
 	for name, to := range map[string]**oes.Problem{studyPrior: &t.Problem, studyDecoder: &t.Decoder} {
 		prior, err := findPrior(name)

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -449,6 +450,24 @@ func (s *oesStudy) setPairs() []report.Pair {
 		{Name: "seeds", Value: strings.Trim(fmt.Sprint(s.seeds), "[]")},
 		{Name: "mask steps", Value: fmt.Sprint(steps.Mask)}, {Name: "training steps", Value: fmt.Sprint(steps.Fit)}, {Name: "steps of a round of imp", Value: fmt.Sprint(steps.Round)},
 		{Name: "strength of the prior", Value: fmt.Sprint(s.preset.Strength)},
-		{Name: "kept whole", Value: s.Text("protect")},
+		{Name: "kept whole", Value: s.wholeSaid()},
 	}
+}
+
+// wholeSaid is what masks keep whole, for people.
+func (s *oesStudy) wholeSaid() string {
+	if s.Text("protect") != protectOwn {
+		return s.Text("protect")
+	}
+	kinds := map[string][]string{}
+	for _, m := range s.methods {
+		if m.Needs&oes.NeedsSparsity != 0 {
+			kinds[s.protects(m)] = append(kinds[s.protects(m)], m.Name)
+		}
+	}
+	var said []string
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		said = append(said, kind+": "+strings.Join(kinds[kind], ", "))
+	}
+	return strings.Join(said, "; ")
 }

@@ -18,8 +18,9 @@ import (
 // number of kept weights and steps.
 type Trial struct {
 	Problem    *Problem
-	Decoder    *Problem // the same picture for a deep decoder
+	Decoder    *Problem // the same picture for a deep decoder; nil: that method is not to run
 	Sigma      float64  // standard deviation of the noise, for methods that are told it
+	DenseRate  float64  // Adam's for the whole network; 0: each method's own
 	Sparsity   float64  // fraction removed
 	Protect    []string // parameters that every mask keeps whole
 	Mask       MaskConfig
@@ -33,10 +34,11 @@ type Trial struct {
 
 // Outcome is what a method made.
 type Outcome struct {
-	Image *onnx.Tensor // what it takes for the picture
-	Fit   *Fit         // nil where nothing is trained
-	Keep  []bool       // the mask, packed as the parameters; nil: none
-	Stop  *Stop        // where it chose the step itself
+	Image  *onnx.Tensor // what it takes for the picture
+	Region Region       // where that lies in the image
+	Fit    *Fit         // nil where nothing is trained
+	Keep   []bool       // the mask, packed as the parameters; nil: none
+	Stop   *Stop        // where it chose the step itself
 }
 
 // Need is a set of the settings that a method depends on beside picture, noise and seed.
@@ -49,6 +51,16 @@ const (
 	NeedsMaskSteps
 	NeedsRounds // of iterative magnitude pruning
 	NeedsDenoiser
+	NeedsNoise // it removes noise, of a level that it is told, and nothing else
+)
+
+// Whole says what a method's own authors leave out of pruning.
+type Whole uint8
+
+// What is left out.
+const (
+	WholeNothing Whole = iota // all parameters may go
+	WholeNorms                // biases and norms stay: weights of convolutions are pruned
 )
 
 // Method is a way to denoise one picture: a row of Methods.
@@ -59,6 +71,8 @@ type Method struct {
 	Run   func(context.Context, *Trial) (*Outcome, error)
 	// Work is how many steps Run takes.
 	Work func(t *Trial, weights int64) Work
+	// Whole is what its authors keep whole; a Trial's Protect says what is kept.
+	Whole Whole
 }
 
 // Work counts steps by what one takes.
@@ -67,22 +81,22 @@ type Work struct{ Fit, Mask, Decoder int64 }
 // Methods lists all there are. A row for each pruning score, for all layers together and layer by layer, is among them.
 func Methods() []Method {
 	list := []Method{
-		{"dense", "the whole network, Adam 1e-3", NeedsSteps, denseAt(1e-3), fits(1)},
-		{"dense-1e-2", "the whole network at the rate of sparse ones, Adam 1e-2", NeedsSteps, denseAt(1e-2), fits(1)},
+		{"dense", "the whole network, Adam 1e-3", NeedsSteps, denseAt(1e-3), fits(1), WholeNothing},
+		{"dense-1e-2", "the whole network at the rate of sparse ones, Adam 1e-2", NeedsSteps, denseAt(1e-2), fits(1), WholeNothing},
 		{"decoder", "deep decoder (Heckel, Hand, arXiv 1810.03982), Adam 1e-2", NeedsSteps, runDecoder,
-			func(t *Trial, _ int64) Work { return Work{Decoder: t.Steps} }},
-		{"sgld", "the whole network with Langevin noise (Cheng et al., CVPR 2019)", NeedsSteps, runSGLD, fits(1)},
-		{"es-wmv", "dense-1e-2, stopped by windowed variance (Wang et al., arXiv 2112.06074)", NeedsSteps, runStopped, fits(1)},
-		{"tv", "total variation, its weight by the noise's variance", 0, runTV, fits(0)},
-		{"bm3d", "block matching (Dabov et al. 2007), told the noise's deviation", 0, runBM3D, fits(0)},
-		{"dncnn", "a trained DnCNN (Zhang et al., arXiv 1608.03981) for one level of noise", NeedsDenoiser, runDenoiser, fits(0)},
+			func(t *Trial, _ int64) Work { return Work{Decoder: t.Steps} }, WholeNothing},
+		{"sgld", "the whole network with Langevin noise (Cheng et al., CVPR 2019)", NeedsSteps, runSGLD, fits(1), WholeNothing},
+		{"es-wmv", "dense-1e-2, stopped by windowed variance (Wang et al., arXiv 2112.06074)", NeedsSteps, runStopped, fits(1), WholeNothing},
+		{"tv", "total variation, its weight by the noise's variance", NeedsNoise, runTV, fits(0), WholeNothing},
+		{"bm3d", "block matching (Dabov et al. 2007), told the noise's deviation", NeedsNoise, runBM3D, fits(0), WholeNothing},
+		{"dncnn", "a trained DnCNN (Zhang et al., arXiv 1608.03981) for one level of noise", NeedsDenoiser | NeedsNoise, runDenoiser, fits(0), WholeNothing},
 		{"oes", "Optimal Eye Surgeon: a Bernoulli mask learned at initialization (arXiv 2406.05288)", NeedsSparsity | NeedsSteps | NeedsMaskSteps, runOES,
-			func(t *Trial, _ int64) Work { return Work{Fit: t.Steps, Mask: t.Mask.Steps} }},
+			func(t *Trial, _ int64) Work { return Work{Fit: t.Steps, Mask: t.Mask.Steps} }, WholeNothing},
 		{"imp", "iterative magnitude pruning with rewind (Frankle, Carbin, arXiv 1803.03635)", NeedsSparsity | NeedsSteps | NeedsRounds, runIMP,
 			func(t *Trial, n int64) Work {
 				c := IMPConfig{Keep: masking.KeepCount(n, t.Sparsity)}
 				return Work{Fit: t.Steps + int64(c.Rounds(n))*t.RoundSteps}
-			}},
+			}, WholeNorms},
 	}
 	list = append(list, recipes...)
 	for _, s := range masking.Scores {
@@ -119,15 +133,16 @@ func fits(n int64) func(*Trial, int64) Work {
 
 func denseAt(rate float64) func(context.Context, *Trial) (*Outcome, error) {
 	return func(ctx context.Context, t *Trial) (*Outcome, error) {
-		return fitted(t.Problem.Fit(ctx, FitConfig{Steps: t.Steps, Rate: rate}, t.Stage("fit", t.Steps)))
+		return t.Problem.fitted(t.Problem.Fit(ctx, FitConfig{Steps: t.Steps, Rate: cmp.Or(t.DenseRate, rate)}, t.Stage("fit", t.Steps)))
 	}
 }
 
-func fitted(fit *Fit, err error) (*Outcome, error) {
+// fitted is the outcome of a fit of the problem.
+func (p *Problem) fitted(fit *Fit, err error) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Outcome{Image: fit.Image, Fit: fit}, nil
+	return &Outcome{Image: fit.Image, Region: p.Region, Fit: fit}, nil
 }
 
 // masked trains what a mask keeps.
@@ -136,15 +151,15 @@ func masked(ctx context.Context, t *Trial, keep []bool) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Outcome{Image: fit.Image, Fit: fit, Keep: keep}, nil
+	return &Outcome{Image: fit.Image, Region: t.Problem.Region, Fit: fit, Keep: keep}, nil
 }
 
 func runDecoder(ctx context.Context, t *Trial) (*Outcome, error) {
-	return fitted(t.Decoder.Fit(ctx, FitConfig{Steps: t.Steps, Rate: 1e-2}, t.Stage("fit", t.Steps)))
+	return t.Decoder.fitted(t.Decoder.Fit(ctx, FitConfig{Steps: t.Steps, Rate: 1e-2}, t.Stage("fit", t.Steps)))
 }
 
 func runSGLD(ctx context.Context, t *Trial) (*Outcome, error) {
-	return fitted(t.Problem.SGLD(ctx, SGLDConfig{Steps: t.Steps, Seed: t.Seed}, t.Stage("fit", t.Steps)))
+	return t.Problem.fitted(t.Problem.SGLD(ctx, SGLDConfig{Steps: t.Steps, Seed: t.Seed}, t.Stage("fit", t.Steps)))
 }
 
 // runStopped is told nothing of the clean picture. The variances that it has seen are in no checkpoint: it begins anew.
@@ -158,15 +173,12 @@ func runStopped(ctx context.Context, t *Trial) (*Outcome, error) {
 			seen(step, image)
 		}
 	}
-	fit, err := t.Problem.Fit(ctx, FitConfig{Steps: t.Steps, Rate: sparseRate}, run)
-	if err != nil {
-		return nil, err
-	}
-	out := &Outcome{Image: fit.Image, Fit: fit}
-	if stop.Image != nil {
+	fit, err := t.Problem.Fit(ctx, FitConfig{Steps: t.Steps, Rate: cmp.Or(t.DenseRate, sparseRate)}, run)
+	out, err := t.Problem.fitted(fit, err)
+	if err == nil && stop.Image != nil {
 		out.Image, out.Stop = stop.Image, stop
 	}
-	return out, nil
+	return out, err
 }
 
 func runOES(ctx context.Context, t *Trial) (*Outcome, error) {
@@ -217,7 +229,7 @@ func scored(s masking.Score, scope masking.Scope) Method {
 			return nil, err
 		}
 		return maskedBy(ctx, t, set)
-	}, Work: func(t *Trial, _ int64) Work { return Work{Fit: t.Steps + looks} }}
+	}, Work: func(t *Trial, _ int64) Work { return Work{Fit: t.Steps + looks} }, Whole: WholeNorms}
 }
 
 // places puts in the place of every score the fraction of scores below it, half its own counted; equal ones are put in an order by
@@ -247,25 +259,25 @@ func protect(scores []float32, name string, protected []string) []float32 {
 	return scores
 }
 
-// planes gives a picture [1,C,H,W] to the methods of package denoiser, and what they make of it back.
-func planes(noisy *onnx.Tensor, f func(denoiser.Planes) (denoiser.Planes, error)) (*Outcome, error) {
-	d := noisy.Dims
-	x, err := f(denoiser.Planes{Pix: noisy.Float32s(), Channels: int(d[1]), Height: int(d[2]), Width: int(d[3])})
+// planes gives the problem's picture to the methods of package denoiser, and what they make of it back.
+func (p *Problem) planes(f func(denoiser.Planes) (denoiser.Planes, error)) (*Outcome, error) {
+	y := denoiser.Planes{Pix: p.Region.Pixels(p.Noisy), Channels: int(p.Noisy.Dims[1]), Height: p.Region.Height, Width: p.Region.Width}
+	x, err := f(y)
 	if err != nil {
 		return nil, err
 	}
-	return &Outcome{Image: onnx.FromSlice(x.Pix, d...)}, nil
+	return &Outcome{Image: onnx.FromSlice(x.Pix, 1, int64(x.Channels), int64(x.Height), int64(x.Width)), Region: Region{Width: x.Width, Height: x.Height}}, nil
 }
 
 func runTV(_ context.Context, t *Trial) (*Outcome, error) {
-	return planes(t.Problem.Noisy, func(p denoiser.Planes) (denoiser.Planes, error) {
+	return t.Problem.planes(func(p denoiser.Planes) (denoiser.Planes, error) {
 		x, _, err := denoiser.TVForNoise(p, t.Sigma, denoiser.TVConfig{})
 		return x, err
 	})
 }
 
 func runBM3D(_ context.Context, t *Trial) (*Outcome, error) {
-	return planes(t.Problem.Noisy, func(p denoiser.Planes) (denoiser.Planes, error) { return denoiser.BM3D(p, t.Sigma) })
+	return t.Problem.planes(func(p denoiser.Planes) (denoiser.Planes, error) { return denoiser.BM3D(p, t.Sigma) })
 }
 
 // runDenoiser gives each plane to the network as a picture of its own.
@@ -280,5 +292,5 @@ func runDenoiser(ctx context.Context, t *Trial) (*Outcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dncnn: %w", err)
 	}
-	return &Outcome{Image: onnx.FromSlice(out.Float32s(), d...)}, nil
+	return &Outcome{Image: onnx.FromSlice(out.Float32s(), d...), Region: t.Problem.Region}, nil
 }

@@ -11,17 +11,17 @@ import (
 // the sparsity says: fewer weights stay then than with the others.
 var recipes = []Method{
 	{"edge-popup", "scores are trained, weights stay (Ramanujan et al., CVPR 2020); then as the others", NeedsSparsity | NeedsSteps | NeedsMaskSteps, runPopup,
-		func(t *Trial, _ int64) Work { return Work{Fit: t.Steps, Mask: t.Mask.Steps} }},
+		func(t *Trial, _ int64) Work { return Work{Fit: t.Steps, Mask: t.Mask.Steps} }, WholeNorms},
 	{"gmp", "pruned while training by magnitude (Zhu, Gupta, arXiv 1710.01878)", NeedsSparsity | NeedsSteps, trainedAway(
 		func(ctx context.Context, t *Trial, run Run) (*Fit, []bool, error) {
 			return t.Problem.PruneWhileTraining(ctx, GradualConfig{Keep: t.keep(), Steps: t.Steps, Seed: t.Seed, Protect: t.Protect}, run)
-		}), fits(1)},
+		}), fits(1), WholeNorms},
 	{"movement", "pruned while training by movement (Sanh, Wolf, Rush, arXiv 2005.07683)", NeedsSparsity | NeedsSteps, trainedAway(
 		func(ctx context.Context, t *Trial, run Run) (*Fit, []bool, error) {
 			return t.Problem.Movement(ctx, MovementConfig{Keep: t.keep(), Steps: t.Steps, Seed: t.Seed, Protect: t.Protect}, run)
-		}), fits(1)},
+		}), fits(1), WholeNorms},
 	{"oes-channels", "whole channels by gates that are learned as OES's masks are", NeedsSparsity | NeedsSteps | NeedsMaskSteps, runChannelGates,
-		func(t *Trial, _ int64) Work { return Work{Fit: t.Steps, Mask: t.Mask.Steps} }},
+		func(t *Trial, _ int64) Work { return Work{Fit: t.Steps, Mask: t.Mask.Steps} }, WholeNothing},
 	channels("l1-channels", "whole channels of the smallest filters (Li et al., arXiv 1608.08710)", "l1-norm"),
 	channels("random-channels", "whole channels by chance", "random-channel"),
 }
@@ -60,7 +60,7 @@ func trainedAway(run func(context.Context, *Trial, Run) (*Fit, []bool, error)) f
 		if err != nil {
 			return nil, err
 		}
-		return &Outcome{Image: fit.Image, Fit: fit, Keep: keep}, nil
+		return &Outcome{Image: fit.Image, Region: t.Problem.Region, Fit: fit, Keep: keep}, nil
 	}
 }
 
@@ -95,5 +95,5 @@ func channels(name, doc, score string) Method {
 			return nil, err
 		}
 		return maskedBy(ctx, t, set)
-	}, fits(1)}
+	}, fits(1), WholeNothing}
 }

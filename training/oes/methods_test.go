@@ -58,7 +58,7 @@ func TestMethods(t *testing.T) {
 			t.Errorf("%s: %v", m.Name, err)
 			continue
 		}
-		if !slices.Equal(out.Image.Dims, tr.Problem.Noisy.Dims) || slices.ContainsFunc(out.Image.Float32s(), func(x float32) bool { return math.IsNaN(float64(x)) }) {
+		if in := tr.Problem.Region; len(out.Region.Pixels(out.Image)) != len(in.Pixels(tr.Problem.Noisy)) || out.Region.Width != in.Width || slices.ContainsFunc(out.Image.Float32s(), func(x float32) bool { return math.IsNaN(float64(x)) }) {
 			t.Errorf("%s: a picture of %v", m.Name, out.Image.Dims)
 		}
 		if (out.Fit != nil) != (m.Needs&oes.NeedsSteps != 0) || (out.Keep != nil) != (m.Needs&oes.NeedsSparsity != 0) {
