@@ -127,7 +127,7 @@ func (a *App) perform(c *call) error {
 	c.console = newConsole(a.Stderr, c.Common.Quiet, c.Common.Verbose)
 	c.out = a.Stdout
 	var copied bytes.Buffer
-	keep := c.verb.groups&writes == 0 && c.Common.Out != ""
+	keep := c.verb.groups&writes == 0 && c.Common.Out != "" && (c.verb.writesWhen == nil || !c.verb.writesWhen(c))
 	if keep {
 		if err := mayWrite(c.Common.Out, c.Common.Force); err != nil {
 			return err

@@ -20,7 +20,7 @@ import (
 )
 
 var trainVerb = verb{
-	name: "train", args: "DIR", short: "train what graft artifacts has made",
+	name: "train", args: "DIR|MODEL", short: "train what graft artifacts has made, or a model file by a method",
 	long: `Trains the artifacts in DIR. --data is read as what it is:
 
 ` + formatLines() + `
@@ -39,15 +39,21 @@ along a cubic curve (Zhu and Gupta, arXiv 1710.01878); biases and norms stay.
 
 The checkpoint in DIR is replaced every --save-every steps, at the end, and when the run is interrupted. --steps and --epochs
 count from the beginning of the training, also with --resume, which goes on to the bit as if nothing had happened.
-history.csv, loss.png and curves.svg in DIR show the run.`,
+history.csv, loss.png and curves.svg in DIR show the run.
+
+With --method a classifier's model file is trained, into the folder --out with model.onnx, summary.json and history.csv:
+
+` + trainMethodLines(),
 	examples: []string{
 		"graft train artifacts/ --data digits.npz --epochs 5 --batch 64 --lr 1e-3",
 		"graft train artifacts/ --data digits.npz --epochs 10 --batch 64 --lr 1e-3 --resume",
 		"graft train artifacts/ --data fashion-mnist/ --val fashion-mnist/ --epochs 3 --schedule cosine --warmup 100 --best",
 		"graft train artifacts/ --data photos/ --val 0.1 --early-stop 5 --log run.jsonl",
 		"graft train artifacts/ --data digits.npz --epochs 5 --prune-to 0.9 --save-mask mask.safetensors",
+		"graft train classifier.onnx --method pac-bayes --data digits.npz --test more-digits.npz --out trained/",
 	},
-	groups: readsModel | runsModel,
+	groups:     readsModel | runsModel,
+	writesWhen: func(c *call) bool { return c.Text("method") != "" },
 	flags: slices.Concat([]cli.Flag{
 		repeated("data", "PATH", "what to train on; repeatable").under("Data"),
 		text("val", "PATH|FRACTION", "what to evaluate on: another set, or a part drawn from --data").under("Data"),
@@ -83,7 +89,7 @@ history.csv, loss.png and curves.svg in DIR show the run.`,
 		toggle("resume", "go on from the checkpoint in DIR").under("Checkpoints"),
 		toggle("from-previous", "with --resume: from the checkpoint before, when the last is damaged").under("Checkpoints"),
 		integer("save-every", "N", 1, 1<<40, 100, "steps between checkpoints").under("Checkpoints"),
-	}),
+	}, trainMethodFlags()),
 	run: runTrain,
 }
 
@@ -168,6 +174,12 @@ type trainRecord struct {
 }
 
 func runTrain(c *call) error {
+	if method, err := c.checkMethodFlags(); err != nil || method != nil {
+		if err != nil {
+			return err
+		}
+		return runTrainMethod(c, method)
+	}
 	r := &trainRun{call: c, dir: c.Arg(0), begun: time.Now(), savedAt: -1}
 	if err := r.checkFlags(); err != nil {
 		return err

@@ -34,10 +34,12 @@ type verb struct {
 	long     string // paragraphs of the help; may be empty
 	examples []string
 	groups   group
-	flags    []cli.Flag
-	run      func(*call) error
-	subs     []verb
-	hidden   bool // graft calls it itself: no help, no completion
+	// writesWhen, of a verb that is not in the group writes, reports whether this run writes files or folders at --out all the same.
+	writesWhen func(*call) bool
+	flags      []cli.Flag
+	run        func(*call) error
+	subs       []verb
+	hidden     bool // graft calls it itself: no help, no completion
 }
 
 // arity returns the least and the largest number of arguments; -1 is no bound.

@@ -15,9 +15,12 @@ import (
 // the logits of a mask, for one.
 type Gated struct{ plan *plan }
 
-// NewGated takes of the configuration what the training form depends on: loss, output, norms, provider.
+// NewGated takes of the configuration what the training form depends on: loss, output, norms, provider, and what is left as it
+// is. Without Train it is every parameter.
 func NewGated(m *onnx.Model, c ArtifactConfig) (*Gated, error) {
-	c.Train, c.Freeze = everyParameter, nil
+	if c.Train == nil {
+		c.Train = everyParameter
+	}
 	p, err := newPlan(m, c)
 	if err != nil {
 		return nil, err
@@ -27,6 +30,30 @@ func NewGated(m *onnx.Model, c ArtifactConfig) (*Gated, error) {
 
 // Parameters are the weights, in packed order.
 func (g *Gated) Parameters() []*onnx.Value { return slices.Clone(g.plan.params) }
+
+// Packing is how Parameters are packed.
+func (g *Gated) Packing() *Packing { return g.plan.packing }
+
+// Initial are the weights of the file, packed.
+func (g *Gated) Initial() (*onnx.Tensor, error) {
+	of := map[string]*onnx.Tensor{}
+	for _, v := range g.plan.params {
+		of[v.Name] = v.Const
+	}
+	return g.plan.packing.Pack(func(name string) *onnx.Tensor { return of[name] })
+}
+
+// Buffers are the running statistics of the file, by name; nil where there are none or they are frozen.
+func (g *Gated) Buffers() map[string]*onnx.Tensor {
+	if len(g.plan.buffers) == 0 {
+		return nil
+	}
+	out := map[string]*onnx.Tensor{}
+	for _, v := range g.plan.buffers {
+		out[v.Name] = v.Const
+	}
+	return out
+}
 
 // Graph is the network as it infers, its types inferred. It is not to be changed.
 func (g *Gated) Graph() *onnx.Graph { return g.plan.base.Graph }

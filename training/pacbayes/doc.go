@@ -1,0 +1,2 @@
+// Package pacbayes trains classifiers by a PAC-Bayes bound.
+package pacbayes
