@@ -149,6 +149,9 @@ func (l *Landscape) Stand(s *Snapshot) {
 	}
 }
 
+// Over takes the mean over other samples.
+func (l *Landscape) Over(data *dataset.Batches) { l.config.Data = data }
+
 // Slopes gives the loss and its gradient.
 func (l *Landscape) Slopes(ctx context.Context) (value float64, gradient []float64, err error) {
 	gradient, err = l.mean(ctx, l.slopes, outputGradient, func(out map[string]*onnx.Tensor, share float64) {
