@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 
@@ -26,12 +25,21 @@ func dataFlags() []cli.Flag {
 		list("mean", "X,...", "taken from pictures and numbers, one for all or one for each channel").under("Data"),
 		list("std", "X,...", "what they are divided by then").under("Data"),
 		integer("length", "N", 1, 1<<20, 0, "tokens of a sample").under("Data"),
+		text("vocab", "FILE", "words of a text, one a line, the first being number 0; made of the text without it").under("Data"),
+		integer("words", "N", 4, 1<<20, 8192, "words of a vocabulary that is made, the most frequent ones").under("Data"),
 	}
 }
 
 // readConfig reads the flags that steer the readers.
 func (r *dataReader) readConfig() (dataset.ReadConfig, error) {
-	c := dataset.ReadConfig{Label: r.Text("label"), Length: int64(r.Int("length"))}
+	c := dataset.ReadConfig{Label: r.Text("label"), Length: int64(r.Int("length")), Words: int64(r.Int("words"))}
+	if path := r.Text("vocab"); path != "" {
+		words, err := dataset.ReadVocabulary(path)
+		if err != nil {
+			return c, refused(path, err)
+		}
+		c.Vocabulary = words
+	}
 	for flag, to := range map[string]*[]float64{"mean": &c.Normalize.Mean, "std": &c.Normalize.Std} {
 		for _, s := range r.List(flag) {
 			v, err := parseFraction(s)
@@ -47,6 +55,11 @@ func (r *dataReader) readConfig() (dataset.ReadConfig, error) {
 	if len(r.contract.Inputs) != 1 {
 		if !c.Normalize.IsZero() {
 			return c, misuse("--mean and --std are for models with one input, this one has %d", len(r.contract.Inputs))
+		}
+		for _, in := range r.contract.Inputs {
+			if shape := sizes(in.Shape); c.Length == 0 && len(shape) == 2 && in.DType == onnx.Int64.String() {
+				c.Length = shape[1]
+			}
 		}
 		return c, nil
 	}
@@ -84,6 +97,8 @@ type sampleSet struct {
 	whole   map[string]*onnx.Tensor
 	fixed   int64 // the batch that the model asks for; 0: any
 	classes []string
+
+	vocabulary []string // the words of a text by their numbers
 }
 
 // size is the number of samples of a batch.
@@ -107,15 +122,9 @@ func (d *sampleSet) batches(c dataset.BatchConfig) (*dataset.Batches, error) {
 
 // split draws a part of the samples for evaluation; d keeps the rest.
 func (d *sampleSet) split(part float64, seed uint64) (*sampleSet, error) {
-	n := int64(-1)
-	for _, rows := range d.rows {
-		if n >= 0 && rows.Len() != n {
-			return nil, errors.New("the arrays have different numbers of samples")
-		}
-		n = rows.Len()
-	}
-	if n < 0 {
-		return nil, errors.New("the data have no samples to draw from, every step gets them whole")
+	n, err := d.count()
+	if err != nil {
+		return nil, err
 	}
 	rest, drawn, err := dataset.Split(n, part, seed)
 	if err != nil {
@@ -147,6 +156,9 @@ func (r *dataReader) readSet(paths []string, config dataset.ReadConfig) (*sample
 		columns = append(columns, t.Columns...)
 		if t.Classes != nil {
 			d.classes = t.Classes
+		}
+		if t.Vocabulary != nil {
+			d.vocabulary, config.Vocabulary = t.Vocabulary, t.Vocabulary
 		}
 	}
 	if len(d.classes) > 0 && config.Classes == nil {
@@ -323,12 +335,8 @@ func checkLabels(contract *training.Contract, rows dataset.Rows, whole *onnx.Ten
 	if rows != nil {
 		whole = dataset.Tensor(rows)
 	}
-	i := slices.IndexFunc(contract.Outputs, func(p training.ContractPort) bool { return p.Name == contract.Output })
-	if whole == nil || i < 0 || len(contract.Outputs[i].Shape) < 2 {
-		return nil
-	}
-	classes := sizes(contract.Outputs[i].Shape)[1]
-	if classes == 0 {
+	classes := outputClasses(contract)
+	if whole == nil || classes == 0 {
 		return nil
 	}
 	ignored, some := contract.LossSettings["ignore-index"]

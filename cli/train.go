@@ -58,8 +58,8 @@ With --method a classifier's model file is trained, into the folder --out with m
 		repeated("data", "PATH", "what to train on; repeatable").under("Data"),
 		text("val", "PATH|FRACTION", "what to evaluate on: another set, or a part drawn from --data").under("Data"),
 		integer("batch", "N", 1, 1<<31, 0, "samples of a step; 32 unless the model fixes it").under("Data"),
-	}, dataFlags(), []cli.Flag{
-		list("augment", "HOW,...", "move pictures anew in every step: shift=PIXELS, rotate=DEGREES, zoom=PART, each at most, and flip").under("Data"),
+	}, choiceFlags(), dataFlags(), []cli.Flag{
+		list("augment", "HOW,...", "change pictures anew in every step: shift=PIXELS, rotate=DEGREES, zoom=PART, each at most, flip, crop=PIXELS, cutout=PIXELS").under("Data"),
 
 		integer("steps", "N", 1, 1<<40, 0, "train until this step").under("Training"),
 		integer("epochs", "N", 1, 1<<40, 0, "train until this many times through the data; 1 without --steps").under("Training"),
@@ -126,7 +126,11 @@ type trained struct {
 	StoppedEarly bool     `json:"stopped_early,omitempty"`
 	Sparsity     *float64 `json:"sparsity,omitempty"` // of the weights that a mask may take away
 	Mask         string   `json:"mask,omitempty"`
-	Seconds      float64  `json:"seconds"`
+
+	Mean []float64 `json:"mean,omitempty"` // of --standardize, for each channel
+	Std  []float64 `json:"std,omitempty"`
+
+	Seconds float64 `json:"seconds"`
 }
 
 // trainRun is a run of the verb.
@@ -139,15 +143,19 @@ type trainRun struct {
 	ahead     *dataset.Prefetcher
 	classes   []string
 	augmented dataset.Augmentation
-	steps     int64
-	rates     func(step int64) float64
-	config    training.ScheduleConfig
-	pruning   *trainPruning
-	checks    *trainChecks // nil without --val
-	log       *trainLog    // nil without --log
-	record    trainRecord
-	before    float64 // seconds of earlier runs
-	begun     time.Time
+
+	vocabulary []string              // the words of a text by their numbers
+	normalized dataset.Normalization // of --standardize
+
+	steps   int64
+	rates   func(step int64) float64
+	config  training.ScheduleConfig
+	pruning *trainPruning
+	checks  *trainChecks // nil without --val
+	log     *trainLog    // nil without --log
+	record  trainRecord
+	before  float64 // seconds of earlier runs
+	begun   time.Time
 
 	from    *training.Snapshot // where this run began
 	savedAt int64              // step of the last checkpoint that this run wrote; -1: none
@@ -220,6 +228,9 @@ func runTrain(c *call) error {
 	defer r.ahead.Close()
 	if r.checks != nil {
 		defer r.checks.close()
+	}
+	if err := r.keepVocabulary(); err != nil {
+		return err
 	}
 	if err := r.openLog(); err != nil {
 		return err
@@ -417,7 +428,7 @@ func (r *trainRun) loopError(err error) error {
 func (r *trainRun) document(end *training.Snapshot) trained {
 	rec := r.record
 	doc := trained{executed: r.executed(), Steps: end.Steps, Epochs: r.epochs(end.Steps), LossLast: rec.Last, LearningRate: rec.Rate,
-		Seconds: rec.Seconds, StoppedEarly: rec.Stopped, Sparsity: rec.Sparsity}
+		Seconds: rec.Seconds, StoppedEarly: rec.Stopped, Sparsity: rec.Sparsity, Mean: r.normalized.Mean, Std: r.normalized.Std}
 	if len(rec.History) > 0 {
 		doc.LossFirst = rec.History[0].Loss
 	}

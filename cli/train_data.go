@@ -15,13 +15,23 @@ func (r *trainRun) readData() error {
 	if err != nil {
 		return err
 	}
+	if err := r.readVocabulary(&config); err != nil {
+		return refused(r.dir, err)
+	}
 	train, err := reader.readSet(r.List("data"), config)
 	if err != nil {
 		return err
 	}
-	r.classes = train.classes
+	r.classes, r.vocabulary = train.classes, train.vocabulary
+	if err := r.choose(train); err != nil {
+		return err
+	}
 	val, err := r.readVal(train, config)
 	if err != nil {
+		return err
+	}
+	r.warnEmpty(train)
+	if err := r.standardize(train, val); err != nil {
 		return err
 	}
 	if r.data, err = train.batches(dataset.BatchConfig{Size: train.size(int64(r.Int("batch"))), Partial: train.fixed == 0, Seed: r.Common.Seed}); err != nil {
@@ -82,6 +92,6 @@ func (r *trainRun) readVal(train *sampleSet, config dataset.ReadConfig) (*sample
 		}
 		return val, nil
 	}
-	config.Test, config.Classes = true, train.classes
+	config.Test, config.Classes, config.Vocabulary = true, train.classes, train.vocabulary
 	return r.reader().readSet([]string{s}, config)
 }

@@ -40,6 +40,9 @@ func (r *trainRun) foresee() error {
 	for _, name := range []string{training.CheckpointDir, "history.csv", "loss.png", "curves.svg"} {
 		doc.Writes = append(doc.Writes, filepath.Join(r.dir, name))
 	}
+	if r.vocabulary != nil {
+		doc.Writes = append(doc.Writes, filepath.Join(r.dir, vocabularyFile))
+	}
 	if r.Bool("best") {
 		doc.Writes = append(doc.Writes, r.checkpoint()+bestCheckpoint)
 	}

@@ -34,7 +34,18 @@ var Catalog = []Entry{
 	{"residual", "Deep Image Prior's residual network at full size", map[string]Network{"paper": Residual{}.Defaults()}},
 	{"cnn", "plain 3x3 convolutions at full size, as in Optimal Eye Surgeon's code", map[string]Network{"paper": CNN{}.Defaults()}},
 	{"resnet", "ResNet classifier for small pictures: 20 layers for CIFAR-10, 8 for Fashion-MNIST (quick)", map[string]Network{
-		"paper": ResNet{}.Defaults(), "quick": QuickResNet}},
+		"paper": ResNet{}.Defaults(), "quick": QuickResNet, "small": SmallResNet, "18": ResNet18, "34": ResNet34, "50": ResNet50}},
+	{"vgg", "VGG classifier for small pictures, with norms and one linear layer: 16 layers, or 13 or 19", map[string]Network{
+		"paper": VGG{}.Defaults(), "quick": QuickVGG, "13": VGG13, "16": VGG{}.Defaults(), "19": VGG19}},
+	{"densenet", "DenseNet-121 for small pictures", map[string]Network{"paper": DenseNet{}.Defaults(), "quick": QuickDenseNet}},
+	{"wideresnet", "wide residual network WRN-16-8 for CIFAR-10", map[string]Network{"paper": WideResNet{}.Defaults(), "quick": QuickWideResNet}},
+	{"lenet", "LeNet-5 with ReLU, for MNIST, or in colour for CIFAR-10", map[string]Network{"paper": LeNet{}.Defaults(), "cifar": LeNet32}},
+	{"bert", "BERT's encoder with a classifier, bert-base, for token numbers and a mask", map[string]Network{
+		"paper": BERT{}.Defaults(), "quick": QuickBERT, "tiny": TinyBERT}},
+	{"gcn", "graph convolutional network for the classes of nodes", map[string]Network{"paper": GCN{}.Defaults()}},
+	{"gat", "graph attention network for the classes of nodes", map[string]Network{"paper": GAT{}.Defaults()}},
+	{"sage", "GraphSAGE with the mean of all neighbours, for the classes of nodes", map[string]Network{"paper": SAGE{}.Defaults()}},
+	{"appnp", "linear layers whose answers spread along a graph, for the classes of nodes", map[string]Network{"paper": APPNP{}.Defaults()}},
 	{"mlp", "linear layers with ReLU between", map[string]Network{"paper": MLP{}.Defaults()}},
 }
 
@@ -83,7 +94,22 @@ func Settings(n Network) []string {
 }
 
 func assign(field reflect.Value, value string) error {
-	if field.Kind() != reflect.Slice {
+	switch field.Kind() {
+	case reflect.Bool:
+		on, err := strconv.ParseBool(value)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", value)
+		}
+		field.SetBool(on)
+		return nil
+	case reflect.Float64:
+		x, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a number", value)
+		}
+		field.SetFloat(x)
+		return nil
+	case reflect.Int64:
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil {
 			return fmt.Errorf("%q is not a whole number", value)

@@ -37,6 +37,48 @@ func (n *net) linear(name string, x *onnx.Value, in, out int64) *onnx.Value {
 	return n.b.In(name).Gemm(x, w, n.param(name+".bias", bound, out), op.GemmAttrs{TransB: true})
 }
 
+// dropout leaves the part ratio of x out where a form of training asks for that, and is nothing otherwise.
+func (n *net) dropout(name string, x *onnx.Value, ratio float64) *onnx.Value {
+	if ratio == 0 {
+		return x
+	}
+	b := n.b.In(name)
+	return b.Node("Dropout", []*onnx.Value{x, b.Const(onnx.Scalar(float32(ratio)))}, 1)[0]
+}
+
+// checkDropout refuses parts that leave nothing.
+func checkDropout(ratio float64) error {
+	if !(ratio >= 0 && ratio < 1) {
+		return fmt.Errorf("dropout %g: wants 0 to 1, below 1", ratio)
+	}
+	return nil
+}
+
+// checkPictures refuses sides that become less than a pixel when they are halved so often, and those above 4096.
+func checkPictures(height, width int64, halvings int) error {
+	for _, side := range []int64{height, width} {
+		if least := int64(1) << halvings; side < least || side > 4096 {
+			return fmt.Errorf("side %d: wants %d to 4096", side, least)
+		}
+	}
+	return nil
+}
+
+// normedConv is a convolution without bias and its norm, or a convolution with a bias.
+func (n *net) normedConv(name string, x *onnx.Value, s convSpec, norm bool) *onnx.Value {
+	if !norm {
+		s.bias = true
+		return n.conv(name+".conv", x, s)
+	}
+	return n.runningNorm(name+".bn", n.conv(name+".conv", x, s), s.out)
+}
+
+// head is the mean over all pixels and a linear layer.
+func (n *net) head(x *onnx.Value, in, classes int64) (*onnx.Model, error) {
+	x = n.b.In("head").Flatten(n.b.In("head").GlobalAveragePool(x), 1)
+	return n.logits(n.linear("head.fc", x, in, classes))
+}
+
 // runningNorm is BatchNormalization with running statistics.
 func (n *net) runningNorm(name string, x *onnx.Value, channels int64) *onnx.Value {
 	scale, bias := n.constant(name+".weight", 1, channels), n.constant(name+".bias", 0, channels)

@@ -18,9 +18,10 @@ const (
 // net builds one model: layers add their parameters to the graph in the order they are called, which is the module order
 // that flat masks and parameter counts refer to.
 type net struct {
-	b    *op.Builder
-	g    *onnx.Graph
-	seed uint64
+	b     *op.Builder
+	g     *onnx.Graph
+	seed  uint64
+	blank bool // weights stay zero: for who only counts them
 }
 
 func newNet(name string, seed uint64) *net {
@@ -31,10 +32,25 @@ func newNet(name string, seed uint64) *net {
 // param adds an initializer filled from U(-bound, bound), each from a sequence of its own.
 func (n *net) param(name string, bound float64, dims ...int64) *onnx.Value {
 	t := onnx.NewTensor(onnx.Float, dims...)
-	data := t.Float32s()
-	noise.Uniform(data, noise.NewKey(n.seed, "init/"+name, 0))
-	for i, u := range data {
-		data[i] = float32((2*float64(u) - 1) * bound)
+	if !n.blank {
+		data := t.Float32s()
+		noise.Uniform(data, noise.NewKey(n.seed, "init/"+name, 0))
+		for i, u := range data {
+			data[i] = float32((2*float64(u) - 1) * bound)
+		}
+	}
+	return n.g.AddInitializer(name, t)
+}
+
+// normal adds an initializer filled from N(0, deviation^2), each from a sequence of its own.
+func (n *net) normal(name string, deviation float64, dims ...int64) *onnx.Value {
+	t := onnx.NewTensor(onnx.Float, dims...)
+	if !n.blank {
+		data := t.Float32s()
+		noise.Normal(data, noise.NewKey(n.seed, "init/"+name, 0))
+		for i, v := range data {
+			data[i] = float32(float64(v) * deviation)
+		}
 	}
 	return n.g.AddInitializer(name, t)
 }
@@ -52,14 +68,22 @@ func (n *net) constant(name string, v float32, dims ...int64) *onnx.Value {
 type convSpec struct {
 	in, out, kernel, stride int64
 	bias                    bool
-	padding                 string // reflect, or constant (zeros)
+	deviation               float64 // of normal weights; 0: uniform ones, PyTorch's default
+	padding                 string  // reflect, constant (zeros), or valid (none)
 }
 
-// conv is padding and a convolution, with weight and bias from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's default.
+// conv is padding and a convolution, with weight and bias from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's default, or a
+// weight from N(0, deviation^2).
 func (n *net) conv(name string, x *onnx.Value, c convSpec) *onnx.Value {
 	b := n.b.In(name)
 	bound := 1 / math.Sqrt(float64(c.in*c.kernel*c.kernel))
-	w := n.param(name+".weight", bound, c.out, c.in, c.kernel, c.kernel)
+	dims := []int64{c.out, c.in, c.kernel, c.kernel}
+	var w *onnx.Value
+	if c.deviation > 0 {
+		w = n.normal(name+".weight", c.deviation, dims...)
+	} else {
+		w = n.param(name+".weight", bound, dims...)
+	}
 	var bias *onnx.Value
 	if c.bias {
 		bias = n.param(name+".bias", bound, c.out)
@@ -68,7 +92,7 @@ func (n *net) conv(name string, x *onnx.Value, c convSpec) *onnx.Value {
 	if c.stride > 1 {
 		attrs.Strides = []int64{c.stride, c.stride}
 	}
-	if p := c.kernel / 2; p > 0 {
+	if p := c.kernel / 2; p > 0 && c.padding != "valid" {
 		if c.padding == "reflect" {
 			x = b.Pad(x, "reflect", 0, 0, p, p, 0, 0, p, p)
 		} else {

@@ -12,6 +12,7 @@ type MLP struct {
 	In      int64   // 784
 	Hidden  []int64 // width of each hidden layer; {256, 256}
 	Classes int64   // 10
+	Dropout float64 // behind each hidden layer; 0
 }
 
 // Defaults fills the usual values in where a field is zero.
@@ -29,11 +30,14 @@ func (c MLP) Build(seed uint64) (*onnx.Model, error) {
 	if err := checkClassifier(c.In, c.Classes, c.Hidden); err != nil {
 		return nil, fmt.Errorf("build mlp: %w", err)
 	}
+	if err := checkDropout(c.Dropout); err != nil {
+		return nil, fmt.Errorf("build mlp: %w", err)
+	}
 	n := newNet("mlp", seed)
 	x, in := n.samples(c.In), c.In
 	for i, width := range c.Hidden {
 		name := fmt.Sprintf("fc%d", i)
-		x = n.b.In(name).Relu(n.linear(name, x, in, width))
+		x = n.dropout(name, n.b.In(name).Relu(n.linear(name, x, in, width)), c.Dropout)
 		in = width
 	}
 	return n.logits(n.linear("out", x, in, c.Classes))

