@@ -8,6 +8,7 @@ import (
 
 	"graft/onnx"
 	"graft/runtime"
+	"graft/training"
 )
 
 // Heavy is a descent with heavy-ball momentum on E + Penalty |∇E|².
@@ -123,31 +124,64 @@ func (w *Walk) Taken() int64 { return w.taken }
 // Settled reports whether all descents have come to rest: the last steps left every number as it was, and so would all others.
 func (w *Walk) Settled() bool { return w.settled }
 
-// Go takes n steps more in one run of the graph. Once they change no bit, further ones are known and not computed.
+// Go takes n steps more in one run of the graph. Once they change no bit, further ones are known and not computed. Where a
+// descent leaves the numbers, the error is a training.DivergedError with the step, and the walk stays where it was.
 func (w *Walk) Go(ctx context.Context, n int64) error {
-	w.taken += n
 	if w.settled || n == 0 {
+		w.taken += n
 		return nil
 	}
-	w.steps.Int64s()[0] = n
-	out, err := w.session.Run(ctx, w.feeds, w.next[:]...)
+	out, finite, err := w.run(ctx, n)
 	if err != nil {
-		return fmt.Errorf("descent on %s: %w", w.plane.Name, err)
+		return err
 	}
+	if !finite {
+		return w.diverged(ctx, n)
+	}
+	// A step reads nothing but points and those before them: where one leaves all as it was, the next does.
 	same := true
 	for i := range w.carried {
-		after := out[w.next[i]]
-		for j, x := range onnx.View[float64](after) {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return fmt.Errorf("descent on %s diverged within %d steps: take a smaller effective step", w.plane.Name, w.taken)
-			}
-			// A step reads nothing but these: where one leaves all as it was, the next does.
+		for j, x := range onnx.View[float64](out[w.next[i]]) {
 			same = same && x == onnx.View[float64](w.feeds[portWeights[i%2]])[j] && x == onnx.View[float64](w.feeds[portBefore[i%2]])[j]
 		}
 	}
 	for i, name := range w.carried {
 		w.feeds[name] = out[w.next[i]]
 	}
-	w.settled = same
+	w.taken, w.settled = w.taken+n, same
 	return nil
+}
+
+// run takes steps from where the walk is, which it leaves, and reports whether all numbers are finite then.
+func (w *Walk) run(ctx context.Context, n int64) (out map[string]*onnx.Tensor, finite bool, err error) {
+	w.steps.Int64s()[0] = n
+	if out, err = w.session.Run(ctx, w.feeds, w.next[:]...); err != nil {
+		return nil, false, fmt.Errorf("descent on %s: %w", w.plane.Name, err)
+	}
+	for _, name := range w.next {
+		for _, x := range onnx.View[float64](out[name]) {
+			if math.IsNaN(x) || math.IsInf(x, 0) {
+				return out, false, nil
+			}
+		}
+	}
+	return out, true, nil
+}
+
+// diverged finds the first of n steps behind which a number is not finite: none after it is.
+func (w *Walk) diverged(ctx context.Context, n int64) error {
+	good, bad := int64(0), n
+	for bad-good > 1 {
+		middle := (good + bad) / 2
+		_, finite, err := w.run(ctx, middle)
+		if err != nil {
+			return err
+		}
+		if finite {
+			good = middle
+		} else {
+			bad = middle
+		}
+	}
+	return fmt.Errorf("descent on %s: %w", w.plane.Name, &training.DivergedError{Step: w.taken + bad, Parameters: true})
 }

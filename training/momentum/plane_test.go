@@ -1,11 +1,13 @@
 package momentum
 
 import (
+	"errors"
 	"math"
 	"testing"
 
 	"graft/onnx"
 	"graft/runtime/runtimetest"
+	"graft/training"
 )
 
 // closed are loss, gradient and H∇E of a plane, written down by hand.
@@ -124,9 +126,17 @@ func TestDescentRefuses(t *testing.T) {
 			t.Errorf("%+v is taken", h)
 		}
 	}
-	w := walk(t, p, Heavy{Rate: 1})
-	if err := w.Go(t.Context(), 100); err == nil {
-		t.Error("a descent with a step of 1 does not diverge")
+	w, x, steps := walk(t, p, Heavy{Rate: 1}), p.Start, int64(0)
+	for ; norm2(x) < math.Inf(1); steps++ {
+		s := closed(p, x)
+		x = [2]float64{x[0] - s.Gradient[0], x[1] - s.Gradient[1]}
+	}
+	var told *training.DivergedError
+	if err := w.Go(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Go(t.Context(), 100); !errors.As(err, &told) || max(told.Step-steps, steps-told.Step) > 1 || w.Taken() != 1 {
+		t.Errorf("a descent with a step of 1 ends with %v, want a divergence at step %d", err, steps)
 	}
 	if _, err := FindPlane("3d"); err == nil {
 		t.Error("an unknown problem is found")
