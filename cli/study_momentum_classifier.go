@@ -367,21 +367,6 @@ func (s *momentumClassifier) problem(seed uint64) (*momentum.Problem, error) {
 	return p, err
 }
 
-// hessianSamples are the first training samples.
-func (s *momentumClassifier) hessianSamples() (*dataset.Batches, error) {
-	n := min(int64(s.Int("curvature-samples")), s.set.samples())
-	numbers := make([]uint32, n)
-	for i := range numbers {
-		numbers[i] = uint32(i)
-	}
-	part := *s.set
-	part.rows = map[string]dataset.Rows{}
-	for name, rows := range s.set.rows {
-		part.rows[name] = dataset.Part(rows, numbers)
-	}
-	return part.inOrder(min(s.batch, n))
-}
-
 // session is where a cell's models run: without --threads, cells at once share the cores.
 func (s *momentumClassifier) session() runtime.Options { return sharedSession(s.call) }
 
@@ -403,7 +388,7 @@ func (s *momentumClassifier) Run(ctx context.Context, c study.Cell, _ string, _ 
 	if r.Scores, err = trained.Scores(ctx); err != nil {
 		return nil, err
 	}
-	samples, err := s.hessianSamples()
+	samples, err := s.set.first(int64(s.Int("curvature-samples")), s.batch)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ type trainMethod struct {
 }
 
 // trainMethods lists the methods of --method.
-var trainMethods = []trainMethod{pacBayesMethod}
+var trainMethods = append([]trainMethod{pacBayesMethod}, momentumMethods()...)
 
 // everyMethodTakes are flags of train that every method takes.
 var everyMethodTakes = []string{"method", "data", "test", "batch", "epochs", "steps", "lr", "label", "mean", "std", "length", "dry-run"}
