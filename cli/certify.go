@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,17 +68,21 @@ func runCertify(c *call) error {
 	if err != nil {
 		return err
 	}
-	gated, err := gatedClassifier(m, c)
+	read, err := pacbayes.DecodeCertificate(data, file)
+	if err != nil {
+		return refused(file, err)
+	}
+	recorded, record := &read.Certificate, &read.Record
+	gated, err := c.gatedClassifier(m, file, record)
 	if err != nil {
 		return misnamed(path, err)
 	}
-	gibbs, recorded, record, err := pacbayes.DecodeCertificate(data, file, gated)
-	doc := &certified{Recorded: recorded}
+	doc := &certified{Recorded: recorded, PriorOf: record.PriorOf}
 	differs := func(format string, a ...any) { doc.Reasons = append(doc.Reasons, fmt.Sprintf(format, a...)) }
+	gibbs, err := read.Gibbs(gated)
 	if err != nil && !errors.Is(err, pacbayes.ErrOtherWeights) {
 		return refused(file, err)
 	}
-	doc.PriorOf = record.PriorOf
 	switch named, ok := m.Metadata.Get(metadataCertificate); {
 	case !ok:
 		differs("the model names no certificate")
@@ -111,13 +116,19 @@ func readLimited(path string) ([]byte, error) {
 	return data, nil
 }
 
-// gatedClassifier is a classifier with its loss.
-func gatedClassifier(m *onnx.Model, c *call) (*training.Gated, error) {
+// gatedClassifier is the classifier that a certificate is of.
+func (c *call) gatedClassifier(m *onnx.Model, file string, record *pacbayes.Record) (*training.Gated, error) {
 	entropy, err := loss.Lookup("cross-entropy")
 	if err != nil {
 		return nil, err
 	}
-	return training.NewGated(m, training.ArtifactConfig{Loss: entropy, Provider: c.Common.Provider})
+	config := training.ArtifactConfig{Loss: entropy, Provider: c.Common.Provider}
+	if record.Freeze != "" {
+		if config.Freeze, err = regexp.Compile(record.Freeze); err != nil {
+			return nil, refused(file, limits.InFile(file, limits.Refuse("freeze", "%v", err)))
+		}
+	}
+	return training.NewGated(m, config)
 }
 
 // recertify computes the certificate anew and says what differs.
@@ -148,6 +159,7 @@ func (c *call) recertify(m *onnx.Model, path string, gibbs *pacbayes.Gibbs, reco
 	}
 	if hash != record.Data {
 		differs("the data are not those that the certificate is of")
+		return nil
 	}
 	if config.Data, err = rest.inOrder(size); err != nil {
 		return err

@@ -34,6 +34,12 @@ func evidenceFlags() []cli.Flag {
 // checkEvidenceFlags says what a method lacks, or what it has no use for.
 func (c *call) checkEvidenceFlags(method string, needs masking.Need) error {
 	data, loss := needs&masking.NeedData != 0, needs&masking.NeedLoss != 0
+	switch noisy := needs&masking.NeedDeviation != 0; {
+	case noisy && !c.IsSet("certificate"):
+		return misuse("--method %s looks at the noise of a posterior: it needs --certificate FILE", method)
+	case !noisy && c.IsSet("certificate"):
+		return misuse("--certificate: --method %s has no use for it", method)
+	}
 	switch {
 	case loss && (!c.IsSet("data") || !c.IsSet("loss")):
 		return misuse("--method %s takes the gradient of a loss on samples: it needs --data FILE and --loss NAME, there are %s", method, strings.Join(lossNames(), ", "))
@@ -46,7 +52,7 @@ func (c *call) checkEvidenceFlags(method string, needs masking.Need) error {
 			continue
 		}
 		switch {
-		case needs == 0:
+		case needs&^masking.NeedDeviation == 0:
 			return misuse("--%s: --method %s looks at the weights alone", name, method)
 		case (name == "loss" || name == "bn") && !loss:
 			return misuse("--%s: --method %s takes no gradient of a loss", name, method)
@@ -71,6 +77,10 @@ func (c *call) evidence(m *onnx.Model, path string, p *pruneMethod) (*evidence, 
 	rule := p.rule
 	if rule.Needs == 0 {
 		return &evidence{look: masking.Weights(masking.Parameters(m.Graph), c.Common.Seed), close: func() {}}, nil
+	}
+	if rule.Needs == masking.NeedDeviation {
+		look, err := c.deviations(m)
+		return &evidence{look: look, close: func() {}}, err
 	}
 	config := training.SaliencyConfig{Needs: rule.Needs, Output: c.Text("output"), FrozenNorms: c.Text("bn") == "frozen", Session: c.runtimeOptions()}
 	var err error

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -25,11 +26,14 @@ var pacBayesMethod = trainMethod{
 		choice("prior", string(pacbayes.Layer), "scales of the prior: one for each tensor, or one", pacbayes.Priors...).under(sectionPacBayes),
 		list("gamma-range", "LOW,HIGH", "where the bound's gamma is clipped; one number: gamma is fixed (default 0.5,10)").under(sectionPacBayes),
 		list("k-grid", "LOW,HIGH,N", "where K is estimated: N logarithms of prior scales (default -6,-2.5,8)").under(sectionPacBayes),
-		number("posterior-lr", "X", above(0, 1000), 0, "learning rate of the noise; ten times --lr without it").under(sectionPacBayes),
-		number("prior-lr", "X", above(0, 1000), 0, "learning rate of the prior's scales; ten times --lr without it").under(sectionPacBayes),
+		number("posterior-lr", "X", above(0, 1000), 0, "learning rate of the noise; 1e-2 without it").under(sectionPacBayes),
+		number("prior-lr", "X", above(0, 1000), 0, "learning rate of the prior's scales; 1e-2 without it").under(sectionPacBayes),
 		integer("stage2", "N", 0, 1<<40, 0, "epochs at most of stage 2, with the noise at rest, until the noisy network is right on 99 % of the samples").under(sectionPacBayes),
 		fraction("prior-data", "PART", span{lo: 0, hi: 1, openLo: true, openHi: true}, 0, "set this part of --data apart: for the statistics of norms, and the prior with --prior-epochs; the bound counts the rest").under(sectionPacBayes),
 		integer("prior-epochs", "N", 1, 1<<40, 0, "train the prior's mean on --prior-data first").under(sectionPacBayes),
+		text("head", "REGEX", "fine-tune a network that was trained before: parameters that match are new, the others begin with little noise").under(sectionPacBayes),
+		number("head-lr", "X", above(0, 1000), 1e-2, "learning rate of what --head names; --lr, 5e-5 without it, is of the rest").under(sectionPacBayes),
+		text("freeze", "REGEX", "leave parameters as they are, without noise: embeddings").under(sectionPacBayes),
 		number("delta", "X", span{lo: 0, hi: 1, openLo: true, openHi: true}, 0.05, "probability that the certificate fails").under(sectionPacBayes),
 		integer("draws", "N", 1, 1<<20, 100, "classifiers that are drawn for the certificate").under(sectionPacBayes),
 		integer("ensemble", "N", 1, 1<<20, 0, "judge the mean of N drawn classifiers by --test too").under(sectionPacBayes),
@@ -45,6 +49,9 @@ func checkPacBayes(c *call) error {
 		return misuse("--ensemble goes with --test: what it is judged by")
 	case c.IsSet("prior-epochs") && !c.IsSet("prior-data"):
 		return misuse("--prior-epochs goes with --prior-data: what the prior is trained on is not what the bound counts")
+	}
+	if c.IsSet("head-lr") && !c.IsSet("head") {
+		return misuse("--head-lr goes with --head")
 	}
 	if c.Bool("no-certificate") {
 		for _, f := range []string{"delta", "draws"} {
@@ -67,6 +74,13 @@ func checkPacBayes(c *call) error {
 func (c *call) pacConfig() (pacbayes.Config, error) {
 	config := pacbayes.Config{Prior: pacbayes.Prior(c.Text("prior")), Rate: c.Float("lr"), PosteriorRate: c.Float("posterior-lr"), PriorRate: c.Float("prior-lr"),
 		Epochs2: int64(c.Int("stage2")), PriorEpochs: int64(c.Int("prior-epochs")), Seed: c.Common.Seed}
+	if c.Text("head") != "" {
+		head, err := c.pattern("head")
+		if err != nil {
+			return config, err
+		}
+		config.Tuning = &pacbayes.Tuning{Head: head, HeadRate: c.Float("head-lr")}
+	}
 	gamma, err := c.numbers("gamma-range", 1, 2)
 	if err != nil {
 		return config, err
@@ -94,6 +108,18 @@ func (c *call) pacConfig() (pacbayes.Config, error) {
 		}
 	}
 	return config, nil
+}
+
+// pattern is the regular expression of a flag; nil without it.
+func (c *call) pattern(flag string) (*regexp.Regexp, error) {
+	if c.Text(flag) == "" {
+		return nil, nil
+	}
+	r, err := regexp.Compile(c.Text(flag))
+	if err != nil {
+		return nil, misuse("--%s: %v", flag, err)
+	}
+	return r, nil
 }
 
 // numbers are the values of a list of numbers; nil without the flag.
@@ -160,6 +186,9 @@ func runPacBayes(r *methodRun) (*methodResult, error) {
 		}
 	}
 	problem := &pacbayes.Problem{Network: r.model}
+	if problem.Freeze, err = r.pattern("freeze"); err != nil {
+		return nil, err
+	}
 	if problem.Data, err = r.shuffled(r.data); err != nil {
 		return nil, err
 	}
@@ -309,7 +338,7 @@ func (p *pacRun) certify(doc *pacTrained, gibbs *pacbayes.Gibbs, out *methodResu
 	if config.Data, err = p.ordered(p.rest); err != nil {
 		return err
 	}
-	record := pacbayes.Record{Part: p.Float("prior-data"), PriorOf: "the weights of " + p.path}
+	record := pacbayes.Record{Part: p.Float("prior-data"), Freeze: p.Text("freeze"), PriorOf: "the weights of " + p.path}
 	if p.apart != nil {
 		record.PartSeed = p.Common.Seed
 		if config.Norms, err = p.apart.inOrder(p.size); err != nil {
@@ -344,8 +373,8 @@ func (p *pacRun) certify(doc *pacTrained, gibbs *pacbayes.Gibbs, out *methodResu
 		return err
 	}
 	out.Files[certificateName] = data
-	for key, value := range map[string]string{"": export.Hash(data), ".n": fmt.Sprint(c.Samples), ".delta": fmt.Sprint(c.Delta), ".value": fmt.Sprint(c.Value), ".data": record.Data} {
-		out.Model.Metadata.Set(metadataCertificate+key, value)
+	for _, k := range [][2]string{{"", export.Hash(data)}, {".n", fmt.Sprint(c.Samples)}, {".delta", fmt.Sprint(c.Delta)}, {".value", fmt.Sprint(c.Value)}, {".data", record.Data}} {
+		out.Model.Metadata.Set(metadataCertificate+k[0], k[1])
 	}
 	return nil
 }

@@ -70,6 +70,7 @@ func TestEveryScore(t *testing.T) {
 				e := &seen[i]
 				e.Weight = e.Read()
 				e.Gradient, e.HessianGradient, e.Flow, e.InputNorm, e.HessianWeight, e.OutputGradient = e.Weight, e.Weight, e.Weight, e.Weight, e.Weight, e.Weight
+				e.Deviation = slices.Repeat([]float32{0.5}, len(e.Weight))
 			}
 			return seen, err
 		}

@@ -30,10 +30,18 @@ func Compact(g *onnx.Graph) (Compaction, error) { return CompactInputs(g) }
 // CompactInputs is Compact, and cuts the channels that nothing reads from the named inputs of the graph too: what is fed there
 // is then cut likewise (Pick).
 func CompactInputs(g *onnx.Graph, inputs ...string) (Compaction, error) {
+	return compact(g, false, inputs)
+}
+
+// CompactZeros is Compact of channels that are zero or unread alone: no weight that stays changes, and they all may go on being
+// trained while those that are zero stay so.
+func CompactZeros(g *onnx.Graph) (Compaction, error) { return compact(g, true, nil) }
+
+func compact(g *onnx.Graph, zeros bool, inputs []string) (Compaction, error) {
 	done := Compaction{Before: weightCount(g)}
 	g.RemoveUnused()
 	nodes := g.Nodes()
-	c := newCompactor(g, nodes)
+	c := newCompactor(g, nodes, zeros)
 	for _, n := range nodes {
 		c.rules[n].constants(c, n)
 	}
@@ -100,15 +108,16 @@ type compactor struct {
 	axes   map[*onnx.Value]int  // of the channels, where it is not axis 1
 	pinned map[*onnx.Value]bool // graph inputs and outputs, and what branches hand out: never cut
 	budget int64                // channels that may still be kept book of
+	zeros  bool                 // a constant other than zero counts as none
 	joins  []*onnx.Node         // concatenations of which one input is left
 }
 
 // maxChannels bounds the channels of all values together: a file's types can claim any number.
 const maxChannels = 1 << 24
 
-func newCompactor(g *onnx.Graph, nodes []*onnx.Node) *compactor {
+func newCompactor(g *onnx.Graph, nodes []*onnx.Node, zeros bool) *compactor {
 	c := &compactor{graph: g, rules: map[*onnx.Node]compactRule{}, state: map[*onnx.Value]*channels{},
-		pinned: map[*onnx.Value]bool{}, budget: maxChannels}
+		pinned: map[*onnx.Value]bool{}, budget: maxChannels, zeros: zeros}
 	c.pin(g.Inputs())
 	c.pin(g.Outputs())
 	for _, n := range nodes {
@@ -152,6 +161,7 @@ type channels struct {
 	value    []float64 // that value
 	needed   []bool    // some reader needs the channel as it is
 	kept     []int     // after settle: the channels that stay, in order
+	zeros    bool      // constants other than zero are not kept book of
 }
 
 // of gives what is known of v; a value without a countable axis of channels has none.
@@ -169,14 +179,18 @@ func (c *compactor) of(v *onnx.Value) *channels {
 		n = 0
 	}
 	c.budget -= n
-	s := &channels{constant: make([]bool, n), value: make([]float64, n), needed: make([]bool, n)}
+	s := &channels{constant: make([]bool, n), value: make([]float64, n), needed: make([]bool, n), zeros: c.zeros}
 	c.state[v] = s
 	return s
 }
 
 func (s *channels) count() int { return len(s.needed) }
 
-func (s *channels) set(i int, value float64) { s.constant[i], s.value[i] = true, value }
+func (s *channels) set(i int, value float64) {
+	if !s.zeros || value == 0 {
+		s.constant[i], s.value[i] = true, value
+	}
+}
 
 func (s *channels) needAll() {
 	for i := range s.needed {

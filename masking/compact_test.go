@@ -314,3 +314,34 @@ g (float[1,` + claim + `,4,4] x) => (float[1,` + claim + `,4,4] y) <float[2,1,1,
 		}
 	}
 }
+
+// Channels of other constants stay where zeros alone may go, and no weight that stays changes.
+func TestCompactZeros(t *testing.T) {
+	text := `<ir_version: 8, opset_import: ["" : 17]>
+g (float[1,1,4,4] x) => (float[1,1,4,4] y) <float[3,1,1,1] a = {0, 2, 0}, float[3] c = {0, 0, 5}, float[1,3,1,1] b = {3, 4, 6}, float[1] d = {7}> {
+   h = Conv (x, a, c)
+   r = Relu (h)
+   y = Conv (r, b, d)
+}`
+	for _, zeros := range []bool{false, true} {
+		m, err := onnx.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if problems, _ := op.InferModel(m); len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		compact, want := masking.Compact, map[string][]float32{"a": {2}, "c": {0}, "b": {4}, "d": {37}}
+		if zeros {
+			compact, want = masking.CompactZeros, map[string][]float32{"a": {2, 0}, "c": {0, 5}, "b": {4, 6}, "d": {7}}
+		}
+		if _, err := compact(m.Graph); err != nil {
+			t.Fatal(err)
+		}
+		for name, values := range want {
+			if got := m.Graph.Lookup(name).Const.Float32s(); !slices.Equal(got, values) {
+				t.Errorf("zeros %t: %s is %v, want %v", zeros, name, got, values)
+			}
+		}
+	}
+}

@@ -21,7 +21,7 @@ type Flow struct {
 func FlowOf(g *onnx.Graph) Flow {
 	g = unbiased(g)
 	nodes := g.Nodes()
-	f := follower{fed: map[*onnx.Value]bool{}, leads: map[*onnx.Value]bool{}, channels: newCompactor(g, nodes)}
+	f := follower{fed: map[*onnx.Value]bool{}, leads: map[*onnx.Value]bool{}, channels: newCompactor(g, nodes, false)}
 	f.channels.follow(nodes)
 	for _, v := range g.Inputs() {
 		f.fed[v] = !v.IsInitializer()

@@ -47,7 +47,7 @@ func Groups(g *onnx.Graph, inputs ...string) []*Group {
 	g, _ = g.Clone()
 	g.RemoveUnused()
 	nodes := g.Nodes()
-	j := &joiner{compactor: newCompactor(g, nodes), first: map[*onnx.Value]int{}}
+	j := &joiner{compactor: newCompactor(g, nodes, false), first: map[*onnx.Value]int{}}
 	for _, v := range g.Inputs() {
 		if v.IsInitializer() || !slices.Contains(inputs, v.Name) {
 			j.fix(v)

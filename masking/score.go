@@ -51,6 +51,7 @@ const (
 	NeedInputNorm                        // Evidence.InputNorm
 	NeedHessianWeight                    // Evidence.HessianWeight
 	NeedOutputGradient                   // Evidence.OutputGradient
+	NeedDeviation                        // Evidence.Deviation
 )
 
 // NeedLoss are the kinds of evidence that a loss is needed for, NeedData those for which samples are.
@@ -75,6 +76,7 @@ type Evidence struct {
 	HessianWeight   []float32 // the same times the weights
 	OutputGradient  []float32 // gradient of the sum of the outputs
 	Flow            []float32 // gradient of the sum of outputs where all weights are absolute values and all inputs one
+	Deviation       []float32 // of a posterior of the weights; nil: the parameter has none
 	InputNorm       []float32 // Euclidean norm over samples and places of what the element is multiplied with
 }
 
@@ -108,7 +110,7 @@ func readFloats(t *onnx.Tensor) []float32 {
 }
 
 // Scores lists the methods by name.
-var Scores = []Score{magnitude, random, snip, grasp, synflow, wanda}
+var Scores = []Score{magnitude, random, snip, grasp, synflow, wanda, posteriorNoise}
 
 // FindScore looks a method up; the error lists the names there are.
 func FindScore(name string) (Score, error) {

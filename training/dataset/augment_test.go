@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -11,7 +12,7 @@ import (
 )
 
 func TestParseAugmentation(t *testing.T) {
-	for _, s := range [][]string{{"shift=2", "rotate=10", "zoom=0.1", "flip"}, {"rotate=180"}, nil} {
+	for _, s := range [][]string{{"shift=2", "rotate=10", "zoom=0.1", "flip"}, {"rotate=180"}, {"flip", "crop=4", "cutout=16"}, nil} {
 		a, err := ParseAugmentation(s)
 		if err != nil || a.IsZero() != (s == nil) {
 			t.Errorf("%v: %+v, %v", s, a, err)
@@ -20,7 +21,7 @@ func TestParseAugmentation(t *testing.T) {
 			t.Errorf("%v comes back as %s", s, got)
 		}
 	}
-	for _, bad := range []string{"shift", "shift=", "shift=0", "shift=-1", "zoom=1", "rotate=NaN", "flip=1", "blur=2", ""} {
+	for _, bad := range []string{"shift", "shift=", "shift=0", "shift=-1", "zoom=1", "rotate=NaN", "flip=1", "blur=2", "", "crop", "crop=0", "crop=1.5", "cutout=-1", "cutout=4096"} {
 		if _, err := ParseAugmentation([]string{bad}); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
@@ -55,6 +56,48 @@ func TestAugmentedPicture(t *testing.T) {
 			if math.Abs(float64(got-c.want[p])) > 1e-5 {
 				t.Errorf("%s: pixel %d is %g, want %g", name, p, got, c.want[p])
 			}
+		}
+	}
+}
+
+func TestWindowAndSquare(t *testing.T) {
+	source := []float32{1, 2, 3, 4, 5, 6, 7, 8, 9}
+	for at, want := range map[[2]int][]float32{
+		{0, 0}: source, {1, 0}: {2, 3, 0, 5, 6, 0, 8, 9, 0}, {-1, 1}: {0, 4, 5, 0, 7, 8, 0, 0, 0}, {2, -1}: {0, 0, 0, 3, 0, 0, 6, 0, 0}, {-3, 0}: make([]float32, 9), {0, 3}: make([]float32, 9),
+	} {
+		got := slices.Clone(source)
+		if window(got, 3, 3, at[0], at[1]); !slices.Equal(got, want) {
+			t.Errorf("window at %v: %v, want %v", at, got, want)
+		}
+	}
+	for at, want := range map[[3]int][]float32{ // pixel and side
+		{1, 1, 1}: {1, 2, 3, 4, 0, 6, 7, 8, 9}, {0, 2, 2}: {1, 2, 3, 0, 5, 6, 0, 8, 9}, {2, 0, 3}: {1, 0, 0, 4, 0, 0, 7, 8, 9}, {1, 1, 9}: make([]float32, 9),
+	} {
+		got := slices.Clone(source)
+		if blank(got, 3, 3, at[0], at[1], at[2]); !slices.Equal(got, want) {
+			t.Errorf("square at %v: %v, want %v", at, got, want)
+		}
+	}
+	// Every place of the window, and every pixel of the square, comes as often as any other.
+	x := onnx.NewTensor(onnx.Float, 4000, 1, 2, 3)
+	for i := range x.Float32s() {
+		x.Float32s()[i] = float32(i%6 + 1)
+	}
+	windows, squares := x.Clone(), x.Clone()
+	Augmentation{Crop: 1}.apply(windows, noise.NewKey(1, "crop", 0))
+	Augmentation{Cutout: 1}.apply(squares, noise.NewKey(1, "cutout", 0))
+	seen := map[string]int{}
+	for _, of := range []*onnx.Tensor{windows, squares} {
+		for i := range 4000 {
+			seen[fmt.Sprint(of.Float32s()[6*i:6*i+6])]++
+		}
+	}
+	if len(seen) != 9+6 {
+		t.Errorf("%d pictures, want 9 windows and 6 squares", len(seen))
+	}
+	for picture, n := range seen {
+		if want := map[bool]int{true: 4000 / 9, false: 4000 / 6}[strings.Count(picture, " 0")+strings.Count(picture, "[0") != 1]; n < want*8/10 || n > want*12/10 {
+			t.Errorf("%s %d times, want %d", picture, n, want)
 		}
 	}
 }

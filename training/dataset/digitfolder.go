@@ -70,7 +70,7 @@ func readDigit(path string, to *[]byte) error {
 		case err != nil:
 			return err
 		case !(v >= 0 && v <= 1):
-			return limits.Refuse("data", "number %d is %g, 0 to 1 is wanted", s.count, v)
+			return limits.Refuse("data", "number %d is %g, 0 to 1 is wanted", s.count-1, v)
 		}
 		*to = append(*to, byte(v*255+0.5))
 		more = end == ','

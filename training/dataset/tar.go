@@ -17,8 +17,10 @@ const (
 	tarBlock = 512
 	// maxTarText is the longest name or set of attributes that an entry may carry in front of it.
 	maxTarText = 1 << 16
+	// maxTarTexts is how many of these may stand in front of one entry.
+	maxTarTexts = 8
 	// tarSlack and tarRatio bound what a packed archive unpacks to: pictures hardly pack, headers of small ones do.
-	tarSlack, tarRatio = 64 << 20, 32
+	tarSlack, tarRatio = 16 << 20, 32
 	// maxTarTail is how many zeros may stand behind the end of an archive: writers fill a record up.
 	maxTarTail = 1 << 20
 )
@@ -63,7 +65,7 @@ func isTar(f *source) bool {
 func (t *tarReader) next() (*tarEntry, error) {
 	var long string
 	var size int64 = -1
-	for {
+	for texts := 0; ; texts++ {
 		if err := t.skip(t.left + t.padding); err != nil {
 			return nil, err
 		}
@@ -87,6 +89,9 @@ func (t *tarReader) next() (*tarEntry, error) {
 		t.left, t.padding = own, (tarBlock-own%tarBlock)%tarBlock
 		if !text {
 			return t.entry(h[:], kind, long, own)
+		}
+		if texts == maxTarTexts {
+			return nil, limits.Refuse("tar entry", "more than %d names and attributes in a row", maxTarTexts)
 		}
 		if own > maxTarText {
 			return nil, limits.Refuse("tar entry", "has a name or attributes of %d bytes, at most %d", own, maxTarText)

@@ -34,28 +34,31 @@ const (
 	wordClass   = "[CLS]"
 )
 
-// isText knows tables of two columns with a tab between, one of them words, as GLUE has them: in the first two lines, of which the
-// first may be a header, the column is no number.
+// isText knows tables of two columns with a tab between, of which the one that is no answer holds words, as GLUE has them: in the
+// first line, which may be a header, and in the second it is no number.
 func isText(f *source) bool {
 	if f.folder || f.ending() != ".tsv" || bytes.IndexByte(f.head, 0) >= 0 || !utf8.Valid(trimRune(f.head)) {
 		return false
 	}
-	var text [2]bool
-	lines := strings.SplitN(string(f.head), "\n", 3)
-	for i, line := range lines[:min(len(lines), 2)] {
-		if line == "" {
+	lines := strings.SplitN(strings.TrimPrefix(string(f.head), "\ufeff"), "\n", 3)
+	first := strings.Split(lines[0], "\t")
+	if len(first) != 2 {
+		return false
+	}
+	answer, _, err := textAnswer(first, "")
+	if err != nil {
+		return false
+	}
+	for _, line := range lines[:min(len(lines), 2)] {
+		fields := strings.Split(strings.TrimSuffix(line, "\r"), "\t")
+		if line == "" || len(fields) < 2-answer {
 			continue
 		}
-		fields := strings.Split(strings.TrimSuffix(line, "\r"), "\t")
-		if len(fields) != 2 && !(i == 1 && len(lines) == 2) {
+		if _, err := strconv.ParseFloat(strings.TrimSpace(fields[1-answer]), 64); err == nil {
 			return false
 		}
-		for k := range min(len(fields), 2) {
-			_, err := strconv.ParseFloat(strings.TrimSpace(fields[k]), 64)
-			text[k] = err != nil && (i == 0 || text[k])
-		}
 	}
-	return text[0] || text[1]
+	return true
 }
 
 // sentences is a table of text as it is read.

@@ -26,50 +26,72 @@ type Fit struct {
 
 // Fit is stage B: Adam on the mean squared error to the noisy image, from the network's initialization times the mask. The
 // gradient is masked too, so that what is off stays at zero, bit for bit.
+// Channels that the mask leaves zero are not computed.
 func (p *Problem) Fit(ctx context.Context, c FitConfig, run Run) (*Fit, error) {
-	step, err := training.NewStep(p.Network, training.StepConfig{Loss: loss.MSE, Observe: p.Observe, Optimizer: optim.Adam(optim.AdamConfig{}), MaskGradient: c.Mask != nil, Constants: p.constants(), Provider: run.Session.Provider})
+	fit, err := p.fit(ctx, c, run)
 	if err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
-	start, err := step.Packing.Pack(func(name string) *onnx.Tensor { return p.Network.Graph.Lookup(name).Const })
+	return fit, nil
+}
+
+func (p *Problem) fit(ctx context.Context, c FitConfig, run Run) (*Fit, error) {
+	small := &shrunk{network: p.Network}
+	if c.Mask != nil {
+		if n := len(packed(p.Network)); len(c.Mask) != n {
+			return nil, fmt.Errorf("mask of %d values, the network has %d parameters", len(c.Mask), n)
+		}
+		var err error
+		if small, err = shrink(p.Network, c.Mask); err != nil {
+			return nil, err
+		}
+	}
+	return p.fitWith(ctx, small, c, run)
+}
+
+// fitWith computes with what is left of the network.
+func (p *Problem) fitWith(ctx context.Context, small *shrunk, c FitConfig, run Run) (*Fit, error) {
+	whole, err := training.NewPacking(training.Parameters(p.Network.Graph))
 	if err != nil {
-		return nil, fmt.Errorf("fit: %w", err)
+		return nil, err
 	}
 	var mask *onnx.Tensor
 	if c.Mask != nil {
-		if int64(len(c.Mask)) != step.Packing.Len() {
-			return nil, fmt.Errorf("fit: mask of %d values, the network has %d parameters", len(c.Mask), step.Packing.Len())
-		}
-		mask = onnx.NewTensor(onnx.Float, step.Packing.Len())
-		for i, keep := range c.Mask {
-			if keep {
-				mask.Float32s()[i] = 1
-			} else {
+		mask = small.mask(c.Mask)
+	}
+	step, err := training.NewStep(small.network, training.StepConfig{Loss: loss.MSE, Observe: p.Observe, Optimizer: optim.Adam(optim.AdamConfig{}), MaskGradient: mask != nil, Constants: p.constants(), Provider: run.Session.Provider})
+	if err != nil {
+		return nil, err
+	}
+	start, err := step.Packing.Pack(func(name string) *onnx.Tensor { return small.network.Graph.Lookup(name).Const })
+	if err != nil {
+		return nil, err
+	}
+	if mask != nil {
+		for i, m := range mask.Float32s() {
+			if m == 0 {
 				start.Float32s()[i] = 0
 			}
 		}
 	}
 	done, err := p.follow(ctx, step, follow{steps: c.Steps, rate: c.Rate, start: start, mask: mask}, run)
 	if err != nil {
-		return nil, fmt.Errorf("fit: %w", err)
+		return nil, err
 	}
-	return p.finish(ctx, step, done, c.Steps, run)
+	return p.finish(ctx, whole.Unpack(small.widen(p.Network, c.Mask, done.snapshot.Trained)), done, c.Steps, run)
 }
 
 // finish puts the parameters into the network and draws once more, for the last sample is of the final parameters.
-func (p *Problem) finish(ctx context.Context, step *training.Step, done *followed, steps int64, run Run) (*Fit, error) {
+func (p *Problem) finish(ctx context.Context, parameters []*onnx.Tensor, done *followed, steps int64, run Run) (*Fit, error) {
 	m := p.Network.Clone()
-	SetParameters(m, step.Packing.Unpack(done.snapshot.Trained))
+	SetParameters(m, parameters)
 	image, err := p.Draw(ctx, m, run.Session)
 	if err != nil {
-		return nil, fmt.Errorf("fit: %w", err)
+		return nil, err
 	}
-	last := Sample{Step: steps, PSNR: p.psnr(image)}
+	last := Sample{Step: steps, PSNR: p.psnr(image), Seconds: done.seconds}
 	if last.Loss, err = p.loss(ctx, image, run.Session); err != nil {
-		return nil, fmt.Errorf("fit: %w", err)
-	}
-	if n := len(done.samples); n > 0 {
-		last.Seconds = done.samples[n-1].Seconds
+		return nil, err
 	}
 	return &Fit{Model: m, Samples: append(until(done.samples, steps-1), last), Image: image}, nil
 }

@@ -90,7 +90,7 @@ func (p *Problem) pruneWhileTraining(ctx context.Context, c GradualConfig, run R
 	if err != nil {
 		return nil, nil, err
 	}
-	fit, err := p.finish(ctx, step, done, c.Steps, run)
+	fit, err := p.finish(ctx, step.Packing.Unpack(done.snapshot.Trained), done, c.Steps, run)
 	return fit, marks(done.snapshot.Mask), err
 }
 

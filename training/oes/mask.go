@@ -180,6 +180,7 @@ type follow struct {
 type followed struct {
 	snapshot *training.Snapshot
 	samples  []Sample
+	seconds  float64
 }
 
 // follow runs to the end, sampling the curves: the output that step s+1 sees is what s updates have made.
@@ -242,7 +243,7 @@ func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run
 			return nil, err
 		}
 	}
-	return &followed{snap, samples}, nil
+	return &followed{snap, samples, time.Since(begun).Seconds()}, nil
 }
 
 // until gives the samples up to a step: a step that was cut off may have sampled already.

@@ -100,6 +100,9 @@ func Methods() []Method {
 	}
 	list = append(list, recipes...)
 	for _, s := range masking.Scores {
+		if s.Needs&masking.NeedDeviation != 0 { // there is no posterior of a network that has not been trained
+			continue
+		}
 		list = append(list, scored(s, masking.Global), scored(s, masking.Layer))
 	}
 	return list

@@ -99,7 +99,7 @@ func (p *Problem) movement(ctx context.Context, c MovementConfig, run Run) (*Fit
 		}
 		done.snapshot.Trained.Float32s()[i] = x
 	}
-	fit, err := p.finish(ctx, step, done, c.Steps, run)
+	fit, err := p.finish(ctx, step.Packing.Unpack(done.snapshot.Trained), done, c.Steps, run)
 	return fit, keep, err
 }
 

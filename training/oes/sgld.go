@@ -69,7 +69,7 @@ func (p *Problem) SGLD(ctx context.Context, c SGLDConfig, run Run) (*Fit, error)
 	for i, d := range walk.to(c.Steps).Float32s() {
 		weights[i] += d
 	}
-	return p.finish(ctx, step, done, c.Steps, run)
+	return p.finish(ctx, step.Packing.Unpack(done.snapshot.Trained), done, c.Steps, run)
 }
 
 // walk is the sum of the noise on the weights, a function of seed and step.

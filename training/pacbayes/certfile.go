@@ -1,7 +1,6 @@
 package pacbayes
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -10,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"graft/onnx"
 	"graft/onnx/limits"
@@ -22,7 +22,7 @@ import (
 // logarithms of the prior's scales, double, one for each parameter in the order of the model's initializers, or one. What it says
 // is JSON in the metadata's key "certificate".
 const (
-	SuffixSigma     = ".sigma"
+	suffixSigma     = ".sigma"
 	suffixPriorMean = ".prior_mean"
 	keyCertificate  = "certificate"
 	keyRecord       = "record"
@@ -39,7 +39,8 @@ type Record struct {
 	// is on the rest. 0: nothing was.
 	Part     float64 `json:"part,omitempty"`
 	PartSeed uint64  `json:"part_seed,omitempty"`
-	PriorOf  string  `json:"prior_of"` // where the prior's mean is from, in words
+	PriorOf  string  `json:"prior_of"`         // where the prior's mean is from, in words
+	Freeze   string  `json:"freeze,omitempty"` // pattern of the parameters that have no noise
 	Reading  Reading `json:"reading"`
 }
 
@@ -66,7 +67,7 @@ func (g *Gibbs) EncodeCertificate(c *Certificate, r Record) ([]byte, error) {
 	for _, k := range []struct {
 		of     *onnx.Tensor
 		suffix string
-	}{{g.Sigma, SuffixSigma}, {g.Initial, suffixPriorMean}} {
+	}{{g.Sigma, suffixSigma}, {g.Initial, suffixPriorMean}} {
 		for _, t := range g.Gated.Packing().Unpack(k.of) {
 			t.Name += k.suffix
 			tensors = append(tensors, t)
@@ -77,42 +78,70 @@ func (g *Gibbs) EncodeCertificate(c *Certificate, r Record) ([]byte, error) {
 	return safetensors.Encode(append(tensors, scales), metadata)
 }
 
-// DecodeCertificate reads a file for the network of gated, whose weights are the posterior's mean; name stands in errors.
-func DecodeCertificate(data []byte, name string, gated *training.Gated) (*Gibbs, *Certificate, *Record, error) {
-	tensors, metadata, err := safetensors.Decode(data, name)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	g, c, r := &Gibbs{Gated: gated}, &Certificate{}, &Record{}
-	if err := g.decode(tensors, metadata, c, r); err != nil {
-		if errors.Is(err, ErrOtherWeights) {
-			return nil, c, r, err
-		}
-		return nil, nil, nil, limits.InFile(name, err)
-	}
-	return g, c, r, nil
+// File is a certificate file that has been read.
+type File struct {
+	Certificate Certificate
+	Record      Record
+	name        string
+	tensors     map[string]*onnx.Tensor
 }
 
-func (g *Gibbs) decode(tensors []*onnx.Tensor, metadata map[string]string, c *Certificate, r *Record) error {
-	for key, to := range map[string]any{keyCertificate: c, keyRecord: r} {
+// DecodeCertificate reads a file; name stands in errors. Its tensors are looked at by Gibbs.
+func DecodeCertificate(data []byte, name string) (*File, error) {
+	tensors, metadata, err := safetensors.Decode(data, name)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{name: name, tensors: map[string]*onnx.Tensor{}}
+	for _, t := range tensors {
+		f.tensors[t.Name] = t
+	}
+	if err := f.read(metadata); err != nil {
+		return nil, limits.InFile(name, err)
+	}
+	return f, nil
+}
+
+func (f *File) read(metadata map[string]string) error {
+	for key, to := range map[string]any{keyCertificate: &f.Certificate, keyRecord: &f.Record} {
 		if metadata[key] == "" {
 			return limits.Refuse("", "has no %s: it is no certificate", key)
 		}
-		d := json.NewDecoder(bytes.NewReader([]byte(metadata[key])))
-		if err := d.Decode(to); err != nil {
+		if err := json.Unmarshal([]byte(metadata[key]), to); err != nil {
 			return limits.Refuse(key, "%v", err)
 		}
 	}
-	if r.Format != 1 {
+	r := &f.Record
+	switch {
+	case r.Format != 1:
 		return limits.Refuse("format", "is %d, this program reads 1", r.Format)
-	}
-	if r.Grid.Points < 1 || !(r.Grid.Step > 0) || math.IsInf(r.Grid.Low, 0) || math.IsNaN(r.Grid.Low) {
+	case r.Grid.Points < 1 || !(r.Grid.Step > 0) || math.IsInf(r.Grid.Step, 0) || math.IsInf(r.Grid.Low, 0) || math.IsNaN(r.Grid.Low):
 		return limits.Refuse("grid", "is %v", r.Grid)
+	case !(r.Part >= 0 && r.Part < 1):
+		return limits.Refuse("part", "is %g", r.Part)
+	case f.Certificate.Draws < 1 || f.Certificate.Draws > 1<<30:
+		return limits.Refuse("draws", "are %d", f.Certificate.Draws)
 	}
-	of := map[string]*onnx.Tensor{}
-	for _, t := range tensors {
-		of[t.Name] = t
+	if err := CheckDelta(f.Certificate.Delta); err != nil {
+		return limits.Refuse("delta", "%v", err)
 	}
+	return nil
+}
+
+// Gibbs is the posterior of the file for the network of gated, whose weights are its mean; ErrOtherWeights where they are not.
+func (f *File) Gibbs(gated *training.Gated) (*Gibbs, error) {
+	g := &Gibbs{Gated: gated}
+	err := g.decode(f.tensors, &f.Record)
+	switch {
+	case errors.Is(err, ErrOtherWeights):
+		return nil, err
+	case err != nil:
+		return nil, limits.InFile(f.name, err)
+	}
+	return g, nil
+}
+
+func (g *Gibbs) decode(of map[string]*onnx.Tensor, r *Record) error {
 	var err error
 	if g.Mean, err = g.Gated.Initial(); err != nil {
 		return err
@@ -125,7 +154,7 @@ func (g *Gibbs) decode(tensors []*onnx.Tensor, metadata map[string]string, c *Ce
 		return limits.Refuse("prior", "%v", err)
 	}
 	g.Groups, g.Prior, g.Grid = l.groups, r.Prior, r.Grid
-	if g.Sigma, err = l.weights.Pack(func(name string) *onnx.Tensor { return of[name+SuffixSigma] }); err != nil {
+	if g.Sigma, err = l.weights.Pack(func(name string) *onnx.Tensor { return of[name+suffixSigma] }); err != nil {
 		return limits.Refuse("deviations", "are not those of the model: %v", err)
 	}
 	if g.Initial, err = l.weights.Pack(func(name string) *onnx.Tensor { return of[name+suffixPriorMean] }); err != nil {
@@ -191,4 +220,30 @@ func HashData(data *dataset.Batches) (string, error) {
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// ReadDeviations are the posterior's deviations in a certificate file, by the parameter's name.
+func ReadDeviations(path string) (map[string]*onnx.Tensor, error) {
+	tensors, _, err := safetensors.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	of := map[string]*onnx.Tensor{}
+	for _, t := range tensors {
+		name, is := strings.CutSuffix(t.Name, suffixSigma)
+		if !is {
+			continue
+		}
+		if t.DType != onnx.Float {
+			return nil, limits.InFile(path, limits.Refuse(limits.Name(t.Name), "is %v, deviations are float", t.DType))
+		}
+		if i := slices.IndexFunc(t.Float32s(), func(s float32) bool { return !(s > 0) || math.IsInf(float64(s), 0) }); i >= 0 {
+			return nil, limits.InFile(path, limits.Refuse(limits.Name(t.Name), "element %d is %g, deviations are positive", i, t.Float32s()[i]))
+		}
+		of[name] = t
+	}
+	if len(of) == 0 {
+		return nil, limits.InFile(path, limits.Refuse("", "has no deviations: it is no certificate of graft train --method pac-bayes"))
+	}
+	return of, nil
 }

@@ -37,8 +37,8 @@ type Config struct {
 	Grid      Grid
 
 	Rate          float64 // Adam's, of the weights; 3e-3
-	PosteriorRate float64 // of p; 10 Rate
-	PriorRate     float64 // of b; 10 Rate
+	PosteriorRate float64 // of p; 1e-2
+	PriorRate     float64 // of b; 1e-2
 	// Epochs1 are of stage 1, which makes the bound small; Epochs2 at most of stage 2, which goes on with the noise at rest until
 	// the noisy network is right on Accuracy of the training samples.
 	Epochs1, Epochs2 int64
@@ -63,8 +63,12 @@ func (c Config) defaults() Config {
 	if c.Gamma != 0 {
 		c.GammaLow, c.GammaHigh = c.Gamma, c.Gamma
 	}
+	if c.Tuning != nil {
+		c.Rate = cmp.Or(c.Rate, 5e-5)
+		c.PosteriorRate, c.PriorRate = cmp.Or(c.PosteriorRate, 0.1), cmp.Or(c.PriorRate, 0.1)
+	}
 	c.Rate = cmp.Or(c.Rate, 3e-3)
-	c.PosteriorRate, c.PriorRate = cmp.Or(c.PosteriorRate, 10*c.Rate), cmp.Or(c.PriorRate, 10*c.Rate)
+	c.PosteriorRate, c.PriorRate = cmp.Or(c.PosteriorRate, 1e-2), cmp.Or(c.PriorRate, 1e-2)
 	c.Accuracy = cmp.Or(c.Accuracy, 0.99)
 	return c
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"graft/onnx"
 	"graft/onnx/op"
@@ -61,6 +62,9 @@ func (p *Problem) open(c Config, with Run) (*run, error) {
 	r.gated, err = training.NewGated(p.Network, training.ArtifactConfig{Loss: entropy, Output: p.Output, Freeze: p.Freeze, FrozenNorms: p.FrozenNorms, Provider: with.Session.Provider})
 	if err != nil {
 		return nil, err
+	}
+	if c.Tuning != nil && c.Tuning.Head != nil && !slices.ContainsFunc(r.gated.Packing().Names(), c.Tuning.Head.MatchString) {
+		return nil, &training.UnknownNameError{What: "parameter", Name: c.Tuning.Head.String(), Pattern: true, Known: r.gated.Packing().Names()}
 	}
 	if r.layout, err = newLayout(r.gated.Parameters(), c.Prior); err != nil {
 		return nil, err
@@ -176,8 +180,12 @@ func (r *run) trainPrior(ctx context.Context) error {
 // The gradient reaches p through the same sample. w itself is never noisy, so that there is nothing to take away again.
 func (r *run) stage1() (*training.Step, error) {
 	counts, factors := r.layout.rates(r.config)
+	return r.stage1By(optim.Scaled(optim.Adam(optim.AdamConfig{}), counts, factors))
+}
+
+func (r *run) stage1By(o optim.Optimizer) (*training.Step, error) {
 	return r.gated.Step(training.StepConfig{
-		Optimizer: optim.Scaled(optim.Adam(optim.AdamConfig{}), counts, factors), Trained: r.layout.trained, Provider: r.Run.Session.Provider,
+		Optimizer: o, Trained: r.layout.trained, Provider: r.Run.Session.Provider,
 		Weights: func(b *op.Builder, trained *onnx.Value) *onnx.Value {
 			w, p, _ := r.layout.parts(b, trained)
 			return noisy(b, w, b.Exp(p))
