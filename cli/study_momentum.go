@@ -44,13 +44,13 @@ Problems:
   classifier    a network on --data over betas and seeds: sharpness, trace, gradient, losses and accuracies; beside other methods
                 with --methods
 
-Methods of classifier: ` + strings.Join(momentum.MethodNames(), ", ") + `. All but the first run without momentum; explicit takes
-the coefficients that make up for each beta, unless --penalty gives others.`,
+Methods of classifier: ` + strings.Join(momentum.MethodNames(), ", ") + `. All but the first run without momentum; gradient-penalty
+takes the coefficients that make up for each beta, unless --penalty gives others.`,
 	examples: []string{
 		"graft study momentum --problem 2d-linear --out study/",
 		"graft study momentum --problem order --out study/ --expect",
 		"graft study momentum --problem classifier --data digits.csv --test 0.3 --std 16 --network mlp --out study/",
-		"graft study momentum --problem classifier --data mnist/ --test mnist/ --network lenet --methods heavy-ball,explicit,sam,noise --out study/",
+		"graft study momentum --problem classifier --data mnist/ --test mnist/ --network lenet --methods heavy-ball,gradient-penalty,sam,noise --out study/",
 	},
 	flags: slices.Concat([]cli.Flag{
 		choice("problem", momentum.Planes[0].Name, "what is run", momentumProblems()...).under("Problem"),
@@ -66,7 +66,7 @@ the coefficients that make up for each beta, unless --penalty gives others.`,
 		repeated("set", "KEY=VALUE", "a field of the network's configuration; repeatable").under("Training"),
 		integer("seeds", "N", 1, 1000, 3, "seeds, from --seed on: of weights, batches and noise").under("Training"),
 		list("methods", "NAMES", "what is compared; heavy-ball without it").under("Training"),
-		list("penalty", "LIST", "explicit: coefficients of |gradient|^2").under("Training"),
+		list("penalty", "LIST", "gradient-penalty: coefficients of |gradient|^2").under("Training"),
 		list("rho", "LIST", "sam: distances; 0.05 without it").under("Training"),
 		list("sigma", "LIST", "noise: standard deviations; 0.05 without it").under("Training"),
 		choice("schedule", "constant", "how the learning rate goes", "constant", "linear", "cosine", "step").under("Training"),

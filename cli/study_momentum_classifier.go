@@ -45,7 +45,7 @@ type momentumArm struct {
 	method   momentum.Method
 	beta     float64
 	strength func(rate float64) float64 // nil: the method has none
-	for_     *float64                   // the beta that the strength makes up for
+	inPlace  *float64                   // the beta that the strength makes up for
 }
 
 func planMomentumClassifier(c *call) (experiment, error) {
@@ -111,10 +111,10 @@ func (s *momentumClassifier) chooseArms() error {
 		if err != nil {
 			return err
 		}
-		if name == "explicit" && !s.IsSet(flag) {
+		if name == "gradient-penalty" && !s.IsSet(flag) {
 			for _, beta := range betas {
 				if beta > 0 {
-					s.arms = append(s.arms, momentumArm{method: m, for_: &beta, strength: func(rate float64) float64 {
+					s.arms = append(s.arms, momentumArm{method: m, inPlace: &beta, strength: func(rate float64) float64 {
 						return momentum.Heavy{Rate: rate, Beta: beta}.Explicit().Penalty
 					}})
 				}
@@ -134,7 +134,7 @@ func (s *momentumClassifier) chooseArms() error {
 }
 
 // methodFlag is the flag of a method's strength.
-var methodFlag = map[string]string{"explicit": "penalty", "sam": "rho", "noise": "sigma"}
+var methodFlag = map[string]string{"gradient-penalty": "penalty", "sam": "rho", "noise": "sigma"}
 
 // chooseNetwork takes a network of the catalogue and makes it fit the data.
 func (s *momentumClassifier) chooseNetwork() error {
@@ -322,8 +322,8 @@ func (s *momentumClassifier) Cells() []study.Cell {
 				if a.strength != nil {
 					c = c.With("strength", a.strength(rate))
 				}
-				if a.for_ != nil {
-					c = c.With("in_place_of_beta", *a.for_)
+				if a.inPlace != nil {
+					c = c.With("in_place_of_beta", *a.inPlace)
 				}
 				cells = append(cells, c)
 			}

@@ -18,9 +18,9 @@ func momentumMethods() []trainMethod {
 	kept := fraction("momentum", "X", below(0, 1), 0, "part of the last step that is kept; 0.9 of heavy-ball without it, 0 of the others").under(section)
 	curved := integer("curvature", "N", 0, 1<<31, 0, "measure sharpness, trace and Frobenius norm in the end, on the first N training samples").under(section)
 	own := map[string]cli.Flag{
-		"explicit": number("penalty", "X", between(0, 1e9), 0.1, "explicit: coefficient of |gradient|^2 in the loss").under(section),
-		"sam":      number("rho", "X", between(0, 1e9), 0.05, "sam: how far away the gradient is taken").under(section),
-		"noise":    number("sigma", "X", between(0, 1e9), 0.05, "noise: its standard deviation").under(section),
+		"gradient-penalty": number("penalty", "X", between(0, 1e9), 0.1, "gradient-penalty: coefficient of |gradient|^2 in the loss").under(section),
+		"sam":              number("rho", "X", between(0, 1e9), 0.05, "sam: how far away the gradient is taken").under(section),
+		"noise":            number("sigma", "X", between(0, 1e9), 0.05, "noise: its standard deviation").under(section),
 	}
 	var out []trainMethod
 	for _, m := range momentum.Methods {

@@ -24,7 +24,7 @@ type Method struct {
 // Methods lists them.
 var Methods = []Method{
 	{Name: "heavy-ball", Doc: "gradient descent with a part of the last step kept, and no more"},
-	{Name: "explicit", Doc: "adds |gradient|² of the batch's loss to the loss, by derivatives of second order",
+	{Name: "gradient-penalty", Doc: "adds |gradient|² of the batch's loss to the loss, by derivatives of second order",
 		Strength: "its coefficient", Usual: 0.1, make: GradientPenalty},
 	{Name: "sam", Doc: "sharpness-aware minimisation: the gradient where the loss grows the most within a distance",
 		Strength: "the distance", Usual: 0.05, make: SAM},

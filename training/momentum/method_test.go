@@ -142,13 +142,13 @@ func TestMethods(t *testing.T) {
 		drawn := make([]float32, len(g))
 		noise.Normal(drawn, noise.NewKey(8, inputNoise, 1))
 		want := map[string][]float64{
-			"heavy-ball": g,
-			"explicit":   make([]float64, len(g)),
-			"sam":        gradientAt(moved(func(i int) float64 { return 0.1 * g[i] / length })),
-			"noise":      gradientAt(moved(func(i int) float64 { return 0.1 * float64(drawn[i]) })),
+			"heavy-ball":       g,
+			"gradient-penalty": make([]float64, len(g)),
+			"sam":              gradientAt(moved(func(i int) float64 { return 0.1 * g[i] / length })),
+			"noise":            gradientAt(moved(func(i int) float64 { return 0.1 * float64(drawn[i]) })),
 		}
 		for i := range g {
-			want["explicit"][i] = g[i] + 0.2*hg[i]
+			want["gradient-penalty"][i] = g[i] + 0.2*hg[i]
 		}
 		for name, form := range forms {
 			if c.name == "resnet" && name != "artifacts" {
@@ -197,4 +197,68 @@ func TestMethodsRefuse(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A step of training.NewStep, whatever its loss is, takes a direction too.
+func TestMethodsOfSteps(t *testing.T) {
+	m, err := graphs.MLP{In: 12, Hidden: []int64{9}}.Build(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, y := onnx.NewTensor(onnx.Float, 6, 12), onnx.NewTensor(onnx.Float, 6, 10)
+	noise.Normal(x.Float32s(), noise.NewKey(2, "x", 0))
+	noise.Normal(y.Float32s(), noise.NewKey(2, "y", 0))
+	along := func(d training.Direction, from *onnx.Tensor) (direction []float64, start *onnx.Tensor) {
+		t.Helper()
+		step, err := training.NewStep(m, training.StepConfig{Loss: loss.MSE, Optimizer: optim.SGD(optim.SGDConfig{}), Direction: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if start = from; start == nil {
+			start = packed(t, m, step.Packing)
+		}
+		loop := &training.Loop{Step: step, Session: runtimetest.OneThread(t), Rate: func(int64) float64 { return 1 },
+			Feed: func(int64) map[string]*onnx.Tensor { return map[string]*onnx.Tensor{"x": x, training.InputTarget: y} }}
+		end, err := loop.Run(t.Context(), step.NewSnapshot(start, nil), 1, 0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range end.Trained.Float32s() {
+			direction = append(direction, float64(start.Float32s()[i])-float64(w))
+		}
+		return direction, start
+	}
+	g, start := along(nil, nil)
+	length := 0.0
+	for _, v := range g {
+		length += v * v
+	}
+	away := start.Clone()
+	for i := range g {
+		away.Float32s()[i] += float32(0.2 * g[i] / math.Sqrt(length))
+	}
+	got, _ := along(SAM(0.2), start)
+	want, _ := along(nil, away)
+	off, size := 0.0, 0.0
+	for i := range got {
+		off, size = off+(got[i]-want[i])*(got[i]-want[i]), size+want[i]*want[i]
+	}
+	if off > 1e-4*1e-4*size {
+		t.Errorf("the step is off by %g of %g", math.Sqrt(off), math.Sqrt(size))
+	}
+	if penalized, _ := along(GradientPenalty(0), start); !slicesNear(penalized, g, 1e-6) {
+		t.Error("a penalty of 0 changes the step")
+	}
+	if penalized, _ := along(GradientPenalty(0.1), start); slicesNear(penalized, g, 1e-4) {
+		t.Error("a penalty of 0.1 leaves the step as it is")
+	}
+}
+
+func slicesNear(a, b []float64, tolerance float64) bool {
+	for i := range a {
+		if math.Abs(a[i]-b[i]) > tolerance {
+			return false
+		}
+	}
+	return true
 }
