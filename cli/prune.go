@@ -19,7 +19,7 @@ var pruneVerb = verb{
 	name: "prune", args: "FILE", short: "zero the weights of a model that matter least, or those that a mask removes",
 	long: `The graph keeps its shape; pruned weights become zero. S is the fraction removed: of all weights under one threshold, of
 each tensor with --scope layer, or of what makes each output of a product with --scope row, where biases and norms stay whole.
-Norm statistics and other settings are left alone. A layer that is left dead is named: one of which no weight is kept, or
+Norm statistics and other settings are left alone but for --recalibrate. A layer that is left dead is named: one of which no weight is kept, or
 through which no path leads from the inputs to the outputs. Methods of channels remove them with all that makes and reads
 them, and keep a multiple of --multiple; graft export --compact makes the model smaller by them.
 
@@ -36,6 +36,7 @@ A mask file is safetensors with a bool tensor for each weight's name; dead chann
 		"graft prune classifier.onnx --method wanda --pattern 2:4 --data digits.npz --out pruned.onnx",
 		"graft prune classifier.onnx --method l1-norm --sparsity 0.5 --multiple 8 --out narrow.onnx",
 		"graft prune trained/model.onnx --method pac-noise --certificate trained/model.certificate.safetensors --sparsity 0.8 --out pruned.onnx",
+		"graft prune resnet.onnx --method l1-norm --sparsity 0.5 --recalibrate --data train/ --out narrow.onnx",
 		"graft prune model.onnx --mask mask.safetensors --out pruned.onnx",
 	},
 	groups: readsModel | runsModel | writes | writesModel,
@@ -46,6 +47,7 @@ A mask file is safetensors with a bool tensor for each weight's name; dead chann
 		integer("multiple", "N", 1, 1<<16, 8, "methods that remove channels: keep a multiple of N in each layer; 1: as many as S says"),
 		text("pattern", "N:M", "keep N of every M consecutive inputs of each output, in convolutions and products, and the rest whole"),
 		choice("compat", "", "the method as the authors of Optimal Eye Surgeon have it in their code", compatOES),
+		toggle("recalibrate", "estimate the running statistics of BatchNormalization anew on --data, for the weights that are left"),
 		text("mask", "FILE", "mask to apply instead of a method"),
 		text("certificate", "FILE", "what graft train --method pac-bayes has written beside the model: the noise of each weight"),
 		text("save-mask", "FILE", "write the mask as safetensors"),
@@ -101,6 +103,12 @@ func runPrune(c *call) error {
 	before := flowOf(m)
 	if err := masking.Apply(m.Graph, set); err != nil {
 		return refused(path, err)
+	}
+	if c.Bool("recalibrate") {
+		if err := c.recalibrate(m, path); err != nil {
+			return err
+		}
+		how += ", norms estimated anew"
 	}
 	m.Metadata.Set("graft.pruned", how)
 	doc := describePruning(set)

@@ -170,7 +170,7 @@ func (f *trainee) comparePruning(test *digits, sparsity float64, multiple int) {
 	var rows []string
 	add := func(name, line string) {
 		kept, small := int64(0), int64(0)
-		var before, after []float64
+		var before, recalibrated, after []float64
 		for seed := range *classifiers {
 			at := fmt.Sprintf("p%d-%s", seed, strings.NewReplacer(" ", "", "-", "").Replace(name))
 			var doc pruned
@@ -183,9 +183,11 @@ func (f *trainee) comparePruning(test *digits, sparsity float64, multiple int) {
 				small += *doc.Compact
 			}
 			before = append(before, f.accuracy(at+".onnx", test))
+			f.must(fmt.Sprintf("prune model.onnx --mask %s.mask --recalibrate --data train.npz --out %s.recalibrated.onnx --quiet", at, at))
+			recalibrated = append(recalibrated, f.accuracy(at+".recalibrated.onnx", test))
 			after = append(after, f.accuracy(f.fineTuned(at, seed), test))
 		}
-		rows = append(rows, fmt.Sprintf("| `%s` | %d | %d | %s | %s |", name, kept/int64(*classifiers), small/int64(*classifiers), percentOf(before), percentOf(after)))
+		rows = append(rows, fmt.Sprintf("| `%s` | %d | %d | %s | %s | %s |", name, kept/int64(*classifiers), small/int64(*classifiers), percentOf(before), percentOf(recalibrated), percentOf(after)))
 		f.Log(rows[len(rows)-1])
 	}
 	for _, m := range methods {
@@ -194,7 +196,7 @@ func (f *trainee) comparePruning(test *digits, sparsity float64, multiple int) {
 	for _, m := range structured {
 		add(m.name, fmt.Sprintf(" --sparsity 0.5 --multiple %d%s", multiple, m.flags))
 	}
-	f.Logf("whole: accuracy %.1f %% on %d pictures\n| method | kept | compacted | as pruned | fine-tuned |\n|---|---|---|---|---|\n%s", 100*f.accuracy("model.onnx", test), len(test.labels), strings.Join(rows, "\n"))
+	f.Logf("whole: accuracy %.1f %% on %d pictures\n| method | kept | compacted | as pruned | recalibrated | fine-tuned |\n|---|---|---|---|---|---|\n%s", 100*f.accuracy("model.onnx", test), len(test.labels), strings.Join(rows, "\n"))
 }
 
 // percentOf is the mean in percent, with its standard error where there are several.

@@ -48,7 +48,7 @@ func (c *call) checkEvidenceFlags(method string, needs masking.Need) error {
 	}
 	for _, f := range evidenceFlags() {
 		name := f.Names()[0]
-		if !c.IsSet(name) {
+		if !c.IsSet(name) || c.Bool("recalibrate") && readsData(name) {
 			continue
 		}
 		switch {
@@ -61,6 +61,19 @@ func (c *call) checkEvidenceFlags(method string, needs masking.Need) error {
 		case name != "output" && name != "dim" && !data:
 			return misuse("--%s: --method %s runs the model on ones, and needs no data", name, method)
 		}
+	}
+	return nil
+}
+
+// readsData reports whether a flag says which samples are read, and how.
+func readsData(flag string) bool {
+	return flag == "data" || flag == "batch" || slices.ContainsFunc(dataFlags(), func(f cli.Flag) bool { return f.Names()[0] == flag })
+}
+
+// checkRecalibrate says what --recalibrate lacks.
+func (c *call) checkRecalibrate() error {
+	if c.Bool("recalibrate") && !c.IsSet("data") {
+		return misuse("--recalibrate runs the model on samples: it needs --data FILE")
 	}
 	return nil
 }

@@ -16,11 +16,11 @@ func (c *call) checkPruneFlags() error {
 	switch {
 	case c.Text("mask") != "":
 		for _, f := range c.verb.flags {
-			if name := f.Names()[0]; name != "mask" && name != "save-mask" && c.IsSet(name) {
+			if name := f.Names()[0]; name != "mask" && name != "save-mask" && c.IsSet(name) && !(c.Bool("recalibrate") && (name == "recalibrate" || readsData(name))) {
 				return misuse("--mask and --%s exclude each other", name)
 			}
 		}
-		return nil
+		return c.checkRecalibrate()
 	case method == "":
 		return misuse("one of --method and --mask is missing")
 	case c.IsSet("pattern"):
@@ -37,7 +37,7 @@ func (c *call) checkPruneFlags() error {
 		return err
 	}
 	for _, f := range c.verb.flags {
-		if name := f.Names()[0]; c.IsSet(name) {
+		if name := f.Names()[0]; c.IsSet(name) && !(c.Bool("recalibrate") && readsData(name)) {
 			if reason := p.noUse(name); reason != "" {
 				return misuse("--%s: --method %s %s", name, method, reason)
 			}
@@ -45,6 +45,9 @@ func (c *call) checkPruneFlags() error {
 	}
 	if p.oes && method == "wanda" {
 		return misuse("--compat oes: the authors of Optimal Eye Surgeon have no wanda")
+	}
+	if err := c.checkRecalibrate(); err != nil {
+		return err
 	}
 	return c.checkEvidenceFlags(method, p.rule.Needs)
 }
