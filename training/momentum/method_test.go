@@ -2,6 +2,7 @@ package momentum
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"graft/graphs"
@@ -261,4 +262,40 @@ func slicesNear(a, b []float64, tolerance float64) bool {
 		}
 	}
 	return true
+}
+
+// Every network of the catalogue whose output can be taken for classes has the steps of each method: derivatives of second order
+// go through all of their operators.
+func TestMethodsOfCatalog(t *testing.T) {
+	var took []string
+	for _, e := range graphs.Catalog {
+		n := e.Presets["quick"]
+		if slices.Contains([]string{"mlp", "lenet", "gcn", "gat", "sage", "appnp"}, e.Name) {
+			n = e.Presets["paper"] // small
+		}
+		if n == nil {
+			continue
+		}
+		m, err := n.Build(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := training.ArtifactConfig{Loss: crossEntropy(t), Optimizer: optim.SGD(optim.SGDConfig{})}
+		if _, err := training.NewArtifacts(m, config); err != nil {
+			continue // no classes
+		}
+		took = append(took, e.Name)
+		for _, method := range Methods {
+			if config.Direction, err = method.Direction(0.1); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := training.NewArtifacts(m, config); err != nil {
+				t.Errorf("%s, %s: %v", e.Name, method.Name, err)
+			}
+		}
+	}
+	t.Logf("%s", took)
+	if len(took) < 10 {
+		t.Errorf("only %d networks were tried", len(took))
+	}
 }
