@@ -213,7 +213,13 @@ func (c *call) recordedData(m *onnx.Model, path string, record *pacbayes.Record)
 	if !c.IsSet("mean") && !c.IsSet("std") {
 		config.Normalize = dataset.Normalization{Mean: record.Reading.Mean, Std: record.Reading.Std}
 	}
-	return reader.readSet(c.List("data"), config)
+	set, err := reader.readSet(c.List("data"), config)
+	if err != nil {
+		return nil, err
+	}
+	of := record.Reading
+	chosen := sampleChoice{samples: of.Samples, perClass: of.PerClass, seed: of.Seed}
+	return set, chosen.choose(set)
 }
 
 func (c *call) tellCertified(doc *certified) error {

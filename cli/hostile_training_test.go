@@ -58,6 +58,7 @@ func TestHostileTraining(t *testing.T) {
 	refuseThrough(t, withArtifacts(dir, first(files("hostile.npy", datasettest.HostileNpy()))), train+"hostile.npy")
 	refuseThrough(t, withArtifacts(dir, first(files("hostile.npz", datasettest.HostileNpz()))), train+"hostile.npz")
 	refuseThrough(t, withArtifacts(dir, whatever(first(files("hostile.safetensors", safetensorstest.Hostile())))), train+"hostile.safetensors")
+	refuseThrough(t, withArtifacts(dir, first(files("hostile.tar", datasettest.HostileTars()))), train+"hostile.tar")
 	hashed := first(files("artifacts/checkpoint/parameters.safetensors", safetensorstest.Hostile()))
 	for i := range hashed {
 		make := hashed[i].make

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,30 +30,50 @@ func choiceFlags() []cli.Flag {
 	}
 }
 
-// choose keeps the samples of a set that --samples or --per-class draws.
-func (r *trainRun) choose(d *sampleSet) error {
-	flag, k := "samples", int64(r.Int("samples"))
-	if r.IsSet("per-class") {
-		if r.IsSet("samples") {
-			return misuse("--samples and --per-class exclude each other")
-		}
-		flag, k = "per-class", int64(r.Int("per-class"))
+// sampleChoice says which samples of what is read are trained on, and whether they are standardized.
+type sampleChoice struct {
+	samples, perClass int64 // 0: all
+	seed              uint64
+	standardize       bool
+}
+
+// sampleChoice reads --samples, --per-class and --standardize.
+func (c *call) sampleChoice() (sampleChoice, error) {
+	k := sampleChoice{samples: int64(c.Int("samples")), perClass: int64(c.Int("per-class")), seed: c.Common.Seed, standardize: c.Bool("standardize")}
+	switch {
+	case k.samples > 0 && k.perClass > 0:
+		return k, misuse("--samples and --per-class exclude each other")
+	case k.standardize && (c.IsSet("mean") || c.IsSet("std")):
+		return k, misuse("--standardize excludes --mean and --std: it takes its own from the data")
 	}
-	if k == 0 {
+	return k, nil
+}
+
+// choose keeps the samples of a set that are drawn.
+func (k sampleChoice) choose(d *sampleSet) error {
+	if k.samples == 0 && k.perClass == 0 {
 		return nil
 	}
+	flag, wanted := "samples", k.samples
+	if k.perClass > 0 {
+		flag, wanted = "per-class", k.perClass
+	}
 	n, err := d.count()
-	if err != nil {
-		return misuse("--%s: %v", flag, err)
-	}
 	var drawn []uint32
-	if flag == "samples" {
-		drawn, err = dataset.Draw(n, k, r.Common.Seed)
-	} else {
-		drawn, err = r.drawPerClass(d, k)
+	switch {
+	case err != nil:
+	case k.perClass == 0:
+		drawn, err = dataset.Draw(n, k.samples, k.seed)
+	case d.rows[training.InputLabels] == nil:
+		err = errors.New("the samples have no classes")
+	default:
+		var labels []int64
+		if labels, err = dataset.Labels(d.rows[training.InputLabels]); err == nil {
+			drawn, err = dataset.DrawPerClass(labels, k.perClass, k.seed, d.classes)
+		}
 	}
 	if err != nil {
-		return misuse("--%s %d: %v", flag, k, err)
+		return misuse("--%s %d: %v", flag, wanted, err)
 	}
 	for name, rows := range d.rows {
 		d.rows[name] = dataset.Part(rows, drawn)
@@ -59,20 +81,8 @@ func (r *trainRun) choose(d *sampleSet) error {
 	return nil
 }
 
-func (r *trainRun) drawPerClass(d *sampleSet, k int64) ([]uint32, error) {
-	rows := d.rows[training.InputLabels]
-	if rows == nil {
-		return nil, fmt.Errorf("the samples have no classes")
-	}
-	labels, err := dataset.Labels(rows)
-	if err != nil {
-		return nil, err
-	}
-	return dataset.DrawPerClass(labels, k, r.Common.Seed, d.classes)
-}
-
 // warnEmpty names the classes of the model that no sample of the training shows.
-func (r *trainRun) warnEmpty(d *sampleSet) {
+func (r *dataReader) warnEmpty(d *sampleSet) {
 	rows := d.rows[training.InputLabels]
 	classes := outputClasses(r.contract)
 	if rows == nil || classes == 0 {
@@ -92,40 +102,36 @@ func (r *trainRun) warnEmpty(d *sampleSet) {
 		if len(names) > most {
 			shown += fmt.Sprintf(" and %d more", len(names)-most)
 		}
-		r.Say("no sample to train on shows class %s", shown)
+		r.Say("%s: no sample is of class %s", d.file, shown)
 	}
 }
 
-// standardize takes the statistics of the samples trained on, and applies them to all.
-func (r *trainRun) standardize(train, val *sampleSet) error {
-	if !r.Bool("standardize") {
-		return nil
-	}
-	if r.IsSet("mean") || r.IsSet("std") {
-		return misuse("--standardize excludes --mean and --std: it takes its own from the data")
+// standardized takes the statistics of the samples trained on, where that is chosen, and applies them to these and to the others,
+// of which some may be nil.
+func (r *dataReader) standardized(k sampleChoice, train *sampleSet, others ...*sampleSet) (n dataset.Normalization, err error) {
+	if !k.standardize {
+		return n, nil
 	}
 	if len(r.contract.Inputs) != 1 {
-		return misuse("--standardize is for models with one input, this one has %d", len(r.contract.Inputs))
+		return n, misuse("--standardize is for models with one input, this one has %d", len(r.contract.Inputs))
 	}
 	name := r.contract.Inputs[0].Name
 	if train.rows[name] == nil {
-		return misuse("--standardize: every step gets the data whole")
+		return n, misuse("--standardize: every step gets the data whole")
 	}
-	n, err := dataset.Statistics(train.rows[name])
-	if err != nil {
-		return refused(train.file, limits.InFile(train.file, err))
+	if n, err = dataset.Statistics(train.rows[name]); err != nil {
+		return n, refused(train.file, limits.InFile(train.file, err))
 	}
-	for _, d := range []*sampleSet{train, val} {
+	for _, d := range append([]*sampleSet{train}, others...) {
 		if d == nil || d.rows[name] == nil {
 			continue
 		}
 		if d.rows[name], err = dataset.Normalized(d.rows[name], n); err != nil {
-			return refused(d.file, limits.InFile(d.file, err))
+			return n, refused(d.file, limits.InFile(d.file, err))
 		}
 	}
-	r.normalized = n
 	r.Say("standardized: --mean %s --std %s", numberList(n.Mean), numberList(n.Std))
-	return nil
+	return n, nil
 }
 
 func numberList(list []float64) string {
@@ -154,12 +160,15 @@ func (r *trainRun) keepVocabulary() error {
 		return nil
 	}
 	path := filepath.Join(r.dir, vocabularyFile)
-	text := strings.Join(r.vocabulary, "\n") + "\n"
-	if old, err := os.ReadFile(path); err == nil && string(old) == text {
+	text := vocabularyText(r.vocabulary)
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
-	return atomicfile.WriteFile(path, []byte(text), 0o666)
+	return atomicfile.WriteFile(path, text, 0o666)
 }
+
+// vocabularyText is a word a line.
+func vocabularyText(words []string) []byte { return []byte(strings.Join(words, "\n") + "\n") }
 
 // count is the number of samples, where all arrays have as many.
 func (d *sampleSet) count() (int64, error) {

@@ -23,15 +23,19 @@ func (r *trainRun) readData() error {
 		return err
 	}
 	r.classes, r.vocabulary = train.classes, train.vocabulary
-	if err := r.choose(train); err != nil {
+	chosen, err := r.sampleChoice()
+	if err == nil {
+		err = chosen.choose(train)
+	}
+	if err != nil {
 		return err
 	}
 	val, err := r.readVal(train, config)
 	if err != nil {
 		return err
 	}
-	r.warnEmpty(train)
-	if err := r.standardize(train, val); err != nil {
+	reader.warnEmpty(train)
+	if r.normalized, err = reader.standardized(chosen, train, val); err != nil {
 		return err
 	}
 	if r.data, err = train.batches(dataset.BatchConfig{Size: train.size(int64(r.Int("batch"))), Partial: train.fixed == 0, Seed: r.Common.Seed}); err != nil {

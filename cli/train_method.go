@@ -37,7 +37,7 @@ type trainMethod struct {
 var trainMethods = append([]trainMethod{pacBayesMethod}, momentumMethods()...)
 
 // everyMethodTakes are flags of train that every method takes.
-var everyMethodTakes = []string{"method", "data", "test", "batch", "epochs", "steps", "lr", "label", "mean", "std", "length", "dry-run"}
+var everyMethodTakes = []string{"method", "data", "test", "batch", "epochs", "steps", "lr", "label", "mean", "std", "length", "vocab", "words", "samples", "per-class", "standardize", "dry-run"}
 
 // methodRun is a run of a method.
 type methodRun struct {
@@ -195,6 +195,13 @@ func (r *methodRun) read() error {
 	if r.contract, r.data, err = r.labelled(r.model, r.path, r.List("data")); err != nil {
 		return err
 	}
+	chosen, err := r.sampleChoice()
+	if err == nil {
+		err = chosen.choose(r.data)
+	}
+	if err != nil {
+		return err
+	}
 	r.size = r.data.size(int64(r.Int("batch")))
 	if n := int64(r.Int("batch")); r.data.fixed > 0 && n > 0 && n != r.data.fixed {
 		return misuse("--batch %d: the model has its batch fixed at %d", n, r.data.fixed)
@@ -202,18 +209,20 @@ func (r *methodRun) read() error {
 	if n := r.data.samples(); n < r.size {
 		return refused(r.data.file, fmt.Errorf("%s: %d samples are less than a batch of %d: take a smaller --batch", r.data.file, n, r.size))
 	}
-	r.tellClasses()
+	reader := &dataReader{r.call, r.contract}
+	reader.warnEmpty(r.data)
 	if file := r.Text("test"); file != "" {
-		config, err := (&dataReader{r.call, r.contract}).readConfig()
+		config, err := reader.readConfig()
 		if err != nil {
 			return err
 		}
-		config.Test, config.Classes = true, r.data.classes
-		if r.test, err = (&dataReader{r.call, r.contract}).readSet([]string{file}, config); err != nil {
+		config.Test, config.Classes, config.Vocabulary = true, r.data.classes, r.data.vocabulary
+		if r.test, err = reader.readSet([]string{file}, config); err != nil {
 			return err
 		}
 	}
-	return nil
+	_, err = reader.standardized(chosen, r.data, r.test)
+	return err
 }
 
 // labelled reads labelled samples for a classifier.
@@ -247,41 +256,6 @@ func (d *sampleSet) samples() (n int64) {
 		n = rows.Len()
 	}
 	return n
-}
-
-// labels are those of all samples.
-func (d *sampleSet) labels() []int64 {
-	rows := d.rows[training.InputLabels]
-	if rows == nil {
-		return nil
-	}
-	if t := dataset.Tensor(rows); t != nil {
-		return t.Int64s()
-	}
-	return nil
-}
-
-// tellClasses says which classes have no sample.
-func (r *methodRun) tellClasses() {
-	i := slices.IndexFunc(r.contract.Outputs, func(p training.ContractPort) bool { return p.Name == r.contract.Output })
-	if i < 0 || len(r.contract.Outputs[i].Shape) < 2 {
-		return
-	}
-	seen := make([]bool, sizes(r.contract.Outputs[i].Shape)[1])
-	for _, l := range r.data.labels() {
-		if l >= 0 && l < int64(len(seen)) {
-			seen[l] = true
-		}
-	}
-	var empty []string
-	for k, there := range seen {
-		if !there {
-			empty = append(empty, fmt.Sprint(k))
-		}
-	}
-	if empty != nil && len(r.data.labels()) > 0 {
-		r.Say("%s: no sample is of class %s", r.data.file, strings.Join(empty[:min(len(empty), 10)], ", "))
-	}
 }
 
 // shuffled are batches of a set in an order of chance, ordered ones every sample once.
@@ -328,6 +302,9 @@ func (r *methodRun) write(m *trainMethod, result *methodResult) error {
 	files := map[string][]byte{"model.onnx": model, "summary.json": append(summary, '\n'), "history.csv": history.Bytes()}
 	for name, data := range result.Files {
 		files[name] = data
+	}
+	if words := r.data.vocabulary; words != nil {
+		files[vocabularyFile] = vocabularyText(words)
 	}
 	manifest := export.NewManifest(readVersion().Version)
 	manifest.Settings = map[string]any{"verb": "train", "method": m.name, "model": filepath.Base(r.path), "seed": r.Common.Seed}

@@ -49,6 +49,8 @@ func checkPacBayes(c *call) error {
 		return misuse("--ensemble goes with --test: what it is judged by")
 	case c.IsSet("prior-epochs") && !c.IsSet("prior-data"):
 		return misuse("--prior-epochs goes with --prior-data: what the prior is trained on is not what the bound counts")
+	case c.Bool("standardize") && !c.Bool("no-certificate"):
+		return misuse("--standardize takes statistics of the samples that the certificate counts, of which the prior is to be independent: give --mean and --std, or --no-certificate")
 	}
 	if c.IsSet("head-lr") && !c.IsSet("head") {
 		return misuse("--head-lr goes with --head")
@@ -390,7 +392,15 @@ func (c *call) toldDraws() func(done, of int) {
 // reading is how the flags have the samples read.
 func (p *pacRun) reading() (pacbayes.Reading, error) {
 	c, err := (&dataReader{p.call, p.contract}).readConfig()
-	return pacbayes.Reading{Label: c.Label, Mean: c.Normalize.Mean, Std: c.Normalize.Std, Length: int64(p.Int("length"))}, err
+	if err != nil {
+		return pacbayes.Reading{}, err
+	}
+	k, err := p.sampleChoice()
+	if k.samples == 0 && k.perClass == 0 {
+		k.seed = 0
+	}
+	return pacbayes.Reading{Label: c.Label, Mean: c.Normalize.Mean, Std: c.Normalize.Std, Length: int64(p.Int("length")),
+		Samples: k.samples, PerClass: k.perClass, Seed: k.seed}, err
 }
 
 func pacHistory(epochs []pacbayes.Epoch) [][]string {

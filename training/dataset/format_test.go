@@ -403,9 +403,10 @@ func FuzzTable(f *testing.F) {
 	f.Add(idx(8, []uint32{2, 2}, make([]byte, 4)))
 	f.Add([]byte("[1,2]\n[3]\n"))
 	f.Add(zipped(f, []byte("a,b\n1,dog\n")))
+	f.Add([]byte("a good film\t1\nbad\t0\n"))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, ending := range []string{".csv", ".bin", ".x"} {
+		for _, ending := range []string{".csv", ".tsv", ".bin", ".x"} {
 			got, err := ReadTable(put(t, dir, "f"+ending, data), ReadConfig{Length: 3})
 			if err != nil {
 				if strings.Contains(err.Error(), "\n") {

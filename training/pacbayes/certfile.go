@@ -50,6 +50,11 @@ type Reading struct {
 	Mean   []float64 `json:"mean,omitempty"`
 	Std    []float64 `json:"std,omitempty"`
 	Length int64     `json:"length,omitempty"`
+
+	// What was drawn from the samples of the files by Seed: so many, or so many of each class. 0: all are taken.
+	Samples  int64  `json:"samples,omitempty"`
+	PerClass int64  `json:"per_class,omitempty"`
+	Seed     uint64 `json:"seed,omitempty"`
 }
 
 // EncodeCertificate is the file.
