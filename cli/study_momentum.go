@@ -61,7 +61,7 @@ takes the coefficients that make up for each beta, unless --penalty gives others
 		repeated("data", "PATH", "what a classifier is trained on; repeatable").under("Data"),
 		text("test", "PATH|FRACTION", "what it is judged by: another set, or a part drawn from --data").under("Data"),
 		integer("batch", "N", 0, 1<<31, 128, "samples of a step; 0: all of them").under("Data"),
-	}, choiceFlags()[:2], dataFlags(), []cli.Flag{
+	}, choiceFlags(), dataFlags(), []cli.Flag{
 		text("network", "NAME", "a classifier of graft build --list, made to fit the data; mlp without it").under("Training"),
 		repeated("set", "KEY=VALUE", "a field of the network's configuration; repeatable").under("Training"),
 		integer("seeds", "N", 1, 1000, 3, "seeds, from --seed on: of weights, batches and noise").under("Training"),
@@ -81,7 +81,7 @@ takes the coefficients that make up for each beta, unless --penalty gives others
 }
 
 // classifierFlags have no meaning without a classifier.
-var classifierFlags = []string{"data", "test", "batch", "samples", "per-class", "label", "mean", "std", "length", "vocab", "words", "network", "set", "seeds", "methods", "penalty",
+var classifierFlags = []string{"data", "test", "batch", "samples", "per-class", "standardize", "label", "mean", "std", "length", "vocab", "words", "network", "set", "seeds", "methods", "penalty",
 	"rho", "sigma", "schedule", "gamma", "curvature-samples", "probes", "products", "tolerance"}
 
 func planMomentum(c *call) (experiment, error) {

@@ -236,9 +236,15 @@ func (s *momentumClassifier) read() error {
 	if err != nil {
 		return err
 	}
-	if err := (&trainRun{call: s.call, contract: contract}).choose(set); err != nil {
+	chosen, err := s.sampleChoice()
+	if err == nil {
+		err = chosen.choose(set)
+	}
+	if err != nil {
 		return err
 	}
+	reader := &dataReader{s.call, contract}
+	reader.warnEmpty(set)
 	s.set = set
 	if text := s.Text("test"); text != "" {
 		part, err := parseFraction(text)
@@ -250,7 +256,6 @@ func (s *momentumClassifier) read() error {
 				return misuse("--test: %v", err)
 			}
 		} else {
-			reader := &dataReader{s.call, contract}
 			config, err := reader.readConfig()
 			if err != nil {
 				return err
@@ -260,6 +265,9 @@ func (s *momentumClassifier) read() error {
 				return err
 			}
 		}
+	}
+	if _, err := reader.standardized(chosen, s.set, s.test); err != nil {
+		return err
 	}
 	s.batch = int64(s.Int("batch"))
 	n := s.set.samples()
