@@ -25,7 +25,7 @@ type studyKind struct {
 }
 
 // studyKinds lists the studies.
-var studyKinds = []studyKind{studyOES}
+var studyKinds = []studyKind{studyOES, studyMomentum}
 
 // experiment is a study that has been set up: its inputs are read, nothing is written.
 type experiment interface {

@@ -173,13 +173,13 @@ func (s *oesStudy) settings() (err error) {
 	return nil
 }
 
-// fractions are the numbers of a list flag.
-func (s *oesStudy) fractions(flag string, in span, usual float64) ([]float64, error) {
-	if !s.IsSet(flag) {
-		return []float64{usual}, nil
+// fractions are the numbers of a list flag, each once.
+func (c *call) fractions(flag string, in span, usual ...float64) ([]float64, error) {
+	if !c.IsSet(flag) {
+		return usual, nil
 	}
 	var out []float64
-	for _, text := range s.List(flag) {
+	for _, text := range c.List(flag) {
 		x, err := parseFraction(text)
 		if err != nil || !in.has(x) {
 			return nil, misuse("--%s %s: wants numbers in %s, joined by commas", flag, text, in)

@@ -154,9 +154,12 @@ func (r *oesCell) stage(name string, steps int64) oes.Run {
 }
 
 // session is where a cell's models run: without --threads, cells at once share the cores.
-func (s *oesStudy) session() runtime.Options {
-	o := s.runtimeOptions()
-	if jobs := s.Int("jobs"); jobs > 1 && o.Threads == 0 {
+func (s *oesStudy) session() runtime.Options { return sharedSession(s.call) }
+
+// sharedSession are a session's options where cells may run at once.
+func sharedSession(c *call) runtime.Options {
+	o := c.runtimeOptions()
+	if jobs := c.Int("jobs"); jobs > 1 && o.Threads == 0 {
 		o.Threads = max(1, goruntime.NumCPU()/jobs)
 	}
 	return o

@@ -37,7 +37,7 @@ type trainMethod struct {
 }
 
 // trainMethods lists the methods of --method.
-var trainMethods = []trainMethod{pacBayesMethod}
+var trainMethods = append([]trainMethod{pacBayesMethod}, momentumMethods()...)
 
 // everyMethodTakes are flags of train that every method takes, beside those that steer the readers.
 var everyMethodTakes = []string{"method", "data", "test", "batch", "epochs", "steps", "lr", "samples", "per-class", "standardize", "dry-run"}

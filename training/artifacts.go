@@ -38,6 +38,8 @@ type ArtifactConfig struct {
 	FrozenNorms bool
 	// ClipNorm bounds the Euclidean length of the gradient over all parameters; 0: no bound.
 	ClipNorm float64
+	// Direction gives what the optimizer steps along, made of the gradients of a batch's loss; nil: the gradients.
+	Direction Direction
 	// Accumulate updates the parameters once in so many batches, by the mean of their gradients; 0 and 1: after each.
 	Accumulate int64
 	// EMA keeps a moving average of the parameters beside them, in which the old average weighs this much; 0: none.
@@ -261,8 +263,12 @@ func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}
-	grads, err := autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute, Device: deviceOf(p.Provider)}.Gradients(f.g, f.loss, f.params)
+	options := autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute, Device: deviceOf(p.Provider)}
+	grads, err := options.Gradients(f.g, f.loss, f.params)
 	if err != nil {
+		return nil, err
+	}
+	if grads, err = p.Direction.direct(f.b, options, f.loss, f.params, grads); err != nil {
 		return nil, err
 	}
 	return grads, f.writeNorms()

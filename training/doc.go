@@ -12,5 +12,6 @@
 //	loop := training.Loop{Step: step, Rate: func(int64) float64 { return 1e-3 }, Feed: func(int64) map[string]*onnx.Tensor { return batch }}
 //	end, err := loop.Run(ctx, step.NewSnapshot(start, nil), 1000, 0, nil)
 //
-// NewArtifacts makes the same as files, which any ONNX Runtime in any language can train with.
+// A Direction goes another way than along the gradient; a Landscape tells what the loss is like around weights: its gradient, and
+// products with its Hessian. NewArtifacts makes the same as files, which any ONNX Runtime in any language can train with.
 package training

@@ -93,8 +93,12 @@ func (g *Gated) step(c StepConfig) (*Step, error) {
 			return nil, err
 		}
 	}
-	gradients, err := autodiff.Options{Device: deviceOf(c.Provider)}.Gradients(f.g, f.loss, []*onnx.Value{trained})
+	options := autodiff.Options{Device: deviceOf(c.Provider)}
+	gradients, err := options.Gradients(f.g, f.loss, []*onnx.Value{trained})
 	if err != nil {
+		return nil, err
+	}
+	if gradients, err = c.Direction.direct(f.b, options, f.loss, []*onnx.Value{trained}, gradients); err != nil {
 		return nil, err
 	}
 	if err := f.writeNorms(); err != nil {

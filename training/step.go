@@ -43,6 +43,8 @@ type StepConfig struct {
 	// DeviceWeights is Weights to the same effect on a provider other than the CPU, with the number of the step, int64[1]: what the
 	// caller would feed is made there. nil: Weights.
 	DeviceWeights func(b *op.Builder, trained, step *onnx.Value) *onnx.Value
+	// Direction gives what the optimizer steps along, made of the gradient of the loss; nil: the gradient. Not with Through.
+	Direction Direction
 	// PenaltyGradient gives the gradient of a penalty that is minimized beside the loss, with respect to the packed vector
 	// that is trained; nil: none. The reported loss is without it.
 	PenaltyGradient func(b *op.Builder, trained *onnx.Value) *onnx.Value
@@ -162,8 +164,15 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	if c.Through != nil {
 		along = weights
 	}
-	gradients, err := autodiff.Options{Segments: c.Recompute, Device: deviceOf(c.Provider)}.Gradients(g, objective, []*onnx.Value{along})
+	if c.Through != nil && c.Direction != nil {
+		return nil, errors.New("a direction goes by derivatives, which Through does not have")
+	}
+	options := autodiff.Options{Segments: c.Recompute, Device: deviceOf(c.Provider)}
+	gradients, err := options.Gradients(g, objective, []*onnx.Value{along})
 	if err != nil {
+		return nil, err
+	}
+	if gradients, err = c.Direction.direct(b, options, objective, []*onnx.Value{along}, gradients); err != nil {
 		return nil, err
 	}
 	gradient := gradients[0]

@@ -70,6 +70,7 @@ func TestFigure(t *testing.T) {
 		"narrow":  {Panels: []Panel{{Log: true, Series: []Series{{"f", []float64{0, 1}, []float64{0.0111, 0.0182}}}}}},
 		"wide":    {Panels: []Panel{{Log: true, Series: []Series{{"f", []float64{0, 1}, []float64{1e-30, 1e30}}}}}},
 		"gaps":    {Panels: []Panel{{Series: []Series{{"g", []float64{0, 1, 2, 3, 4, 5, 6, 7}, odd}}}, {Log: true, Series: []Series{{"g", []float64{0, 1, 2, 3, 4, 5, 6, 7}, odd}}}}},
+		"logs":    {Panels: []Panel{{Log: true, LogX: true, Series: []Series{{"l", []float64{0, 1e-3, 1e-2, 1e-1}, []float64{1, 1e-6, 1e-4, 1e-2}}, {"one", one, one}}}}},
 		"hostile": {Title: hostile, Panels: []Panel{{XLabel: hostile, YLabel: hostile, Series: []Series{{hostile, []float64{0, 1}, []float64{0, 1}}}}}},
 		"many":    many,
 	} {
@@ -181,7 +182,7 @@ func TestThin(t *testing.T) {
 		x[i], y[i] = float64(i), math.Sin(float64(i))
 	}
 	y[77_777], y[33_333] = 100, -100
-	pieces, err := Series{X: x, Y: y}.pieces(false)
+	pieces, err := Series{X: x, Y: y}.pieces(false, false)
 	if err != nil || len(pieces) != 1 || len(pieces[0]) > maxPoints {
 		t.Fatalf("%d pieces, %v", len(pieces), err)
 	}

@@ -20,7 +20,7 @@ import (
 // Panel is one pair of axes.
 type Panel struct {
 	XLabel, YLabel string
-	Log            bool // the y axis is logarithmic
+	Log, LogX      bool // the y axis is logarithmic; the x axis is
 	Series         []Series
 }
 
@@ -130,13 +130,16 @@ func (p Panel) plot(entries []entry) (*plot.Plot, error) {
 	if p.Log {
 		d.Y.Scale, d.Y.Tick.Marker = plot.LogScale{}, logTicks{}
 	}
+	if p.LogX {
+		d.X.Scale, d.X.Tick.Marker = plot.LogScale{}, logTicks{}
+	}
 	grid := plotter.NewGrid()
 	grid.Vertical = draw.LineStyle{Color: rule, Width: 0.5}
 	grid.Horizontal = grid.Vertical
 	d.Add(grid)
 	points := 0
 	for _, s := range p.Series {
-		pieces, err := s.pieces(p.Log)
+		pieces, err := s.pieces(p.LogX, p.Log)
 		if err != nil {
 			return nil, err
 		}

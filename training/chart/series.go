@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 )
 
-// Series is one curve. A point that is not finite, or not above 0 on a logarithmic axis, leaves a gap.
+// Series is one curve, which may turn back. A point that is not finite, or not above 0 on a logarithmic axis, leaves a gap.
 type Series struct {
 	Name string // shown in the legend; the same name has the same colour in every panel
 	X, Y []float64
@@ -19,7 +19,7 @@ type Series struct {
 const maxPoints = 1200
 
 // pieces cuts the curve at its gaps.
-func (s Series) pieces(log bool) ([]plotter.XYs, error) {
+func (s Series) pieces(logX, log bool) ([]plotter.XYs, error) {
 	if len(s.X) != len(s.Y) {
 		return nil, fmt.Errorf("draw %q: %d values of x, %d of y", s.Name, len(s.X), len(s.Y))
 	}
@@ -27,7 +27,7 @@ func (s Series) pieces(log bool) ([]plotter.XYs, error) {
 	var piece plotter.XYs
 	for i, x := range s.X {
 		y := s.Y[i]
-		if !finite(x) || !finite(y) || log && y <= 0 {
+		if !finite(x) || !finite(y) || log && y <= 0 || logX && x <= 0 {
 			if piece != nil {
 				all = append(all, piece)
 			}

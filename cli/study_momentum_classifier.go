@@ -1,0 +1,472 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	goruntime "runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"graft/graphs"
+	"graft/onnx/limits"
+	"graft/runtime"
+	"graft/training"
+	"graft/training/curvature"
+	"graft/training/dataset"
+	"graft/training/momentum"
+	"graft/training/study"
+)
+
+// momentumClassifier trains one network at equal effective steps.
+type momentumClassifier struct {
+	*call
+	network  graphs.Network
+	name     string
+	set      *sampleSet
+	test     *sampleSet // nil without --test
+	dataID   string
+	batch    int64
+	steps    int64
+	schedule func(step int64) float64
+	rates    []float64
+	seeds    []uint64
+	arms     []momentumArm
+}
+
+// momentumArm is what a cell trains with at an effective step.
+type momentumArm struct {
+	method   momentum.Method
+	beta     float64
+	strength func(rate float64) float64 // nil: the method has none
+	inPlace  *float64                   // the beta that the strength makes up for
+}
+
+func planMomentumClassifier(c *call) (experiment, error) {
+	s := &momentumClassifier{call: c, steps: int64(c.Int("steps"))}
+	if len(c.List("data")) == 0 {
+		return nil, misuse("study momentum --problem classifier needs --data: what to train on")
+	}
+	seeds := c.Int("seeds")
+	if s.steps == 0 {
+		s.steps = 2000
+	}
+	if c.Bool("quick") {
+		s.steps = max(1, s.steps/20)
+		if !c.IsSet("seeds") {
+			seeds = 1
+		}
+	}
+	for i := range seeds {
+		s.seeds = append(s.seeds, c.Common.Seed+uint64(i))
+	}
+	var err error
+	if s.rates, err = c.fractions("rates", above(0, 1000), 0.1); err != nil {
+		return nil, err
+	}
+	if s.schedule, err = scheduleOf(c, s.steps); err != nil {
+		return nil, err
+	}
+	if err := s.chooseArms(); err != nil {
+		return nil, err
+	}
+	if err := s.chooseNetwork(); err != nil {
+		return nil, err
+	}
+	return s, s.read()
+}
+
+// chooseArms settles what is compared.
+func (s *momentumClassifier) chooseArms() error {
+	betas, err := s.betas(0, 0.3, 0.5, 0.8)
+	if err != nil {
+		return err
+	}
+	names := s.List("methods")
+	if len(names) == 0 {
+		names = []string{momentum.Methods[0].Name}
+	}
+	for i, name := range names {
+		m, err := momentum.FindMethod(name)
+		if err != nil {
+			return misuse("--methods: %s%s", err, didYouMean(nearest(name, momentum.MethodNames())))
+		}
+		if slices.Contains(names[:i], name) {
+			return misuse("--methods names %s twice", name)
+		}
+		flag := methodFlag[name]
+		if flag == "" {
+			for _, beta := range betas {
+				s.arms = append(s.arms, momentumArm{method: m, beta: beta})
+			}
+			continue
+		}
+		strengths, err := s.fractions(flag, between(0, 1e9), m.Usual)
+		if err != nil {
+			return err
+		}
+		if name == "gradient-penalty" && !s.IsSet(flag) {
+			for _, beta := range betas {
+				if beta > 0 {
+					s.arms = append(s.arms, momentumArm{method: m, inPlace: &beta, strength: func(rate float64) float64 {
+						return momentum.Heavy{Rate: rate, Beta: beta}.Explicit().Penalty
+					}})
+				}
+			}
+			continue
+		}
+		for _, x := range strengths {
+			s.arms = append(s.arms, momentumArm{method: m, strength: func(float64) float64 { return x }})
+		}
+	}
+	for name, flag := range methodFlag {
+		if s.IsSet(flag) && !slices.Contains(names, name) {
+			return misuse("--%s goes with %s among --methods", flag, name)
+		}
+	}
+	return nil
+}
+
+// methodFlag is the flag of a method's strength.
+var methodFlag = map[string]string{"gradient-penalty": "penalty", "sam": "rho", "noise": "sigma"}
+
+// chooseNetwork takes a network of the catalogue and makes it fit the data.
+func (s *momentumClassifier) chooseNetwork() error {
+	if s.name = s.Text("network"); s.name == "" {
+		s.name = "mlp"
+	}
+	entry, err := graphs.Find(s.name)
+	if err != nil {
+		return misuse("--network: %v", err)
+	}
+	s.network = entry.Presets["paper"]
+	sample, classes, err := s.samples()
+	if err != nil {
+		return err
+	}
+	for key, value := range s.sizes(sample, classes) {
+		if s.network, err = graphs.Set(s.network, key, fmt.Sprint(value)); err != nil {
+			return misuse("--network %s does not take samples of %v in %d classes: %v", s.name, sample, classes, err)
+		}
+	}
+	for _, kv := range s.List("set") {
+		key, value, found := strings.Cut(kv, "=")
+		if !found {
+			return misuse("--set %s: wants KEY=VALUE", quote(kv))
+		}
+		if s.network, err = graphs.Set(s.network, key, value); err != nil {
+			return misuse("--set %s: %v", quote(kv), err)
+		}
+	}
+	return nil
+}
+
+// samples reads the data for the dimensions of a sample and the number of classes.
+func (s *momentumClassifier) samples() (sample []int64, classes int64, err error) {
+	config, err := (&dataReader{s.call, &training.Contract{Inputs: []training.ContractPort{{}}}}).readConfig()
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, path := range s.List("data") {
+		t, err := dataset.ReadTable(path, config)
+		if err != nil {
+			return nil, 0, refused(path, err)
+		}
+		classes = max(classes, int64(len(t.Classes)))
+		for _, column := range t.Columns {
+			if column.Kind != dataset.Answers && !slices.Contains(answers, column.Name) {
+				_, sample = column.Rows.Sample()
+				continue
+			}
+			labels, err := dataset.Labels(column.Rows)
+			if err != nil {
+				return nil, 0, refused(path, limits.InFile(path, err))
+			}
+			for _, l := range labels {
+				classes = max(classes, l+1)
+			}
+		}
+	}
+	if sample == nil || classes < 2 {
+		return nil, 0, refused(s.List("data")[0], fmt.Errorf("%s: samples of %v in %d classes: a classifier wants samples with labels of two classes at least", s.List("data")[0], sample, classes))
+	}
+	return sample, classes, nil
+}
+
+// sizes are the network's settings that follow from the data: pictures may come as channels, rows and columns, as rows and columns,
+// or flat where they are square and grey.
+func (s *momentumClassifier) sizes(sample []int64, classes int64) map[string]int64 {
+	has := func(key string) bool {
+		return slices.ContainsFunc(graphs.Settings(s.network), func(kv string) bool { return strings.HasPrefix(kv, key+"=") })
+	}
+	out, all := map[string]int64{"classes": classes}, int64(1)
+	for _, d := range sample {
+		all *= d
+	}
+	if !has("height") {
+		out["in"] = all
+		return out
+	}
+	switch len(sample) {
+	case 3:
+		out["in"], out["height"], out["width"] = sample[0], sample[1], sample[2]
+	case 2:
+		out["in"], out["height"], out["width"] = 1, sample[0], sample[1]
+	default:
+		if side := int64(math.Round(math.Sqrt(float64(all)))); side*side == all {
+			out["in"], out["height"], out["width"] = 1, side, side
+		}
+	}
+	return out
+}
+
+// read reads the samples for the network.
+func (s *momentumClassifier) read() error {
+	m, err := s.network.Build(s.seeds[0])
+	if err != nil {
+		return &Error{Err: err, Code: exitUsage}
+	}
+	contract, set, err := s.labelled(m, s.name, s.List("data"))
+	if err != nil {
+		return err
+	}
+	chosen, err := s.sampleChoice()
+	if err == nil {
+		err = chosen.choose(set)
+	}
+	if err != nil {
+		return err
+	}
+	reader := &dataReader{s.call, contract}
+	reader.warnEmpty(set)
+	s.set = set
+	if text := s.Text("test"); text != "" {
+		part, err := parseFraction(text)
+		if _, missing := os.Stat(text); err == nil && missing != nil {
+			if part <= 0 || part >= 1 {
+				return misuse("--test %s: wants a file, a folder, or a fraction in (0, 1)", quote(text))
+			}
+			if s.set, s.test, err = set.parted(part, s.Common.Seed); err != nil {
+				return misuse("--test: %v", err)
+			}
+		} else {
+			config, err := reader.readConfig()
+			if err != nil {
+				return err
+			}
+			config.Test, config.Classes, config.Vocabulary = true, set.classes, set.vocabulary
+			if s.test, err = reader.readSet([]string{text}, config); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := reader.standardized(chosen, s.set, s.test); err != nil {
+		return err
+	}
+	s.batch = int64(s.Int("batch"))
+	n := s.set.samples()
+	if s.batch == 0 {
+		s.batch = n
+	}
+	if n < s.batch {
+		if s.IsSet("batch") {
+			return refused(s.set.file, fmt.Errorf("%s: %d samples are less than a batch of %d: take a smaller --batch, or 0 for all", s.set.file, n, s.batch))
+		}
+		s.batch = n
+	}
+	s.dataID, err = s.hash()
+	return err
+}
+
+// hash is the beginning of the SHA-256 of all samples, as the network is given them.
+func (s *momentumClassifier) hash() (string, error) {
+	h := sha256.New()
+	for _, set := range []*sampleSet{s.set, s.test} {
+		if set == nil {
+			continue
+		}
+		b, err := set.inOrder(500)
+		if err != nil {
+			return "", err
+		}
+		for step := int64(1); step <= b.PerEpoch(); step++ {
+			given, err := b.At(step)
+			if err != nil {
+				return "", refused(set.file, err)
+			}
+			names := make([]string, 0, len(given))
+			for name := range given {
+				names = append(names, name)
+			}
+			slices.Sort(names)
+			for _, name := range names {
+				fmt.Fprintln(h, name, given[name].Dims)
+				h.Write(given[name].Data)
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:6]), nil
+}
+
+// Cells are all arms at all effective steps for one seed, then for the next.
+func (s *momentumClassifier) Cells() []study.Cell {
+	var cells []study.Cell
+	settings := strings.Join(graphs.Settings(s.network), " ")
+	for _, seed := range s.seeds {
+		for _, rate := range s.rates {
+			for _, a := range s.arms {
+				c := study.Cell{{Name: "problem", Value: problemClassifier}, {Name: "network", Value: s.name}, {Name: "settings", Value: settings},
+					{Name: "data", Value: s.dataID}, {Name: "samples", Value: s.set.samples()}, {Name: "batch", Value: s.batch}, {Name: "steps", Value: s.steps},
+					{Name: "schedule", Value: s.Text("schedule")}, {Name: "gamma", Value: s.Float("gamma")},
+					{Name: "curvature_samples", Value: min(int64(s.Int("curvature-samples")), s.set.samples())}, {Name: "probes", Value: s.Int("probes")},
+					{Name: "products", Value: s.Int("products")}, {Name: "tolerance", Value: s.Float("tolerance")},
+					{Name: "seed", Value: seed}, {Name: "h_eff", Value: rate}, {Name: "method", Value: a.method.Name}, {Name: "beta", Value: a.beta}}
+				if a.strength != nil {
+					c = c.With("strength", a.strength(rate))
+				}
+				if a.inPlace != nil {
+					c = c.With("in_place_of_beta", *a.inPlace)
+				}
+				cells = append(cells, c)
+			}
+		}
+	}
+	return study.Unique(cells)
+}
+
+// classifierResult is what a cell comes to.
+type classifierResult struct {
+	*momentum.Scores
+	*momentum.Flatness
+	Step  float64           `json:"h"`
+	Curve []momentum.Sample `json:"curve"`
+}
+
+// config is what a cell trains with.
+func (s *momentumClassifier) config(c study.Cell) (momentum.Config, error) {
+	method, err := momentum.FindMethod(c.Get("method"))
+	seed, failed := strconv.ParseUint(c.Get("seed"), 10, 64)
+	return momentum.Config{Heavy: momentum.Heavy{Rate: c.Float("h_eff"), Beta: c.Float("beta")}, Method: method, Strength: c.Float("strength"),
+		Steps: s.steps, Schedule: s.schedule, Seed: seed}, errors.Join(err, failed)
+}
+
+// problem is the classifier of a seed.
+func (s *momentumClassifier) problem(seed uint64) (*momentum.Problem, error) {
+	m, err := s.network.Build(seed)
+	if err != nil {
+		return nil, err
+	}
+	p := &momentum.Problem{Network: m}
+	if p.Data, err = s.set.batches(dataset.BatchConfig{Size: s.batch, Partial: true, Seed: seed}); err != nil {
+		return nil, err
+	}
+	if p.Ordered, err = s.set.inOrder(s.batch); err != nil {
+		return nil, err
+	}
+	if s.test != nil {
+		p.Test, err = s.test.inOrder(s.batch)
+	}
+	return p, err
+}
+
+// session is where a cell's models run: without --threads, cells at once share the cores.
+func (s *momentumClassifier) session() runtime.Options { return sharedSession(s.call) }
+
+// Run does a cell.
+func (s *momentumClassifier) Run(ctx context.Context, c study.Cell, _ string, _ *study.Folder) (any, error) {
+	config, err := s.config(c)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.problem(config.Seed)
+	if err != nil {
+		return nil, err
+	}
+	trained, err := p.Train(ctx, config, momentum.Run{Session: s.session()})
+	if err != nil {
+		return nil, err
+	}
+	r := &classifierResult{Step: config.Step(), Curve: trained.Samples}
+	if r.Scores, err = trained.Scores(ctx); err != nil {
+		return nil, err
+	}
+	samples, err := s.set.first(int64(s.Int("curvature-samples")), s.batch)
+	if err != nil {
+		return nil, err
+	}
+	r.Flatness, err = trained.Flatness(ctx, momentum.FlatnessConfig{Data: samples, Probes: s.Int("probes"), Seed: config.Seed,
+		Lanczos: curvature.LanczosConfig{Tolerance: s.Float("tolerance"), Most: s.Int("products")}})
+	return r, err
+}
+
+// Cost times a few steps of each method.
+func (s *momentumClassifier) Cost(ctx context.Context, todo []study.Cell) (studyCost, error) {
+	cost, seconds, each := studyCost{}, map[string]float64{}, map[string]float64{}
+	for _, c := range todo {
+		name := c.Get("method")
+		if each[name] == 0 {
+			config, err := s.config(c)
+			if err != nil {
+				return cost, err
+			}
+			p, err := s.problem(config.Seed)
+			if err != nil {
+				return cost, err
+			}
+			least, last := math.Inf(1), time.Time{}
+			config.Steps, config.Schedule = measuredSteps, nil
+			config.Rate = 1e-9 // as fast as any, and diverges nowhere
+			if _, err := p.Train(ctx, config, momentum.Run{Session: s.session(), Told: func(step, _ int64, _ float64) {
+				now := time.Now()
+				if step > 2 {
+					least = min(least, now.Sub(last).Seconds())
+				}
+				last = now
+			}}); err != nil {
+				return cost, err
+			}
+			each[name] = least
+		}
+		// A product takes about two steps' time for each batch of its samples.
+		products := float64(s.Int("probes")+s.Int("products")/2) * 2 * math.Ceil(c.Float("curvature_samples")/float64(s.batch))
+		cost.Steps += s.steps
+		seconds[c.Key()] = secondsBeside + each[name]*(float64(s.steps)+products)
+		cost.Seconds += seconds[c.Key()]
+	}
+	cost.Seconds = math.Ceil(cost.Seconds / float64(max(1, min(s.Int("jobs"), goruntime.NumCPU()))))
+	cost.Of = func(c study.Cell) float64 { return seconds[c.Key()] }
+	return cost, nil
+}
+
+// Line is a finished cell.
+func (s *momentumClassifier) Line(r *study.Record) string {
+	x, err := readMomentum[classifierResult](r)
+	if err != nil {
+		return r.Cell.String()
+	}
+	line := fmt.Sprintf("seed %s, %s: loss %.4g, sharpness %.4g, |gradient|^2 %.3g", r.Cell.Get("seed"), armName(r.Cell), x.TrainLoss, x.Sharpness, x.Gradient2)
+	if x.TestAccuracy != nil {
+		line += fmt.Sprintf(", test accuracy %.2f %%", 100**x.TestAccuracy)
+	}
+	return line + fmt.Sprintf(" (%.1f s)", r.Seconds)
+}
+
+// armName names what a cell trains with.
+func armName(c study.Cell) string {
+	name := c.Get("method")
+	switch {
+	case c.Get("in_place_of_beta") != "":
+		name += " for beta " + c.Get("in_place_of_beta")
+	case c.Get("strength") != "":
+		name += " " + c.Get("strength")
+	default:
+		name += ", beta " + c.Get("beta")
+	}
+	return name + ", h_eff " + c.Get("h_eff")
+}
