@@ -45,7 +45,8 @@ is no (exit code 1) where anything differs.
 type certified struct {
 	executed
 	Matches    bool                  `json:"matches"`
-	Reasons    []string              `json:"reasons,omitempty"` // where it does not
+	Reasons    []string              `json:"reasons,omitempty"`     // where it does not
+	Value      *float64              `json:"certificate,omitempty"` // recomputed
 	Recorded   *pacbayes.Certificate `json:"recorded"`
 	Recomputed *pacbayes.Certificate `json:"recomputed,omitempty"`
 	PriorOf    string                `json:"prior_of"`
@@ -169,7 +170,7 @@ func (c *call) recertify(m *onnx.Model, path string, gibbs *pacbayes.Gibbs, reco
 	if err != nil {
 		return noEvidence(path, err)
 	}
-	doc.Recomputed = again
+	doc.Recomputed, doc.Value = again, &again.Value
 	tolerance := c.Float("tolerance")
 	for _, k := range []struct {
 		name         string
@@ -209,6 +210,9 @@ func (c *call) recordedData(m *onnx.Model, path string, record *pacbayes.Record)
 	}
 	if !c.IsSet("length") && record.Reading.Length > 0 {
 		config.Length = record.Reading.Length
+	}
+	if !c.IsSet("words") && record.Reading.Words > 0 {
+		config.Words = record.Reading.Words
 	}
 	if !c.IsSet("mean") && !c.IsSet("std") {
 		config.Normalize = dataset.Normalization{Mean: record.Reading.Mean, Std: record.Reading.Std}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"graft/export"
 	"graft/masking"
 	"graft/onnx"
+	"graft/onnx/limits"
 	"graft/training"
 	"graft/training/dataset"
 	"graft/training/loss"
@@ -29,6 +31,7 @@ type trainMethod struct {
 	name, doc string
 	flags     []cli.Flag // its own
 	takes     []string   // flags of train that it takes beside those that every method does
+	batch     int64      // samples of a batch without --batch; 0: as train has it
 	check     func(*call) error
 	run       func(*methodRun) (*methodResult, error)
 }
@@ -36,8 +39,8 @@ type trainMethod struct {
 // trainMethods lists the methods of --method.
 var trainMethods = append([]trainMethod{pacBayesMethod}, momentumMethods()...)
 
-// everyMethodTakes are flags of train that every method takes.
-var everyMethodTakes = []string{"method", "data", "test", "batch", "epochs", "steps", "lr", "label", "mean", "std", "length", "vocab", "words", "samples", "per-class", "standardize", "dry-run"}
+// everyMethodTakes are flags of train that every method takes, beside those that steer the readers.
+var everyMethodTakes = []string{"method", "data", "test", "batch", "epochs", "steps", "lr", "samples", "per-class", "standardize", "dry-run"}
 
 // methodRun is a run of a method.
 type methodRun struct {
@@ -60,6 +63,7 @@ type methodResult struct {
 	Files    map[string][]byte
 	Lines    []string // that are printed
 	Settings map[string]any
+	Work     []string // files that a resumed run would have needed, beside checkpoint-*
 }
 
 func trainMethodNames() []string {
@@ -114,7 +118,7 @@ func (c *call) checkMethodFlags() (*trainMethod, error) {
 			return nil, misuse("--%s goes with --method", flag)
 		case i >= 0 && of != nil && !slices.Contains(of, name):
 			return nil, misuse("--%s: --method %s has no use for it, %s has", flag, name, strings.Join(of, ", "))
-		case i >= 0 && of == nil && !slices.Contains(everyMethodTakes, flag) && !slices.Contains(trainMethods[i].takes, flag):
+		case i >= 0 && of == nil && !slices.Contains(everyMethodTakes, flag) && !slices.Contains(trainMethods[i].takes, flag) && !steersReaders(flag):
 			return nil, misuse("--%s: --method %s has no use for it", flag, name)
 		}
 	}
@@ -137,13 +141,18 @@ func (c *call) checkMethodFlags() (*trainMethod, error) {
 	return &trainMethods[i], nil
 }
 
+// steersReaders reports whether a flag says how data are read.
+func steersReaders(flag string) bool {
+	return slices.ContainsFunc(dataFlags(), func(f cli.Flag) bool { return f.Names()[0] == flag })
+}
+
 // runTrainMethod is the frame that methods share.
 func runTrainMethod(c *call, m *trainMethod) error {
 	r := &methodRun{call: c, path: c.Arg(0), begun: time.Now()}
 	if info, err := os.Stat(r.path); err == nil && info.IsDir() {
 		return misuse("--method %s trains a model file, %s is a folder: graft train DIR without --method trains artifacts", m.name, quote(r.path))
 	}
-	if err := r.read(); err != nil {
+	if err := r.read(m.batch); err != nil {
 		return err
 	}
 	if c.Common.DryRun {
@@ -153,13 +162,13 @@ func runTrainMethod(c *call, m *trainMethod) error {
 		return nil
 	}
 	var err error
-	if r.dir, err = outdir.Create(c.Out(), c.Common.Force); err != nil {
-		return folderError(c.Out(), err)
+	if err := r.open(m); err != nil {
+		return err
 	}
 	result, err := m.run(r)
 	c.Progress().Done()
 	if err != nil {
-		return errors.Join(r.graded(err), r.dir.Abort())
+		return errors.Join(r.graded(err), r.leave())
 	}
 	if err := r.write(m, result); err != nil {
 		return errors.Join(err, r.dir.Abort())
@@ -170,6 +179,90 @@ func runTrainMethod(c *call, m *trainMethod) error {
 	c.JSON(result.Summary)
 	for _, line := range result.Lines {
 		c.Print("%s", line)
+	}
+	return nil
+}
+
+// open makes the work folder, or finds the one that --resume goes on in, which must have been begun with the same flags.
+func (r *methodRun) open(m *trainMethod) error {
+	begin := outdir.Create
+	if r.Bool("resume") {
+		begin = outdir.Resume
+	}
+	var err error
+	if r.dir, err = begin(r.Out(), r.Common.Force); err != nil {
+		return folderError(r.Out(), err)
+	}
+	if !slices.Contains(m.takes, "resume") {
+		return nil
+	}
+	if err := r.sameSettings(); err != nil {
+		return errors.Join(err, r.dir.Suspend())
+	}
+	return nil
+}
+
+// sameSettings writes down what the run was begun with, or compares when it goes on.
+func (r *methodRun) sameSettings() error {
+	hash, err := limits.HashFile(r.path)
+	if err != nil {
+		return refused(r.path, err)
+	}
+	now := map[string]string{"model": hash, "seed": fmt.Sprint(r.Common.Seed), "batch": fmt.Sprint(r.size), "samples": fmt.Sprint(r.data.samples())}
+	for _, f := range r.verb.flags {
+		if name := f.Names()[0]; r.IsSet(name) && !slices.Contains([]string{"resume", "test", "ensemble", "draws", "delta", "no-certificate", "batch"}, name) {
+			now[name] = fmt.Sprint(r.parsed.Value(name))
+		}
+	}
+	data, err := os.ReadFile(r.dir.File(settingsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		if data, err = json.Marshal(now); err != nil {
+			return err
+		}
+		return r.dir.WriteFile(settingsFile, data)
+	}
+	if err != nil {
+		return err
+	}
+	var then map[string]string
+	if err := json.Unmarshal(data, &then); err != nil {
+		return refused(r.dir.File(settingsFile), errors.New("is not what graft wrote: start again without --resume"))
+	}
+	var differ []string
+	for _, of := range []map[string]string{now, then} {
+		for name := range of {
+			if now[name] != then[name] && !slices.Contains(differ, name) {
+				differ = append(differ, name)
+			}
+		}
+	}
+	if slices.Sort(differ); differ != nil {
+		return refused(r.dir.Path(), fmt.Errorf("the run to resume was begun with another %s: start again without --resume", strings.Join(differ, ", ")))
+	}
+	return nil
+}
+
+// leave ends a run that failed. Its work folder stays where --resume can go on from it.
+func (r *methodRun) leave() error {
+	if saved, err := filepath.Glob(r.dir.File("checkpoint-*/state.json")); err != nil || len(saved) > 0 {
+		return r.dir.Suspend()
+	}
+	return r.dir.Abort()
+}
+
+// dropWork takes what only a resumed run needs out of the folder.
+func (r *methodRun) dropWork(names ...string) error {
+	work, err := filepath.Glob(r.dir.File("checkpoint-*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range append(names, settingsFile) {
+		work = append(work, r.dir.File(name))
+	}
+	for _, path := range work {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -186,8 +279,8 @@ func (r *methodRun) graded(err error) error {
 	return noEvidence(r.path, err)
 }
 
-// read reads the model and its data.
-func (r *methodRun) read() error {
+// read reads the model and its data; batch is what is usual for the method.
+func (r *methodRun) read(batch int64) error {
 	var err error
 	if r.model, err = r.loadModel(r.path); err != nil {
 		return err
@@ -203,6 +296,9 @@ func (r *methodRun) read() error {
 		return err
 	}
 	r.size = r.data.size(int64(r.Int("batch")))
+	if batch > 0 && !r.IsSet("batch") && r.data.fixed == 0 {
+		r.size = min(batch, r.data.samples())
+	}
 	if n := int64(r.Int("batch")); r.data.fixed > 0 && n > 0 && n != r.data.fixed {
 		return misuse("--batch %d: the model has its batch fixed at %d", n, r.data.fixed)
 	}
@@ -316,6 +412,9 @@ func (r *methodRun) write(m *trainMethod, result *methodResult) error {
 			return folderError(r.Out(), err)
 		}
 		manifest.Add(name, data)
+	}
+	if err := r.dropWork(result.Work...); err != nil {
+		return err
 	}
 	data, err := manifest.Encode()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -28,7 +29,7 @@ var pacBayesMethod = trainMethod{
 		list("k-grid", "LOW,HIGH,N", "where K is estimated: N logarithms of prior scales (default -6,-2.5,8)").under(sectionPacBayes),
 		number("posterior-lr", "X", above(0, 1000), 0, "learning rate of the noise; 1e-2 without it").under(sectionPacBayes),
 		number("prior-lr", "X", above(0, 1000), 0, "learning rate of the prior's scales; 1e-2 without it").under(sectionPacBayes),
-		integer("stage2", "N", 0, 1<<40, 0, "epochs at most of stage 2, with the noise at rest, until the noisy network is right on 99 % of the samples").under(sectionPacBayes),
+		integer("stage2", "N", 0, 1<<40, 0, "epochs at most of stage 2, with the noise at rest, until the noisy network is right on 99 % of the samples; a third of stage 1 without it").under(sectionPacBayes),
 		fraction("prior-data", "PART", span{lo: 0, hi: 1, openLo: true, openHi: true}, 0, "set this part of --data apart: for the statistics of norms, and the prior with --prior-epochs; the bound counts the rest").under(sectionPacBayes),
 		integer("prior-epochs", "N", 1, 1<<40, 0, "train the prior's mean on --prior-data first").under(sectionPacBayes),
 		text("head", "REGEX", "fine-tune a network that was trained before: parameters that match are new, the others begin with little noise").under(sectionPacBayes),
@@ -39,6 +40,8 @@ var pacBayesMethod = trainMethod{
 		integer("ensemble", "N", 1, 1<<20, 0, "judge the mean of N drawn classifiers by --test too").under(sectionPacBayes),
 		toggle("no-certificate", "draw nothing and write no certificate").under(sectionPacBayes),
 	},
+	batch: 128,
+	takes: []string{"resume"},
 	check: checkPacBayes,
 	run:   runPacBayes,
 }
@@ -164,6 +167,7 @@ type pacTrained struct {
 	TestLoss      *float64              `json:"test_loss,omitempty"`
 	TestGibbs     *float64              `json:"test_gibbs_error,omitempty"` // mean error of drawn classifiers
 	TestEnsemble  *float64              `json:"test_ensemble_accuracy,omitempty"`
+	Value         *float64              `json:"certificate,omitempty"` // of bound
 	Certificate   *pacbayes.Certificate `json:"bound,omitempty"`
 	Why           string                `json:"no_certificate,omitempty"`
 	Seconds       float64               `json:"seconds"`
@@ -203,8 +207,11 @@ func runPacBayes(r *methodRun) (*methodResult, error) {
 		}
 	}
 	config.Epochs1 = r.epochs(pacEpochs(problem.Data.PerEpoch()), problem.Data.PerEpoch())
+	if !r.IsSet("stage2") {
+		config.Epochs2 = (config.Epochs1 + 2) / 3
+	}
 	stage := ""
-	with := pacbayes.Run{Session: r.runtimeOptions(), Told: func(name string, done, of int64, reading string) {
+	with := pacbayes.Run{Session: r.runtimeOptions(), Folder: filepath.Dir(r.dir.File(pacbayes.CurveFile)), Told: func(name string, done, of int64, reading string) {
 		if name != stage {
 			r.Progress().Stage(name, int(of))
 			stage = name
@@ -217,8 +224,8 @@ func runPacBayes(r *methodRun) (*methodResult, error) {
 	return p.finish(config, problem)
 }
 
-// pacEpochs is how long stage 1 takes without --epochs: some ten thousand steps.
-func pacEpochs(per int64) int64 { return min(max(10_000/per, 20), 1000) }
+// pacEpochs is how long stage 1 takes without --epochs: three thousand steps, and twenty epochs at least.
+func pacEpochs(per int64) int64 { return max(3000/per, 20) }
 
 // parted are the samples that stay and those that are set apart, by chance; d stays as it is.
 func (d *sampleSet) parted(part float64, seed uint64) (rest, apart *sampleSet, err error) {
@@ -230,7 +237,7 @@ func (d *sampleSet) parted(part float64, seed uint64) (rest, apart *sampleSet, e
 
 func (p *pacRun) finish(config pacbayes.Config, problem *pacbayes.Problem) (*methodResult, error) {
 	t := p.posterior
-	out := &methodResult{History: pacHistory(t.Epochs), Files: map[string][]byte{}}
+	out := &methodResult{History: pacHistory(t.Epochs), Files: map[string][]byte{}, Work: []string{pacbayes.CurveFile}}
 	doc := &pacTrained{Method: "pac-bayes", Samples: p.data.samples(), Parameters: t.Mean.Len(), Batch: problem.Data.Size(), Rate: t.Rate, Curve: t.Curve}
 	for _, e := range t.Epochs {
 		doc.Steps = e.Steps
@@ -359,7 +366,7 @@ func (p *pacRun) certify(doc *pacTrained, gibbs *pacbayes.Gibbs, out *methodResu
 	if err != nil {
 		return err
 	}
-	doc.Certificate = c
+	doc.Certificate, doc.Value = c, &c.Value
 	all, err := p.ordered(p.data)
 	if err != nil {
 		return err
@@ -399,7 +406,7 @@ func (p *pacRun) reading() (pacbayes.Reading, error) {
 	if k.samples == 0 && k.perClass == 0 {
 		k.seed = 0
 	}
-	return pacbayes.Reading{Label: c.Label, Mean: c.Normalize.Mean, Std: c.Normalize.Std, Length: int64(p.Int("length")),
+	return pacbayes.Reading{Label: c.Label, Mean: c.Normalize.Mean, Std: c.Normalize.Std, Length: int64(p.Int("length")), Words: int64(p.Int("words")),
 		Samples: k.samples, PerClass: k.perClass, Seed: k.seed}, err
 }
 

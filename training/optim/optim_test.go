@@ -301,3 +301,50 @@ func TestLookup(t *testing.T) {
 		}
 	}
 }
+
+// TestScaled: every element moves as by a rate of its own, and the slots are those of one.
+func TestScaled(t *testing.T) {
+	for _, o := range []optim.Optimizer{optim.SGD(optim.SGDConfig{Momentum: 0.9, WeightDecay: 0.1}), optim.AdamW(optim.AdamConfig{WeightDecay: 0.1}), made(t, "lion", nil)} {
+		factors := []float64{1, 0.25, 8, 0}
+		moved := func(o optim.Optimizer, rate float64) []float32 {
+			g := onnx.NewGraph("update")
+			b := op.NewBuilder(g)
+			vector := func(name string) *onnx.Value { return g.AddInput(name, onnx.TypeOf(onnx.Float, 6)) }
+			p, gradient := vector("p"), vector("g")
+			var slots []*onnx.Value
+			feeds := map[string]*onnx.Tensor{"p": onnx.FromSlice([]float32{1, -2, 3, 0.5, 4, -1}), "g": onnx.FromSlice([]float32{0.3, 1, -2, 0.1, 5, -0.7}),
+				"lr": onnx.FromSlice([]float32{float32(rate)}), "t": onnx.FromSlice([]int64{1})}
+			for _, name := range o.Slots {
+				slots = append(slots, vector(name))
+				feeds[name] = onnx.NewTensor(onnx.Float, 6)
+			}
+			next, after := o.Update(b, p, gradient, slots, g.AddInput("lr", onnx.TypeOf(onnx.Float, 1)), g.AddInput("t", onnx.TypeOf(onnx.Int64, 1)))
+			g.AddOutput(b.Identity(next), "next")
+			for i, v := range after {
+				g.AddOutput(b.Identity(v), o.Slots[i]+".next")
+			}
+			if b.Err() != nil {
+				t.Fatal(b.Err())
+			}
+			session := runtimetest.Open(t, &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}, runtime.Options{})
+			used := map[string]*onnx.Tensor{}
+			for _, in := range session.Inputs() {
+				used[in.Name] = feeds[in.Name]
+			}
+			out, err := session.Run(t.Context(), used)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out["next"].Float32s()
+		}
+		got := moved(optim.Scaled(o, []int64{2, 1, 2, 1}, factors), 0.01)
+		for i, part := range []int{0, 0, 1, 2, 2, 3} {
+			if want := moved(o, 0.01*factors[part])[i]; math.Abs(float64(got[i]-want)) > 1e-6 {
+				t.Errorf("%s: element %d is %g, want %g", o.Name, i, got[i], want)
+			}
+		}
+		if same := optim.Scaled(o, []int64{6}, []float64{1}); fmt.Sprint(moved(same, 0.01)) != fmt.Sprint(moved(o, 0.01)) {
+			t.Errorf("%s: factors of one change something", o.Name)
+		}
+	}
+}

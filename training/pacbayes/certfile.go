@@ -50,6 +50,7 @@ type Reading struct {
 	Mean   []float64 `json:"mean,omitempty"`
 	Std    []float64 `json:"std,omitempty"`
 	Length int64     `json:"length,omitempty"`
+	Words  int64     `json:"words,omitempty"`
 
 	// What was drawn from the samples of the files by Seed: so many, or so many of each class. 0: all are taken.
 	Samples  int64  `json:"samples,omitempty"`
@@ -124,7 +125,7 @@ func (f *File) read(metadata map[string]string) error {
 		return limits.Refuse("grid", "is %v", r.Grid)
 	case !(r.Part >= 0 && r.Part < 1):
 		return limits.Refuse("part", "is %g", r.Part)
-	case f.Certificate.Draws < 1 || f.Certificate.Draws > 1<<30:
+	case f.Certificate.Draws < 1 || f.Certificate.Draws > 1<<20:
 		return limits.Refuse("draws", "are %d", f.Certificate.Draws)
 	}
 	if err := CheckDelta(f.Certificate.Delta); err != nil {

@@ -27,7 +27,7 @@ func NewCurve(scale, k []float64) (*Curve, error) {
 			return nil, fmt.Errorf("prior scale %g: scales are positive, finite and increasing", c.Scale[i])
 		}
 		if !(c.K[i] > 0) || math.IsInf(c.K[i], 0) {
-			return nil, fmt.Errorf("K of prior scale %g is %g: it is positive and finite", c.Scale[i], c.K[i])
+			return nil, fmt.Errorf("prior scale %g: K is %g, which is positive and finite", c.Scale[i], c.K[i])
 		}
 		if i > 0 {
 			c.K[i] = max(c.K[i], c.K[i-1])

@@ -78,6 +78,8 @@ type Run struct {
 	Session runtime.Options
 	// Told is called as the stages go on; nil: never.
 	Told func(stage string, done, of int64, reading string)
+	// Folder is where a training keeps its state at the ends of epochs, and goes on from the one that it finds; empty: nowhere.
+	Folder string
 	// Seen is called at the end of every epoch.
 	Seen func(Epoch)
 }

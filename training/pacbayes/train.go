@@ -99,7 +99,7 @@ func (r *run) train(ctx context.Context) (*Posterior, error) {
 			return nil, err
 		}
 	}
-	curve, err := r.estimate(ctx)
+	curve, err := r.keptCurve(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("estimate K: %w", err)
 	}
@@ -275,8 +275,11 @@ func (r *run) followed(ctx context.Context, stage int, step *training.Step, star
 			if r.Run.Seen != nil {
 				r.Run.Seen(at)
 			}
+			if err := r.lost(&at); err != nil {
+				return nil, err
+			}
 			reading = fmt.Sprintf("loss %.4g, accuracy %.1f %%, KL %.4g, objective %.4g", at.Loss, 100*at.Accuracy, at.KL, at.Objective)
-			done := stage == 2 && at.Accuracy >= r.config.Accuracy
+			done := r.converged(at)
 			at, samples, right = Epoch{}, 0, 0
 			if done {
 				return nil, errConverged
@@ -284,15 +287,48 @@ func (r *run) followed(ctx context.Context, stage int, step *training.Step, star
 			return nil, nil
 		},
 	}
-	end, err := loop.Run(ctx, start, epochs*per, 0, nil)
+	start, converged, err := r.resume(stage, step, start)
+	if err != nil || converged {
+		return start, err
+	}
+	end, err := loop.Run(ctx, start, epochs*per, per*(1+saveEvery/per), func(s *training.Snapshot) error { return r.save(stage, step, s) })
 	if errors.Is(err, errConverged) {
 		err = nil
 	}
 	if err != nil {
+		if ctx.Err() != nil && end.Steps > start.Steps && end.Steps%per == 0 {
+			err = errors.Join(err, r.save(stage, step, end))
+		}
 		return nil, fmt.Errorf("stage %d: %w", stage, r.cause(ctx, loop, start, err))
 	}
-	return end, nil
+	return end, r.save(stage, step, end)
 }
+
+// converged reports whether stage 2 ends with an epoch.
+func (r *run) converged(at Epoch) bool { return at.Stage == 2 && at.Accuracy >= r.config.Accuracy }
+
+// lost is the error of an epoch whose mean loss is a hundred times that of guessing: nothing comes of such a run, though its numbers
+// are finite.
+func (r *run) lost(at *Epoch) error {
+	guessing := math.Log(float64(r.classifier.Classes))
+	if at.Loss <= 100*guessing {
+		return nil
+	}
+	return &lostError{step: at.Steps - r.steps, loss: at.Loss, guessing: guessing}
+}
+
+// lostError is ErrDiverged to who asks.
+type lostError struct {
+	step           int64
+	loss, guessing float64
+}
+
+func (e *lostError) Error() string {
+	return fmt.Sprintf("step %d: training diverged: the mean loss of the epoch is %.3g, guessing has %.3g", e.step, e.loss, e.guessing)
+}
+func (e *lostError) Is(target error) bool { return target == training.ErrDiverged }
+func (e *lostError) ExitCode() int        { return 5 }
+func (e *lostError) Hint() string         { return "take smaller learning rates" }
 
 // measure fills in what follows from a state.
 func (r *run) measure(at *Epoch, w, p, scales []float32) {
@@ -307,7 +343,7 @@ func (r *run) measure(at *Epoch, w, p, scales []float32) {
 // cause finds the tensor that went bad first in a run that diverged.
 func (r *run) cause(ctx context.Context, loop *training.Loop, start *training.Snapshot, err error) error {
 	var diverged *training.DivergedError
-	if !errors.As(err, &diverged) {
+	if !errors.As(err, &diverged) || ctx.Err() != nil {
 		return err
 	}
 	quiet := *loop

@@ -2,8 +2,11 @@ package pacbayes_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"math"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -303,6 +306,53 @@ func TestDiverged(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	t.Log(err)
+}
+
+// TestLost: a run whose numbers stay finite and say nothing stops too.
+func TestLost(t *testing.T) {
+	p, c := problem(t, 200), small
+	c.Rate, c.PosteriorRate = 100, 1e-3
+	_, err := p.Train(t.Context(), c, run(t))
+	if !errors.Is(err, training.ErrDiverged) || !strings.Contains(err.Error(), "stage 1: step ") || !strings.Contains(err.Error(), "guessing has 1.1") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestResume: a run that is cut off in either stage, and goes on, is the same to the bit; without a new estimate of K.
+func TestResume(t *testing.T) {
+	c := small
+	c.Epochs1, c.Epochs2 = 4, 3
+	want, err := problem(t, 300).Train(t.Context(), c, run(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cut := range []int{2, 6} {
+		with := run(t)
+		with.Folder = t.TempDir()
+		ctx, stop := context.WithCancel(t.Context())
+		epochs := 0
+		with.Seen = func(pacbayes.Epoch) {
+			if epochs++; epochs == cut {
+				stop()
+			}
+		}
+		if _, err := problem(t, 300).Train(ctx, c, with); !errors.Is(err, context.Canceled) {
+			t.Fatalf("cut off: %v", err)
+		}
+		with.Seen = nil
+		if kept, _, err := training.ReadCheckpoint(filepath.Join(with.Folder, fmt.Sprintf("checkpoint-%d", 1+cut/5))); err != nil || kept["out.bias"] == nil {
+			t.Errorf("kept %v, %v", kept, err)
+		}
+		estimated := false
+		with.Told = func(stage string, _, _ int64, _ string) { estimated = estimated || stage == "estimate K" }
+		got, err := problem(t, 300).Train(t.Context(), c, with)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.Mean.Data, want.Mean.Data) || !bytes.Equal(got.LogSigma.Data, want.LogSigma.Data) || !slices.Equal(got.Epochs, want.Epochs) || estimated {
+			t.Errorf("cut off in epoch %d: another posterior, %d epochs of %d, K estimated again: %v", cut, len(got.Epochs), len(want.Epochs), estimated)
+		}
+	}
 }
 
 // TestTuning: of a network that was trained before the head alone is new, and what is frozen has no noise.
