@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"graft/export"
-	"graft/masking"
 	"graft/onnx"
 	"graft/onnx/limits"
 	"graft/training"
@@ -65,11 +62,11 @@ func runCertify(c *call) error {
 	if file == "" {
 		file = strings.TrimSuffix(path, filepath.Ext(path)) + ".certificate.safetensors"
 	}
-	data, err := readLimited(file)
+	read, err := pacbayes.ReadCertificate(file)
 	if err != nil {
-		return err
+		return refused(file, err)
 	}
-	read, err := pacbayes.DecodeCertificate(data, file)
+	hash, err := limits.HashFile(file)
 	if err != nil {
 		return refused(file, err)
 	}
@@ -87,7 +84,7 @@ func runCertify(c *call) error {
 	switch named, ok := m.Metadata.Get(metadataCertificate); {
 	case !ok:
 		differs("the model names no certificate")
-	case named != export.Hash(data):
+	case named != hash:
 		differs("the model names another certificate than %s", file)
 	}
 	if err != nil {
@@ -98,23 +95,6 @@ func runCertify(c *call) error {
 		return err
 	}
 	return c.tellCertified(doc)
-}
-
-// readLimited reads a file of weights.
-func readLimited(path string) ([]byte, error) {
-	f, size, err := limits.OpenRegular(path)
-	if err != nil {
-		return nil, refused(path, err)
-	}
-	defer f.Close()
-	if size > 1<<36 {
-		return nil, refused(path, limits.InFile(path, limits.Refuse("", "%d bytes are more than any certificate has", size)))
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, refused(path, err)
-	}
-	return data, nil
 }
 
 // gatedClassifier is the classifier that a certificate is of.
@@ -154,7 +134,7 @@ func (c *call) recertify(m *onnx.Model, path string, gibbs *pacbayes.Gibbs, reco
 	if err != nil {
 		return err
 	}
-	hash, err := pacbayes.HashData(whole)
+	hash, err := whole.Hash()
 	if err != nil {
 		return refused(all.file, err)
 	}
@@ -192,32 +172,21 @@ func (c *call) recertify(m *onnx.Model, path string, gibbs *pacbayes.Gibbs, reco
 
 // recordedData reads --data as for the training; flags come first.
 func (c *call) recordedData(m *onnx.Model, path string, record *pacbayes.Record) (*sampleSet, error) {
-	entropy, err := loss.Lookup("cross-entropy")
-	if err != nil {
-		return nil, err
-	}
-	contract, err := training.SaliencyConfig{Needs: masking.NeedGradient, Loss: entropy}.Contract(m)
-	if err != nil {
-		return nil, misnamed(path, err)
-	}
-	reader := &dataReader{c, contract}
-	config, err := reader.readConfig()
-	if err != nil {
-		return nil, err
-	}
-	if !c.IsSet("label") {
-		config.Label = record.Reading.Label
-	}
-	if !c.IsSet("length") && record.Reading.Length > 0 {
-		config.Length = record.Reading.Length
-	}
-	if !c.IsSet("words") && record.Reading.Words > 0 {
-		config.Words = record.Reading.Words
-	}
-	if !c.IsSet("mean") && !c.IsSet("std") {
-		config.Normalize = dataset.Normalization{Mean: record.Reading.Mean, Std: record.Reading.Std}
-	}
-	set, err := reader.readSet(c.List("data"), config)
+	_, set, err := c.labelled(m, path, c.List("data"), func(config *dataset.ReadConfig) {
+		of := record.Reading
+		if !c.IsSet("label") {
+			config.Label = of.Label
+		}
+		if !c.IsSet("length") && of.Length > 0 {
+			config.Length = of.Length
+		}
+		if !c.IsSet("words") && of.Words > 0 {
+			config.Words = of.Words
+		}
+		if !c.IsSet("mean") && !c.IsSet("std") {
+			config.Normalize = dataset.Normalization{Mean: of.Mean, Std: of.Std}
+		}
+	})
 	if err != nil {
 		return nil, err
 	}

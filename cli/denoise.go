@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -101,7 +99,7 @@ func runDenoise(c *call) error {
 	}
 	result, err := d.work()
 	if err != nil {
-		return d.leave(d.grade(err))
+		return leaveWork(d.dir, d.grade(err))
 	}
 	c.JSON(result.summary)
 	d.tell(result)
@@ -162,22 +160,10 @@ func (d *denoising) open() (err error) {
 	if err != nil {
 		return folderError(d.Out(), err)
 	}
-	if err := d.sameSettings(); err != nil {
-		return d.leave(err)
+	if err := sameSettings(d.dir, d.settings()); err != nil {
+		return leaveWork(d.dir, err)
 	}
 	return nil
-}
-
-// leave ends a run that failed with err. Its work folder stays when --resume can go on from it.
-func (d *denoising) leave(err error) error {
-	left := d.dir.Abort
-	if saved, globErr := filepath.Glob(d.dir.File("checkpoint-*/state.json")); globErr != nil || len(saved) > 0 {
-		left = d.dir.Suspend
-	}
-	if leftErr := left(); leftErr != nil {
-		return errors.Join(err, leftErr)
-	}
-	return err
 }
 
 // plan says what a run would do.

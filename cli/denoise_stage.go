@@ -3,13 +3,8 @@ package cli
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"slices"
-	"strings"
 
 	"graft/runtime"
 	"graft/training"
@@ -18,9 +13,6 @@ import (
 
 // saveEvery is how many steps lie between checkpoints.
 const saveEvery = 100
-
-// settingsFile records what a work folder was begun with.
-const settingsFile = "settings.json"
 
 // stage sets a stage of the run up: where it runs, how it shows, where its checkpoints go.
 func (d *denoising) stage(name, title string, steps int64) oes.Run {
@@ -83,38 +75,12 @@ func (d *denoising) maskHash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// sameSettings writes down what the run was begun with, or compares when it continues one.
-func (d *denoising) sameSettings() error {
-	now := map[string]string{
+// settings are what a run that is resumed must have been begun with.
+func (d *denoising) settings() map[string]string {
+	return map[string]string{
 		"photo": d.photo.hash, "noise": fmt.Sprint(d.Float("noise")), "size": fmt.Sprint(d.Int("size")),
 		"preset": d.Text("preset"), "sparsity": fmt.Sprint(d.sparsity), "seed": fmt.Sprint(d.Common.Seed), "mask": d.maskHash(),
 		"task": d.task.describe(), "network": d.prior.Name, "clean": fmt.Sprint(d.IsSet("clean")),
 		"mask-steps": fmt.Sprint(d.preset.MaskSteps), "train-steps": fmt.Sprint(d.steps), "baseline-lr": fmt.Sprint(d.Float("baseline-lr")),
 	}
-	data, err := os.ReadFile(d.dir.File(settingsFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		data, err := json.Marshal(now)
-		if err != nil {
-			return err
-		}
-		return d.dir.WriteFile(settingsFile, data)
-	}
-	if err != nil {
-		return err
-	}
-	var then map[string]string
-	if err := json.Unmarshal(data, &then); err != nil {
-		return refused(d.dir.File(settingsFile), errors.New("is not what graft wrote: start again without --resume"))
-	}
-	var differ []string
-	for name, value := range now {
-		if then[name] != value {
-			differ = append(differ, name)
-		}
-	}
-	slices.Sort(differ)
-	if len(differ) > 0 {
-		return refused(d.dir.Path(), fmt.Errorf("the run to resume was begun with another %s: start again without --resume", strings.Join(differ, ", ")))
-	}
-	return nil
 }

@@ -38,11 +38,9 @@ func (c *call) recalibrate(m *onnx.Model, path string) error {
 	if err != nil {
 		return noEvidence(file, err)
 	}
-	for _, v := range m.Graph.Initializers() {
-		if t := estimated[v.Name]; t != nil {
-			t.Name = v.Name
-			v.Const = t
-		}
+	for name, t := range estimated {
+		t.Name = name
+		training.SetTensors(m, []*onnx.Tensor{t})
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -143,18 +142,15 @@ type momentumRecord[T any] struct {
 
 // momentumRecords reads the records, and begins the summary.
 func momentumRecords[T any](c *call, done *studied) (*momentumSummary, []momentumRecord[T], error) {
-	sum := &momentumSummary{executed: c.executed(), Problem: c.Text("problem")}
+	sum := &momentumSummary{executed: c.executed(), Problem: c.Text("problem"), Failed: failedCells(done)}
 	var all []momentumRecord[T]
 	for _, r := range done.Records {
-		var result T
-		if err := json.Unmarshal(r.Results, &result); err != nil {
-			return nil, nil, fmt.Errorf("cell %s: %w", r.Cell, err)
+		result, err := resultOf[T](r)
+		if err != nil {
+			return nil, nil, err
 		}
 		all = append(all, momentumRecord[T]{r, result})
 		sum.Seconds += r.Seconds
-	}
-	for _, f := range done.Failures {
-		sum.Failed = append(sum.Failed, failedCell{f.Cell, oneLine(f.Err.Error())})
 	}
 	return sum, all, nil
 }
@@ -214,7 +210,7 @@ func momentumResult(c *call, sum *momentumSummary, p *momentumPage, cells int) (
 	return out, nil
 }
 
-// Rates by the name of a flag.
+// scheduleOf is what --schedule multiplies a rate of one by.
 func scheduleOf(c *call, steps int64) (func(step int64) float64, error) {
 	s, err := training.FindSchedule(c.Text("schedule"))
 	if err != nil {

@@ -232,43 +232,11 @@ func (s *momentumClassifier) read() error {
 	if err != nil {
 		return &Error{Err: err, Code: exitUsage}
 	}
-	contract, set, err := s.labelled(m, s.name, s.List("data"))
+	sets, err := s.trainingSets(m, s.name, testFraction)
 	if err != nil {
 		return err
 	}
-	chosen, err := s.sampleChoice()
-	if err == nil {
-		err = chosen.choose(set)
-	}
-	if err != nil {
-		return err
-	}
-	reader := &dataReader{s.call, contract}
-	reader.warnEmpty(set)
-	s.set = set
-	if text := s.Text("test"); text != "" {
-		part, err := parseFraction(text)
-		if _, missing := os.Stat(text); err == nil && missing != nil {
-			if part <= 0 || part >= 1 {
-				return misuse("--test %s: wants a file, a folder, or a fraction in (0, 1)", quote(text))
-			}
-			if s.set, s.test, err = set.parted(part, s.Common.Seed); err != nil {
-				return misuse("--test: %v", err)
-			}
-		} else {
-			config, err := reader.readConfig()
-			if err != nil {
-				return err
-			}
-			config.Test, config.Classes, config.Vocabulary = true, set.classes, set.vocabulary
-			if s.test, err = reader.readSet([]string{text}, config); err != nil {
-				return err
-			}
-		}
-	}
-	if _, err := reader.standardized(chosen, s.set, s.test); err != nil {
-		return err
-	}
+	s.set, s.test = sets.train, sets.test
 	s.batch = int64(s.Int("batch"))
 	n := s.set.samples()
 	if s.batch == 0 {
@@ -284,9 +252,21 @@ func (s *momentumClassifier) read() error {
 	return err
 }
 
+// testFraction is the part of --data that --test names; 0 where it is a file.
+func testFraction(test string) (float64, error) {
+	part, err := parseFraction(test)
+	if _, missing := os.Stat(test); err != nil || missing == nil {
+		return 0, nil
+	}
+	if part <= 0 || part >= 1 {
+		return 0, misuse("--test %s: wants a file, a folder, or a fraction in (0, 1)", quote(test))
+	}
+	return part, nil
+}
+
 // hash is the beginning of the SHA-256 of all samples, as the network is given them.
 func (s *momentumClassifier) hash() (string, error) {
-	h := sha256.New()
+	all := sha256.New()
 	for _, set := range []*sampleSet{s.set, s.test} {
 		if set == nil {
 			continue
@@ -295,23 +275,13 @@ func (s *momentumClassifier) hash() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		for step := int64(1); step <= b.PerEpoch(); step++ {
-			given, err := b.At(step)
-			if err != nil {
-				return "", refused(set.file, err)
-			}
-			names := make([]string, 0, len(given))
-			for name := range given {
-				names = append(names, name)
-			}
-			slices.Sort(names)
-			for _, name := range names {
-				fmt.Fprintln(h, name, given[name].Dims)
-				h.Write(given[name].Data)
-			}
+		of, err := b.Hash()
+		if err != nil {
+			return "", refused(set.file, err)
 		}
+		fmt.Fprintln(all, of)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:6]), nil
+	return hex.EncodeToString(all.Sum(nil)[:6]), nil
 }
 
 // Cells are all arms at all effective steps for one seed, then for the next.
@@ -446,7 +416,7 @@ func (s *momentumClassifier) Cost(ctx context.Context, todo []study.Cell) (study
 
 // Line is a finished cell.
 func (s *momentumClassifier) Line(r *study.Record) string {
-	x, err := readMomentum[classifierResult](r)
+	x, err := resultOf[classifierResult](r)
 	if err != nil {
 		return r.Cell.String()
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -75,15 +74,9 @@ func (s *orderStudy) Cost(_ context.Context, todo []study.Cell) (studyCost, erro
 	return cost, nil
 }
 
-// readMomentum reads the results of a record.
-func readMomentum[T any](r *study.Record) (out T, err error) {
-	err = json.Unmarshal(r.Results, &out)
-	return out, err
-}
-
 // Line is a finished cell.
 func (s *orderStudy) Line(r *study.Record) string {
-	x, err := readMomentum[orderResult](r)
+	x, err := resultOf[orderResult](r)
 	if err != nil {
 		return r.Cell.String()
 	}
@@ -141,7 +134,7 @@ func (s *orderStudy) Finish(done *studied) (*studyResult, error) {
 			if n := len(o.Rates); n >= slopeOver {
 				x := momentum.Slope(o.Rates[n-slopeOver:], o.Distances[n-slopeOver:])
 				o.Slope, slope = &x, fmt.Sprintf("%.3f", x)
-				if max(o.Rates[n-slopeOver], 0) <= 1e-3 && beta <= 0.8 {
+				if o.Rates[n-slopeOver] <= 1e-3 && beta <= 0.8 {
 					sum.Criteria = append(sum.Criteria, momentumCriterion{fmt.Sprintf("order of %s, beta %g", u.Name, beta), x, fmt.Sprintf("%d within 0.1", u.Order), math.Abs(x-float64(u.Order)) <= 0.1})
 				}
 			}

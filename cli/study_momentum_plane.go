@@ -228,14 +228,14 @@ func (s *planeStudy) Cost(ctx context.Context, todo []study.Cell) (studyCost, er
 
 // Line is a finished cell.
 func (s *planeStudy) Line(r *study.Record) string {
-	all, err := readMomentum[planeResult](r)
+	all, err := resultOf[planeResult](r)
 	if err != nil {
 		return r.Cell.String()
 	}
 	return fmt.Sprintf("beta %s at %s: w (%.4f, %.4f), |w|^2 %.4f (%.1f s)", r.Cell.Get("beta"), r.Cell.Get("h_eff"), all.W[0], all.W[1], all.Norm2, r.Seconds)
 }
 
-// published are the ends of the linear problem, and how far apart the explicit regulariser may end.
+// publishedNorm2 is |w|² where each beta ends on the linear problem, as published.
 var publishedNorm2 = map[float64]float64{0: 3.790, 0.5: 3.583, 0.8: 3.012, 0.9: 2.119}
 
 // criteria are what the publication, and the theory behind it, say of the linear problem.

@@ -75,13 +75,7 @@ func momentumGroups(all []momentumRecord[classifierResult]) []momentumGroup {
 
 func (g *momentumGroup) gather() {
 	mean := func(of func(classifierResult) *float64) *study.Estimate {
-		var values []float64
-		for _, r := range g.records {
-			if x := of(r.Result); x != nil {
-				values = append(values, *x)
-			}
-		}
-		return study.Mean(values)
+		return meanOf(g.records, func(r momentumRecord[classifierResult]) *float64 { return of(r.Result) })
 	}
 	g.Cells = len(g.records)
 	g.Sharpness = mean(func(r classifierResult) *float64 { return &r.Sharpness })
@@ -95,20 +89,9 @@ func (g *momentumGroup) gather() {
 }
 
 func (g *momentumGroup) against(base *momentumGroup) {
+	seed := func(r momentumRecord[classifierResult]) string { return r.Cell.Get("seed") }
 	paired := func(of func(classifierResult) *float64) *study.Estimate {
-		values := func(list []momentumRecord[classifierResult]) (map[string]float64, []string) {
-			by, keys := map[string]float64{}, []string(nil)
-			for _, r := range list {
-				if x := of(r.Result); x != nil && !math.IsInf(*x, 0) && !math.IsNaN(*x) {
-					by[r.Cell.Get("seed")] = *x
-					keys = append(keys, r.Cell.Get("seed"))
-				}
-			}
-			return by, keys
-		}
-		ours, keys := values(g.records)
-		theirs, _ := values(base.records)
-		return study.Paired(ours, theirs, keys)
+		return pairedOf(g.records, base.records, seed, func(r momentumRecord[classifierResult]) *float64 { return of(r.Result) })
 	}
 	logarithm := func(x float64) *float64 {
 		x = math.Log(x)

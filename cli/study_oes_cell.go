@@ -335,7 +335,7 @@ func (r *oesCell) keep(keep []bool, folder *study.Folder) error {
 
 // Line is a finished cell.
 func (s *oesStudy) Line(r *study.Record) string {
-	res, err := oesResultOf(r)
+	res, err := resultOf[oesResult](r)
 	if err != nil {
 		return r.Cell.String()
 	}

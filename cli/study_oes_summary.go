@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,21 +78,10 @@ type oesCriterion struct {
 	Met   bool    `json:"met"`
 }
 
-type failedCell struct {
-	Cell   study.Cell `json:"cell"`
-	Reason string     `json:"reason"`
-}
-
 // oesRecord is a record that has been read.
 type oesRecord struct {
 	*study.Record
 	oesResult
-}
-
-func oesResultOf(r *study.Record) (oesResult, error) {
-	var res oesResult
-	err := json.Unmarshal(r.Results, &res)
-	return res, err
 }
 
 func (r *oesRecord) pair() string { return r.Cell.Get("picture") + " " + r.Cell.Get("seed") }
@@ -103,18 +91,15 @@ const oesName = "oes"
 
 // summarize gathers the records.
 func (s *oesStudy) summarize(done *studied) (*oesSummary, []*oesRecord, error) {
-	sum := &oesSummary{executed: s.executed(), Broken: s.broken, Notes: s.notes}
+	sum := &oesSummary{executed: s.executed(), Broken: s.broken, Notes: s.notes, Failed: failedCells(done)}
 	var all []*oesRecord
 	for _, r := range done.Records {
-		res, err := oesResultOf(r)
+		res, err := resultOf[oesResult](r)
 		if err != nil {
-			return nil, nil, fmt.Errorf("cell %s: %w", r.Cell, err)
+			return nil, nil, err
 		}
 		all = append(all, &oesRecord{r, res})
 		sum.Seconds += r.Seconds
-	}
-	for _, f := range done.Failures {
-		sum.Failed = append(sum.Failed, failedCell{f.Cell, oneLine(f.Err.Error())})
 	}
 	for _, noise := range s.noises {
 		for _, sparsity := range s.sparsities {
@@ -157,7 +142,7 @@ func (s *oesStudy) group(all []*oesRecord, noise, sparsity float64) oesGroup {
 			g.Cut = append(g.Cut, cut)
 		}
 		if m.Name != oesName && len(ours) > 0 {
-			against := oesAgainst{m.Name, pairedOf(ours, records, finalPSNR), pairedOf(ours, records, peakPSNR)}
+			against := oesAgainst{m.Name, pairedOf(ours, records, (*oesRecord).pair, finalPSNR), pairedOf(ours, records, (*oesRecord).pair, peakPSNR)}
 			if against.Final != nil {
 				g.Paired = append(g.Paired, against)
 			}
@@ -167,15 +152,7 @@ func (s *oesStudy) group(all []*oesRecord, noise, sparsity float64) oesGroup {
 }
 
 func gather(name string, records []*oesRecord) oesMethod {
-	mean := func(f func(*oesRecord) *float64) *study.Estimate {
-		var values []float64
-		for _, r := range records {
-			if v := f(r); v != nil {
-				values = append(values, *v)
-			}
-		}
-		return study.Mean(values)
-	}
+	mean := func(f func(*oesRecord) *float64) *study.Estimate { return meanOf(records, f) }
 	count := func(f func(*oesRecord) float64) *study.Estimate {
 		return mean(func(r *oesRecord) *float64 {
 			if v := f(r); v != 0 {
@@ -238,22 +215,6 @@ func lowShare(r *oesRecord) *float64 {
 	}
 	share := low / all
 	return &share
-}
-
-func pairedOf(a, b []*oesRecord, f func(*oesRecord) *float64) *study.Estimate {
-	values := func(records []*oesRecord) (map[string]float64, []string) {
-		m, keys := map[string]float64{}, []string(nil)
-		for _, r := range records {
-			if v := f(r); v != nil {
-				m[r.pair()] = *v
-				keys = append(keys, r.pair())
-			}
-		}
-		return m, keys
-	}
-	x, keys := values(a)
-	y, _ := values(b)
-	return study.Paired(x, y, keys)
 }
 
 // deadOf counts the layers that masks have left nothing of.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +30,7 @@ type trainMethod struct {
 	name, doc string
 	flags     []cli.Flag // its own
 	takes     []string   // flags of train that it takes beside those that every method does
+	late      []string   // its own flags that count behind the training: a resumed run may have others
 	batch     int64      // samples of a batch without --batch; 0: as train has it
 	check     func(*call) error
 	run       func(*methodRun) (*methodResult, error)
@@ -168,7 +168,7 @@ func runTrainMethod(c *call, m *trainMethod) error {
 	result, err := m.run(r)
 	c.Progress().Done()
 	if err != nil {
-		return errors.Join(r.graded(err), r.leave())
+		return leaveWork(r.dir, r.graded(err))
 	}
 	if err := r.write(m, result); err != nil {
 		return errors.Join(err, r.dir.Abort())
@@ -196,58 +196,29 @@ func (r *methodRun) open(m *trainMethod) error {
 	if !slices.Contains(m.takes, "resume") {
 		return nil
 	}
-	if err := r.sameSettings(); err != nil {
+	settings, err := r.settings(m)
+	if err == nil {
+		err = sameSettings(r.dir, settings)
+	}
+	if err != nil {
 		return errors.Join(err, r.dir.Suspend())
 	}
 	return nil
 }
 
-// sameSettings writes down what the run was begun with, or compares when it goes on.
-func (r *methodRun) sameSettings() error {
+// settings are what a run that is resumed must have been begun with.
+func (r *methodRun) settings(m *trainMethod) (map[string]string, error) {
 	hash, err := limits.HashFile(r.path)
 	if err != nil {
-		return refused(r.path, err)
+		return nil, refused(r.path, err)
 	}
 	now := map[string]string{"model": hash, "seed": fmt.Sprint(r.Common.Seed), "batch": fmt.Sprint(r.size), "samples": fmt.Sprint(r.data.samples())}
 	for _, f := range r.verb.flags {
-		if name := f.Names()[0]; r.IsSet(name) && !slices.Contains([]string{"resume", "test", "ensemble", "draws", "delta", "no-certificate", "batch"}, name) {
+		if name := f.Names()[0]; r.IsSet(name) && !slices.Contains(append([]string{"resume", "test", "batch"}, m.late...), name) {
 			now[name] = fmt.Sprint(r.parsed.Value(name))
 		}
 	}
-	data, err := os.ReadFile(r.dir.File(settingsFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		if data, err = json.Marshal(now); err != nil {
-			return err
-		}
-		return r.dir.WriteFile(settingsFile, data)
-	}
-	if err != nil {
-		return err
-	}
-	var then map[string]string
-	if err := json.Unmarshal(data, &then); err != nil {
-		return refused(r.dir.File(settingsFile), errors.New("is not what graft wrote: start again without --resume"))
-	}
-	var differ []string
-	for _, of := range []map[string]string{now, then} {
-		for name := range of {
-			if now[name] != then[name] && !slices.Contains(differ, name) {
-				differ = append(differ, name)
-			}
-		}
-	}
-	if slices.Sort(differ); differ != nil {
-		return refused(r.dir.Path(), fmt.Errorf("the run to resume was begun with another %s: start again without --resume", strings.Join(differ, ", ")))
-	}
-	return nil
-}
-
-// leave ends a run that failed. Its work folder stays where --resume can go on from it.
-func (r *methodRun) leave() error {
-	if saved, err := filepath.Glob(r.dir.File("checkpoint-*/state.json")); err != nil || len(saved) > 0 {
-		return r.dir.Suspend()
-	}
-	return r.dir.Abort()
+	return now, nil
 }
 
 // dropWork takes what only a resumed run needs out of the folder.
@@ -285,16 +256,11 @@ func (r *methodRun) read(batch int64) error {
 	if r.model, err = r.loadModel(r.path); err != nil {
 		return err
 	}
-	if r.contract, r.data, err = r.labelled(r.model, r.path, r.List("data")); err != nil {
-		return err
-	}
-	chosen, err := r.sampleChoice()
-	if err == nil {
-		err = chosen.choose(r.data)
-	}
+	sets, err := r.trainingSets(r.model, r.path, nil)
 	if err != nil {
 		return err
 	}
+	r.contract, r.data, r.test = sets.contract, sets.train, sets.test
 	r.size = r.data.size(int64(r.Int("batch")))
 	if batch > 0 && !r.IsSet("batch") && r.data.fixed == 0 {
 		r.size = min(batch, r.data.samples())
@@ -305,24 +271,65 @@ func (r *methodRun) read(batch int64) error {
 	if n := r.data.samples(); n < r.size {
 		return refused(r.data.file, fmt.Errorf("%s: %d samples are less than a batch of %d: take a smaller --batch", r.data.file, n, r.size))
 	}
-	reader := &dataReader{r.call, r.contract}
-	reader.warnEmpty(r.data)
-	if file := r.Text("test"); file != "" {
-		config, err := reader.readConfig()
+	return nil
+}
+
+// trainingSets are what a classifier is trained on and judged by.
+type trainingSets struct {
+	contract    *training.Contract
+	train, test *sampleSet // test is nil without --test
+}
+
+// trainingSets reads the samples of --data that are chosen, and those of --test, and standardizes both where that is chosen. Where apart,
+// which may be nil, gives a fraction, --test is no file but that part of --data.
+func (c *call) trainingSets(m *onnx.Model, path string, apart func(test string) (float64, error)) (*trainingSets, error) {
+	contract, train, err := c.labelled(m, path, c.List("data"), nil)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := c.sampleChoice()
+	if err != nil {
+		return nil, err
+	}
+	if err := chosen.choose(train); err != nil {
+		return nil, err
+	}
+	reader := &dataReader{c, contract}
+	reader.warnEmpty(train)
+	s := &trainingSets{contract: contract, train: train}
+	if test := c.Text("test"); test != "" {
+		if err := s.readTest(reader, test, apart); err != nil {
+			return nil, err
+		}
+	}
+	_, err = reader.standardized(chosen, s.train, s.test)
+	return s, err
+}
+
+func (s *trainingSets) readTest(reader *dataReader, test string, apart func(test string) (float64, error)) error {
+	if apart != nil {
+		part, err := apart(test)
 		if err != nil {
 			return err
 		}
-		config.Test, config.Classes, config.Vocabulary = true, r.data.classes, r.data.vocabulary
-		if r.test, err = reader.readSet([]string{file}, config); err != nil {
-			return err
+		if part > 0 {
+			if s.train, s.test, err = s.train.parted(part, reader.Common.Seed); err != nil {
+				return misuse("--test: %v", err)
+			}
+			return nil
 		}
 	}
-	_, err = reader.standardized(chosen, r.data, r.test)
+	config, err := reader.readConfig()
+	if err != nil {
+		return err
+	}
+	config.Test, config.Classes, config.Vocabulary = true, s.train.classes, s.train.vocabulary
+	s.test, err = reader.readSet([]string{test}, config)
 	return err
 }
 
-// labelled reads labelled samples for a classifier.
-func (c *call) labelled(m *onnx.Model, path string, files []string) (*training.Contract, *sampleSet, error) {
+// labelled reads labelled samples for a classifier. adjust, which may be nil, changes what the flags say of how.
+func (c *call) labelled(m *onnx.Model, path string, files []string, adjust func(*dataset.ReadConfig)) (*training.Contract, *sampleSet, error) {
 	entropy, err := loss.Lookup("cross-entropy")
 	if err != nil {
 		return nil, nil, err
@@ -335,6 +342,9 @@ func (c *call) labelled(m *onnx.Model, path string, files []string) (*training.C
 	config, err := reader.readConfig()
 	if err != nil {
 		return nil, nil, err
+	}
+	if adjust != nil {
+		adjust(&config)
 	}
 	set, err := reader.readSet(files, config)
 	if err != nil {

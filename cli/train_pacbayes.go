@@ -42,6 +42,7 @@ var pacBayesMethod = trainMethod{
 	},
 	batch: 128,
 	takes: []string{"resume"},
+	late:  []string{"ensemble", "draws", "delta", "no-certificate"},
 	check: checkPacBayes,
 	run:   runPacBayes,
 }
@@ -322,17 +323,7 @@ func (p *pacRun) judge(doc *pacTrained, gibbs *pacbayes.Gibbs) error {
 
 // trainedModel is the model with the posterior's mean.
 func (p *pacRun) trainedModel() *onnx.Model {
-	m := p.model.Clone()
-	for _, t := range p.posterior.Gated.Packing().Unpack(p.posterior.Mean) {
-		if v := m.Graph.Lookup(t.Name); v != nil && v.Const != nil {
-			v.Const = t
-		}
-	}
-	for name, t := range p.posterior.Buffers {
-		if v := m.Graph.Lookup(name); v != nil && v.Const != nil {
-			v.Const = &onnx.Tensor{Name: name, DType: t.DType, Dims: t.Dims, Data: t.Data}
-		}
-	}
+	m := p.posterior.Gated.Trained(p.model, p.posterior.Mean, p.posterior.Buffers)
 	m.Metadata.Set("graft.method", "pac-bayes")
 	return m
 }
@@ -371,7 +362,7 @@ func (p *pacRun) certify(doc *pacTrained, gibbs *pacbayes.Gibbs, out *methodResu
 	if err != nil {
 		return err
 	}
-	if record.Data, err = pacbayes.HashData(all); err != nil {
+	if record.Data, err = all.Hash(); err != nil {
 		return err
 	}
 	if record.Reading, err = p.reading(); err != nil {

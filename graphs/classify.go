@@ -73,6 +73,14 @@ func (n *net) normedConv(name string, x *onnx.Value, s convSpec, norm bool) *onn
 	return n.runningNorm(name+".bn", n.conv(name+".conv", x, s), s.out)
 }
 
+// active is a norm, where there are any, and a ReLU.
+func (n *net) active(name string, x *onnx.Value, width int64, norm bool) *onnx.Value {
+	if norm {
+		x = n.runningNorm(name+".bn", x, width)
+	}
+	return n.b.In(name).Relu(x)
+}
+
 // head is the mean over all pixels and a linear layer.
 func (n *net) head(x *onnx.Value, in, classes int64) (*onnx.Model, error) {
 	x = n.b.In("head").Flatten(n.b.In("head").GlobalAveragePool(x), 1)

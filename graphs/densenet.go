@@ -58,20 +58,12 @@ func (c DenseNet) build(n *net) (*onnx.Model, error) {
 			width /= 2
 		}
 	}
-	return n.head(c.active(n, "head", x, width), width, c.Classes)
-}
-
-// active is a norm and a ReLU.
-func (c DenseNet) active(n *net, name string, x *onnx.Value, width int64) *onnx.Value {
-	if !c.NoNorm {
-		x = n.runningNorm(name+".bn", x, width)
-	}
-	return n.b.In(name).Relu(x)
+	return n.head(n.active("head", x, width, !c.NoNorm), width, c.Classes)
 }
 
 // layer is a norm, a ReLU and a convolution.
 func (c DenseNet) layer(n *net, name string, x *onnx.Value, in, out, kernel int64) *onnx.Value {
-	return n.conv(name+".conv", c.active(n, name, x, in), convSpec{in: in, out: out, kernel: kernel, bias: c.NoNorm})
+	return n.conv(name+".conv", n.active(name, x, in, !c.NoNorm), convSpec{in: in, out: out, kernel: kernel, bias: c.NoNorm})
 }
 
 func (c DenseNet) check() error {

@@ -55,25 +55,17 @@ func (c WideResNet) build(n *net) (*onnx.Model, error) {
 			in = width
 		}
 	}
-	return n.head(c.active(n, "head", x, in), in, c.Classes)
+	return n.head(n.active("head", x, in, !c.NoNorm), in, c.Classes)
 }
 
 func (c WideResNet) block(n *net, name string, x *onnx.Value, in, out, stride int64) *onnx.Value {
-	y := c.active(n, name+".0", x, in)
+	y := n.active(name+".0", x, in, !c.NoNorm)
 	if in != out || stride != 1 {
 		x = c.conv(n, name+".shortcut", y, convSpec{in: in, out: out, kernel: 1, stride: stride})
 	}
-	y = c.active(n, name+".1", c.conv(n, name+".0", y, convSpec{in: in, out: out, kernel: 3, stride: stride}), out)
+	y = n.active(name+".1", c.conv(n, name+".0", y, convSpec{in: in, out: out, kernel: 3, stride: stride}), out, !c.NoNorm)
 	y = c.conv(n, name+".1", n.dropout(name, y, c.Dropout), convSpec{in: out, out: out, kernel: 3})
 	return n.b.In(name).Add(x, y)
-}
-
-// active is a norm and a ReLU.
-func (c WideResNet) active(n *net, name string, x *onnx.Value, width int64) *onnx.Value {
-	if !c.NoNorm {
-		x = n.runningNorm(name+".bn", x, width)
-	}
-	return n.b.In(name).Relu(x)
 }
 
 // conv is a convolution that begins as He et al. (arXiv 1502.01852) have it for what flows back.
