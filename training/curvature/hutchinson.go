@@ -4,6 +4,9 @@ import (
 	"errors"
 	"math"
 
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
+
 	"graft/onnx/noise"
 )
 
@@ -34,7 +37,7 @@ func Hutchinson(n int, product Product, probes int, seed uint64) (*Sums, error) 
 		if err != nil {
 			return nil, err
 		}
-		traces[k], squares[k] = dot(v, w), dot(w, w)
+		traces[k], squares[k] = floats.Dot(v, w), floats.Dot(w, w)
 	}
 	s := &Sums{Trace: estimate(traces), Frobenius: estimate(squares), Probes: probes}
 	if root := math.Sqrt(s.Frobenius.Mean); root > 0 {
@@ -44,13 +47,6 @@ func Hutchinson(n int, product Product, probes int, seed uint64) (*Sums, error) 
 }
 
 func estimate(values []float64) Estimate {
-	n, e := float64(len(values)), Estimate{}
-	for _, x := range values {
-		e.Mean += x / n
-	}
-	for _, x := range values {
-		e.SE += (x - e.Mean) * (x - e.Mean)
-	}
-	e.SE = math.Sqrt(e.SE / (n - 1) / n)
-	return e
+	mean, deviation := stat.MeanStdDev(values, nil)
+	return Estimate{mean, stat.StdErr(deviation, float64(len(values)))}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"graft/onnx/noise"
@@ -49,7 +50,7 @@ func Lanczos(n int, product Product, c LanczosConfig) (*Ends, error) {
 	}
 	most := min(c.Most, n)
 	v, before := random(n, c.Seed), make([]float64, n)
-	scale(v, 1/norm(v))
+	floats.Scale(1/floats.Norm(v, 2), v)
 	var kept [][]float64
 	var alphas, betas []float64
 	for k := 1; ; k++ {
@@ -57,23 +58,23 @@ func Lanczos(n int, product Product, c LanczosConfig) (*Ends, error) {
 		if err != nil {
 			return nil, err
 		}
-		alpha := dot(w, v)
+		alpha := floats.Dot(w, v)
 		if len(betas) > 0 {
-			add(w, before, -betas[len(betas)-1])
+			floats.AddScaled(w, -betas[len(betas)-1], before)
 		}
-		add(w, v, -alpha)
+		floats.AddScaled(w, -alpha, v)
 		if n*k <= c.Stored {
 			kept = append(kept, v)
 			for range 2 { // once leaves what rounding adds
 				for _, u := range kept {
-					add(w, u, -dot(w, u))
+					floats.AddScaled(w, -floats.Dot(w, u), u)
 				}
 			}
 		} else {
 			kept = nil
 		}
 		alphas = append(alphas, alpha)
-		beta := norm(w)
+		beta := floats.Norm(w, 2)
 		ends, err := ritz(alphas, betas, beta)
 		if err != nil {
 			return nil, err
@@ -92,7 +93,7 @@ func Lanczos(n int, product Product, c LanczosConfig) (*Ends, error) {
 			return ends, nil
 		}
 		betas = append(betas, beta)
-		scale(w, 1/beta)
+		floats.Scale(1/beta, w)
 		before, v = v, w
 	}
 }
@@ -143,27 +144,4 @@ func random(n int, seed uint64) []float64 {
 		v[i] = float64(x)
 	}
 	return v
-}
-
-func dot(a, b []float64) float64 {
-	sum := 0.0
-	for i, x := range a {
-		sum += x * b[i]
-	}
-	return sum
-}
-
-func norm(v []float64) float64 { return math.Sqrt(dot(v, v)) }
-
-func scale(v []float64, k float64) {
-	for i := range v {
-		v[i] *= k
-	}
-}
-
-// add adds k times w to v.
-func add(v, w []float64, k float64) {
-	for i, x := range w {
-		v[i] += k * x
-	}
 }

@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 
+	"gonum.org/v1/gonum/stat"
+
 	"graft/runtime"
 )
 
@@ -106,10 +108,13 @@ func (o *Orders) Distance(ctx context.Context, s Setup, h Heavy, start [2]float6
 
 // Slope is that of the straight line through (log x, log y) by least squares: the order by which y falls with x.
 func Slope(x, y []float64) float64 {
-	n, sx, sy, sxx, sxy := float64(len(x)), 0.0, 0.0, 0.0, 0.0
-	for i := range x {
-		a, b := math.Log(x[i]), math.Log(y[i])
-		sx, sy, sxx, sxy = sx+a, sy+b, sxx+a*a, sxy+a*b
+	logs := func(v []float64) []float64 {
+		out := make([]float64, len(v))
+		for i := range v {
+			out[i] = math.Log(v[i])
+		}
+		return out
 	}
-	return (n*sxy - sx*sy) / (n*sxx - sx*sx)
+	_, slope := stat.LinearRegression(logs(x), logs(y), nil, false)
+	return slope
 }

@@ -127,19 +127,7 @@ func (p *Problem) train(ctx context.Context, c Config, with Run) (*Trained, erro
 
 // Model is the network with the trained weights and running statistics.
 func (t *Trained) Model() *onnx.Model {
-	m := t.problem.Network.Clone()
-	put := func(name string, v *onnx.Tensor) {
-		if at := m.Graph.Lookup(name); at != nil && at.Const != nil {
-			at.Const = &onnx.Tensor{Name: name, DType: v.DType, Dims: v.Dims, Data: v.Data}
-		}
-	}
-	for _, v := range t.Gated.Packing().Unpack(t.Snapshot.Trained) {
-		put(v.Name, v)
-	}
-	for name, v := range t.Snapshot.Buffers {
-		put(name, v)
-	}
-	return m
+	return t.Gated.Trained(t.problem.Network, t.Snapshot.Trained, t.Snapshot.Buffers)
 }
 
 // Scores are losses and accuracies of the network as it infers.

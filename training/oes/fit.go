@@ -84,7 +84,7 @@ func (p *Problem) fitWith(ctx context.Context, small *shrunk, c FitConfig, run R
 // finish puts the parameters into the network and draws once more, for the last sample is of the final parameters.
 func (p *Problem) finish(ctx context.Context, parameters []*onnx.Tensor, done *followed, steps int64, run Run) (*Fit, error) {
 	m := p.Network.Clone()
-	SetParameters(m, parameters)
+	training.SetTensors(m, parameters)
 	image, err := p.Draw(ctx, m, run.Session)
 	if err != nil {
 		return nil, err
@@ -94,17 +94,4 @@ func (p *Problem) finish(ctx context.Context, parameters []*onnx.Tensor, done *f
 		return nil, err
 	}
 	return &Fit{Model: m, Samples: append(until(done.samples, steps-1), last), Image: image}, nil
-}
-
-// SetParameters puts tensors in the places of the initializers of the same names.
-func SetParameters(m *onnx.Model, tensors []*onnx.Tensor) {
-	byName := map[string]*onnx.Tensor{}
-	for _, t := range tensors {
-		byName[t.Name] = t
-	}
-	for _, v := range m.Graph.Initializers() {
-		if t := byName[v.Name]; t != nil {
-			v.Const = t
-		}
-	}
 }

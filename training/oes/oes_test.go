@@ -115,7 +115,7 @@ func TestLearnMask(t *testing.T) {
 			keep = keep[tensor.Len():]
 			masked = append(masked, tensor)
 		}
-		oes.SetParameters(m, masked)
+		training.SetTensors(m, masked)
 		image, err := p.Draw(t.Context(), m, run.Session)
 		if err != nil {
 			t.Fatal(err)

@@ -2,7 +2,6 @@ package pacbayes
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -15,7 +14,6 @@ import (
 	"graft/onnx/limits"
 	"graft/onnx/safetensors"
 	"graft/training"
-	"graft/training/dataset"
 )
 
 // A certificate file is safetensors: for every parameter its posterior's deviations and its prior's mean, float, and the
@@ -92,18 +90,18 @@ type File struct {
 	tensors     map[string]*onnx.Tensor
 }
 
-// DecodeCertificate reads a file; name stands in errors. Its tensors are looked at by Gibbs.
-func DecodeCertificate(data []byte, name string) (*File, error) {
-	tensors, metadata, err := safetensors.Decode(data, name)
+// ReadCertificate reads a file. Its tensors are looked at by Gibbs.
+func ReadCertificate(path string) (*File, error) {
+	tensors, metadata, err := safetensors.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	f := &File{name: name, tensors: map[string]*onnx.Tensor{}}
+	f := &File{name: path, tensors: map[string]*onnx.Tensor{}}
 	for _, t := range tensors {
 		f.tensors[t.Name] = t
 	}
 	if err := f.read(metadata); err != nil {
-		return nil, limits.InFile(name, err)
+		return nil, limits.InFile(path, err)
 	}
 	return f, nil
 }
@@ -198,34 +196,6 @@ func HashWeights(tensors []*onnx.Tensor) string {
 		sum.Write(t.Data)
 	}
 	return hex.EncodeToString(sum.Sum(nil))
-}
-
-// HashData is the SHA-256 of samples as the model is given them, in order.
-func HashData(data *dataset.Batches) (string, error) {
-	sum := sha256.New()
-	for step := int64(1); step <= data.PerEpoch(); step++ {
-		given, err := data.At(step)
-		if err != nil {
-			return "", err
-		}
-		n := int(data.Count(step))
-		var names []string
-		for name := range given {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		for i := range n { // sample by sample: the same whatever the batches are
-			for _, name := range names {
-				t := given[name]
-				width := len(t.Data) / n
-				var size [8]byte
-				binary.LittleEndian.PutUint64(size[:], uint64(width))
-				sum.Write(size[:])
-				sum.Write(t.Data[i*width : (i+1)*width])
-			}
-		}
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // ReadDeviations are the posterior's deviations in a certificate file, by the parameter's name.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -129,7 +130,7 @@ func certified(t *testing.T, got *pacbayes.Posterior, p *pacbayes.Problem) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := pacbayes.DecodeCertificate(data, "c")
+	file, err := read(t, data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,21 +199,31 @@ func hostile(t *testing.T, data []byte, gated *training.Gated) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := readable(made, gated); err == nil {
+		if err := readable(t, made, gated); err == nil {
 			t.Errorf("%s: taken", name)
-		} else if !strings.Contains(err.Error(), "c: ") {
+		} else if !strings.Contains(err.Error(), "c.safetensors: ") {
 			t.Errorf("%s: %v does not name the file", name, err)
 		}
 	}
 	for cut := 0; cut < len(data); cut += len(data)/50 + 1 {
-		if err := readable(data[:cut], gated); err == nil {
+		if err := readable(t, data[:cut], gated); err == nil {
 			t.Errorf("%d bytes are taken", cut)
 		}
 	}
 }
 
-func readable(data []byte, gated *training.Gated) error {
-	f, err := pacbayes.DecodeCertificate(data, "c")
+// read reads a certificate from a file.
+func read(t *testing.T, data []byte) (*pacbayes.File, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.safetensors")
+	if err := os.WriteFile(path, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return pacbayes.ReadCertificate(path)
+}
+
+func readable(t *testing.T, data []byte, gated *training.Gated) error {
+	f, err := read(t, data)
 	if err == nil {
 		_, err = f.Gibbs(gated)
 	}
