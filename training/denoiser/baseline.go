@@ -1,0 +1,147 @@
+package denoiser
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+
+	"graft/training/signal"
+)
+
+// Given is what is known before a baseline is used.
+type Given struct {
+	Sigma    float64    // standard deviation of the noise
+	Signals  signal.Set // clean ones to learn from; of no signals: none
+	Pictures []Planes   // clean ones to learn from; none: what learns does so from each noisy picture itself
+}
+
+// LineFilter removes noise from a signal; calls may run at a time.
+type LineFilter func(y []float64, weight float64) ([]float64, error)
+
+// PictureFilter removes noise from a picture.
+type PictureFilter func(y Planes, weight float64) (Planes, error)
+
+// Baseline is one method: a row of Baselines. Its weight has the unit of the samples, so that a picture that is twice as bright wants
+// twice the weight.
+type Baseline struct {
+	Name   string
+	Doc    string // one line, with the source
+	Weight string // what is tuned
+	Usual  float64
+	// Usual is the weight for noise of deviation 1 where it is not tuned: as published, or between the best for photographs at 10/255
+	// and at 50/255; where a search begins.
+
+	Lines    func(Given) (LineFilter, error)    // nil: not for signals
+	Pictures func(Given) (PictureFilter, error) // nil: not for pictures
+}
+
+// Baselines lists all there are.
+var Baselines = []Baseline{
+	{"tv", "total variation (Rudin, Osher, Fatemi 1992), of pictures the Euclidean length of differences", "of the variation", 0.8,
+		lines(TVLine), pictures(func(y Planes, weight float64) (Planes, error) { return TV(y, TVConfig{Weight: weight}) })},
+	{"tv-anisotropic", "total variation, the sum of absolute differences along both axes", "of the variation", 0.6,
+		nil, pictures(func(y Planes, weight float64) (Planes, error) {
+			return TV(y, TVConfig{Weight: weight, Anisotropic: true})
+		})},
+	{"dct", "cosine transform, of pictures of overlapping blocks of 8x8; coefficients are shrunk", "what coefficients are shrunk by", 1.5,
+		lines(func(y []float64, w float64) ([]float64, error) { return CosineLine(y, w, false) }),
+		pictures(func(y Planes, w float64) (Planes, error) { return Cosine(y, w, CosineConfig{}) })},
+	{"dct-cut", "as dct, small coefficients are removed (Yu, Sapiro, IPOL 2011)", "coefficients up to it are removed", 3,
+		lines(func(y []float64, w float64) ([]float64, error) { return CosineLine(y, w, true) }),
+		pictures(func(y Planes, w float64) (Planes, error) { return Cosine(y, w, CosineConfig{Cut: true}) })},
+	haarBaseline("haar", "orthonormal Haar wavelets, coefficients are shrunk (Donoho, Johnstone 1994)", "what coefficients are shrunk by", 1.5, HaarConfig{}),
+	haarBaseline("haar-shifts", "Haar wavelets, the mean over all shifts (Coifman, Donoho 1995), coefficients are shrunk", "what coefficients are shrunk by", 1.5, HaarConfig{Shifts: true}),
+	haarBaseline("haar-shifts-cut", "as haar-shifts, small coefficients are removed", "coefficients up to it are removed", 3, HaarConfig{Shifts: true, Cut: true}),
+	{"bm3d", "block matching (Dabov, Foi, Katkovnik, Egiazarian 2007)", "deviation of the noise that it is told", 1, nil, pictures(BM3D)},
+}
+
+// FindBaseline looks a baseline up; the error lists the names there are.
+func FindBaseline(name string) (Baseline, error) {
+	var names []string
+	for _, b := range Baselines {
+		if b.Name == name {
+			return b, nil
+		}
+		names = append(names, b.Name)
+	}
+	return Baseline{}, fmt.Errorf("no baseline is called %q: there are %q", name, names)
+}
+
+func lines(f LineFilter) func(Given) (LineFilter, error) {
+	return func(Given) (LineFilter, error) { return f, nil }
+}
+
+func pictures(f PictureFilter) func(Given) (PictureFilter, error) {
+	return func(Given) (PictureFilter, error) { return f, nil }
+}
+
+func haarBaseline(name, doc, weight string, usual float64, c HaarConfig) Baseline {
+	return Baseline{name, doc, weight, usual,
+		lines(func(y []float64, w float64) ([]float64, error) { return HaarLine(y, w, c) }),
+		pictures(func(y Planes, w float64) (Planes, error) { return Haar(y, w, c) })}
+}
+
+// Each removes noise from all signals of a set.
+func (f LineFilter) Each(s signal.Set, weight float64) (signal.Set, error) {
+	out, err := signal.NewSet(s.Count, s.Length)
+	if err != nil {
+		return signal.Set{}, err
+	}
+	errs := make([]error, s.Count)
+	share(s.Count, func(from, to int) {
+		for i := from; i < to && errs[from] == nil; i++ {
+			x, err := f(s.Row(i), weight)
+			copy(out.Row(i), x)
+			errs[from] = err
+		}
+	})
+	for i, err := range errs {
+		if err != nil {
+			return signal.Set{}, fmt.Errorf("signals from %d on: %w", i, err)
+		}
+	}
+	return out, nil
+}
+
+// share has parts of n things done by all processors.
+func share(n int, do func(from, to int)) {
+	workers := max(1, min(runtime.GOMAXPROCS(0), n))
+	var wait sync.WaitGroup
+	for k := range workers {
+		wait.Go(func() { do(k*n/workers, (k+1)*n/workers) })
+	}
+	wait.Wait()
+}
+
+// Tune finds the weight at which the filter's mean squared error on noisy signals is least.
+func (f LineFilter) Tune(clean, noisy signal.Set, s Search) (Tuned, error) {
+	return Tune(s, func(weight float64) (float64, error) {
+		x, err := f.Each(noisy, weight)
+		return signal.MSE(x, clean), err
+	})
+}
+
+// Tune finds the weight at which the filter's mean squared error on noisy pictures, by samples of all of them, is least.
+func (f PictureFilter) Tune(clean, noisy []Planes, s Search) (Tuned, error) {
+	if len(clean) != len(noisy) {
+		return Tuned{}, fmt.Errorf("tune a weight: %d clean pictures, %d noisy ones", len(clean), len(noisy))
+	}
+	return Tune(s, func(weight float64) (float64, error) {
+		sum, n := 0.0, 0
+		for i, y := range noisy {
+			if len(clean[i].Pix) != len(y.Pix) {
+				return 0, fmt.Errorf("picture %d: %d clean samples, %d noisy ones", i, len(clean[i].Pix), len(y.Pix))
+			}
+			x, err := f(y, weight)
+			if err != nil {
+				return 0, fmt.Errorf("picture %d: %w", i, err)
+			}
+			for j, v := range x.Pix {
+				d := float64(v) - float64(clean[i].Pix[j])
+				sum += d * d
+			}
+			n += len(y.Pix)
+		}
+		return sum / float64(n), nil
+	})
+}
