@@ -52,6 +52,7 @@ var Baselines = []Baseline{
 	haarBaseline("haar", "orthonormal Haar wavelets, coefficients are shrunk (Donoho, Johnstone 1994)", "what coefficients are shrunk by", 1.5, HaarConfig{}),
 	haarBaseline("haar-shifts", "Haar wavelets, the mean over all shifts (Coifman, Donoho 1995), coefficients are shrunk", "what coefficients are shrunk by", 1.5, HaarConfig{Shifts: true}),
 	haarBaseline("haar-shifts-cut", "as haar-shifts, small coefficients are removed", "coefficients up to it are removed", 3, HaarConfig{Shifts: true, Cut: true}),
+	{"ksvd", "sums of few atoms of a dictionary that is learned by K-SVD (Elad, Aharon 2006)", "root mean square of what atoms leave over", ksvdGain, ksvdLines, ksvdPictures},
 	{"bm3d", "block matching (Dabov, Foi, Katkovnik, Egiazarian 2007)", "deviation of the noise that it is told", 1, nil, pictures(BM3D)},
 }
 

@@ -3,6 +3,7 @@ package denoiser
 import (
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // HaarConfig sets Haar and HaarLine up.
@@ -131,20 +132,47 @@ func (t haar) spin(x []float64, level int) []float64 {
 	if level == t.levels {
 		return x
 	}
+	if t.line {
+		return t.spinLine(x, level)
+	}
 	sums := make([]float64, len(x))
 	t.blocks(level, 1, func(at [4]int) { sums[at[0]] = t.forth(x, at)[0] })
 	sums = t.spin(sums, level+1)
 	out := make([]float64, len(x))
-	n := t.cells()
 	t.blocks(level, 1, func(at [4]int) {
 		b := t.forth(x, at)
 		b[0] = sums[at[0]]
 		b = t.back(b)
-		for i, to := range at[:n] {
-			out[to] += b[i] / float64(n)
+		for i, to := range at {
+			out[to] += b[i] / 4
 		}
 	})
 	return out
+}
+
+// spinLine is spin of a line.
+func (t haar) spinLine(x []float64, level int) []float64 {
+	const half = math.Sqrt2 / 2
+	n := len(x)
+	gap := (1 << level) % n
+	next := slices.Concat(x[gap:], x[:gap]) // the second sample of each block
+	sums, differences := make([]float64, n), make([]float64, n)
+	for i, v := range x {
+		sums[i], differences[i] = (v+next[i])*half, (v-next[i])*half
+	}
+	shrink(differences, t.weight, t.cut)
+	sums = t.spin(sums, level+1)
+	for i, v := range sums {
+		next[i] = (v - differences[i]) * (half / 2)
+		sums[i] = (v + differences[i]) * (half / 2)
+	}
+	for i, v := range next[:n-gap] {
+		sums[i+gap] += v
+	}
+	for i, v := range next[n-gap:] {
+		sums[i] += v
+	}
+	return sums
 }
 
 // blocks visits the blocks of a level, whose samples are 2^level apart, that begin every so many samples. Of a line, the third and
