@@ -53,6 +53,11 @@ var Baselines = []Baseline{
 	haarBaseline("haar-shifts", "Haar wavelets, the mean over all shifts (Coifman, Donoho 1995), coefficients are shrunk", "what coefficients are shrunk by", 1.5, HaarConfig{Shifts: true}),
 	haarBaseline("haar-shifts-cut", "as haar-shifts, small coefficients are removed", "coefficients up to it are removed", 3, HaarConfig{Shifts: true, Cut: true}),
 	{"ksvd", "sums of few atoms of a dictionary that is learned by K-SVD (Elad, Aharon 2006)", "root mean square of what atoms leave over", ksvdGain, ksvdLines, ksvdPictures},
+	{"transform", "an orthonormal transform that is learned (Ravishankar, Bresler 2013), small coefficients are removed", "coefficients up to it are removed", 3,
+		transformLines(1), transformPictures(64)},
+	{"transform-frame", "as transform, a tight frame of about twice as many rows", "coefficients up to it are removed", 2.5,
+		transformLines(2), transformPictures(144)},
+	{"nlm", "non-local means (Buades, Coll, Morel 2005)", "the filter's parameter h", 0.4, nlmLines, nlmPictures},
 	{"bm3d", "block matching (Dabov, Foi, Katkovnik, Egiazarian 2007)", "deviation of the noise that it is told", 1, nil, pictures(BM3D)},
 }
 

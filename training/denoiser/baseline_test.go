@@ -1,10 +1,14 @@
 package denoiser
 
 import (
+	"flag"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
+	"graft/onnx/noise"
 	"graft/training/metric"
 	"graft/training/signal"
 )
@@ -61,6 +65,9 @@ func TestBaselineLines(t *testing.T) {
 					t.Errorf("%s takes weight %v", b.Name, weight)
 				}
 			}
+			if b.Name == "nlm" { // patches that differ by no more than the noise are one
+				continue
+			}
 			if x, err := f(given.Row(0), 0); err != nil || distance(x, given.Row(0)) > 1e-12 {
 				t.Errorf("%s with weight 0 changes a signal by %g, %v", b.Name, distance(x, given.Row(0)), err)
 			}
@@ -78,6 +85,7 @@ func TestBaselineLines(t *testing.T) {
 func TestBaselinePictures(t *testing.T) {
 	const sigma = 25. / 255
 	clean, noisy := photo(t, "camera.png", 96, sigma)
+	_, small := photo(t, "chelsea.png", 24, sigma)
 	before := metric.PSNR(clean.Pix, noisy.Pix)
 	gain := map[string]float64{}
 	for _, b := range Baselines {
@@ -98,9 +106,10 @@ func TestBaselinePictures(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", b.Name, err)
 		}
-		again, err := f(noisy, b.Usual*sigma)
-		if err != nil || !slices.Equal(x.Pix, again.Pix) {
-			t.Errorf("%s: another result the second time, %v", b.Name, err)
+		first, err := f(small, b.Usual*sigma)
+		again, failed := f(small, b.Usual*sigma)
+		if err != nil || failed != nil || !slices.Equal(first.Pix, again.Pix) {
+			t.Errorf("%s: another result the second time, %v, %v", b.Name, err, failed)
 		}
 		gain[b.Name] = metric.PSNR(clean.Pix, x.Pix) - before
 		t.Logf("%-16s %.2f dB more than %.2f", b.Name, gain[b.Name], before)
@@ -115,7 +124,128 @@ func TestBaselinePictures(t *testing.T) {
 			}
 		}
 	}
+	if gain["bm3d"] < gain["ksvd"] || gain["ksvd"] < gain["tv"] || gain["ksvd"] < gain["transform"] || gain["tv"] < gain["tv-anisotropic"] || gain["haar-shifts"] < gain["haar"] {
+		t.Errorf("gains of %v", gain)
+	}
 	if _, err := FindBaseline("magic"); err == nil {
 		t.Error("a baseline that there is not")
+	}
+}
+
+// TestBaselineOtherPictures: what learns may do so from clean pictures, and is then the same for all noisy ones.
+func TestBaselineOtherPictures(t *testing.T) {
+	const sigma = 25. / 255
+	_, noisy := photo(t, "camera.png", 40, sigma)
+	clean, _ := photo(t, "chelsea.png", 32, sigma)
+	for _, name := range []string{"ksvd", "transform", "transform-frame"} {
+		b, err := FindBaseline(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, err := b.Pictures(Given{Sigma: sigma})
+		if err != nil {
+			t.Fatal(err)
+		}
+		taught, err := b.Pictures(Given{Sigma: sigma, Pictures: []Planes{clean, clean}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := own(noisy, b.Usual*sigma)
+		if err != nil {
+			t.Fatal(err)
+		}
+		z, err := taught(noisy, b.Usual*sigma)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Equal(x.Pix, z.Pix) {
+			t.Errorf("%s: pictures to learn from change nothing", name)
+		}
+		if _, err := b.Pictures(Given{Pictures: []Planes{{Pix: make([]float32, 9), Channels: 1, Height: 3, Width: 3}}}); err == nil {
+			t.Errorf("%s learns from a picture that is smaller than a patch", name)
+		}
+		if _, err := b.Lines(Given{}); err == nil {
+			t.Errorf("%s learns from no signals", name)
+		}
+	}
+}
+
+var tuned = flag.String("tuned", "", "levels of noise of 255, as 10,25,50: every method is tuned on parts of the photographs")
+
+// TestTunedPictures lists for each method and level of noise the best weight on parts of the photographs, over the noise's deviation, and
+// what it leaves; all methods see the same noise.
+func TestTunedPictures(t *testing.T) {
+	if *tuned == "" {
+		t.Skip("needs -tuned LEVELS")
+	}
+	for level := range strings.SplitSeq(*tuned, ",") {
+		sigma, err := strconv.ParseFloat(level, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sigma /= 255
+		var clean, noisy []Planes
+		for _, name := range []string{"astronaut.png", "camera.png", "chelsea.png", "coffee.png"} {
+			p, err := signal.ReadPicture("../../testdata/images/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const side = 128
+			c := Planes{Channels: 1, Height: side, Width: side}
+			for i := range side {
+				for j := range side {
+					c.Pix = append(c.Pix, float32(p.Pix[(i+100)*p.Width+j+100]))
+				}
+			}
+			y := c.empty()
+			noise.Normal(y.Pix, noise.NewKey(1, name, 0))
+			for i, v := range c.Pix {
+				y.Pix[i] = v + float32(sigma)*y.Pix[i]
+			}
+			clean, noisy = append(clean, c), append(noisy, y)
+		}
+		for _, b := range Baselines {
+			if b.Pictures == nil {
+				continue
+			}
+			f, err := b.Pictures(Given{Sigma: sigma})
+			if err != nil {
+				t.Fatal(err)
+			}
+			best, err := f.Tune(clean, noisy, Search{Start: b.Usual * sigma, Tolerance: 0.05})
+			if err != nil {
+				t.Fatalf("%s: %v", b.Name, err)
+			}
+			usual := 0.0
+			for i, y := range noisy {
+				x, err := f(y, b.Usual*sigma)
+				if err != nil {
+					t.Fatalf("%s: %v", b.Name, err)
+				}
+				usual += metric.MSE(x.Pix, clean[i].Pix) / float64(len(noisy))
+			}
+			t.Logf("%3s %-16s best at %.2f: %.2f dB, at %.2f: %.2f dB; %d looks", level, b.Name, best.Weight/sigma, -10*math.Log10(best.MSE), b.Usual, -10*math.Log10(usual), best.Looks)
+		}
+	}
+}
+
+func BenchmarkBaselines(b *testing.B) {
+	const sigma = 25. / 255
+	_, noisy := photo(b, "camera.png", 256, sigma)
+	for _, m := range Baselines {
+		if m.Pictures == nil {
+			continue
+		}
+		f, err := m.Pictures(Given{Sigma: sigma})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(m.Name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := f(noisy, m.Usual*sigma); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -85,3 +85,43 @@ func ksvdPictures(g Given) (PictureFilter, error) {
 	}
 	return func(y Planes, weight float64) (Planes, error) { return KSVD(y, weight, c) }, nil
 }
+
+// transformLines learns from clean signals so many times as many rows as samples, a tenth of the products of each signal kept.
+func transformLines(times int) func(Given) (LineFilter, error) {
+	return func(g Given) (LineFilter, error) {
+		y, err := g.centred("transform learning")
+		if err != nil {
+			return nil, err
+		}
+		first, err := CosineFrame(y.Length, times*y.Length)
+		if err != nil {
+			return nil, err
+		}
+		w, _, err := LearnTransform(y, Transform(first), TransformConfig{Iterations: 60, Sparsity: max(1, times*y.Length/10)})
+		if err != nil {
+			return nil, err
+		}
+		return TransformLine(w)
+	}
+}
+
+// transformPictures learns from patches of clean pictures where there are some, a tenth of the products of each kept.
+func transformPictures(rows int) func(Given) (PictureFilter, error) {
+	return func(g Given) (PictureFilter, error) {
+		c := TransformPatches{Rows: rows}.withDefaults()
+		if len(g.Pictures) > 0 {
+			y, err := g.patches("transform learning", c.Block, c.Patches)
+			if err != nil {
+				return nil, err
+			}
+			first, err := CosineFrame2(c.Block, c.Rows)
+			if err != nil {
+				return nil, err
+			}
+			if c.Transform, _, err = LearnTransform(y, Transform(first), TransformConfig{Iterations: 60, Sparsity: max(1, c.Rows/10)}); err != nil {
+				return nil, err
+			}
+		}
+		return func(y Planes, weight float64) (Planes, error) { return TransformFilter(y, weight, c) }, nil
+	}
+}

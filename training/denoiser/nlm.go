@@ -1,0 +1,246 @@
+package denoiser
+
+import (
+	"fmt"
+	"math"
+)
+
+// NLMConfig sets NLM up.
+type NLMConfig struct {
+	Sigma  float64 // standard deviation of the noise, that distances of patches are corrected by
+	Patch  int     // side of a patch, odd; 0: by Sigma, as published
+	Search int     // side of the window that patches are looked for in, odd; 0: by Sigma
+}
+
+// The published settings by the noise's deviation (Buades, Coll, Morel, IPOL 2011, grey), from 0 to 255; the published h is 0.4 times the
+// deviation up to 30, 0.35 up to 75, and 0.3.
+var nlmSettings = []struct {
+	sigma         float64
+	patch, search int
+}{{15, 3, 21}, {30, 5, 21}, {45, 7, 35}, {75, 9, 35}, {math.Inf(1), 11, 35}}
+
+func (c NLMConfig) withDefaults() (NLMConfig, error) {
+	if !(c.Sigma >= 0) || math.IsInf(c.Sigma, 0) {
+		return c, fmt.Errorf("non-local means: noise of standard deviation %g", c.Sigma)
+	}
+	for _, s := range nlmSettings {
+		if c.Sigma*255 <= s.sigma {
+			if c.Patch == 0 {
+				c.Patch = s.patch
+			}
+			if c.Search == 0 {
+				c.Search = s.search
+			}
+			break
+		}
+	}
+	if c.Patch < 1 || c.Search < 1 || c.Patch%2 == 0 || c.Search%2 == 0 || c.Patch > 255 || c.Search > 1023 {
+		return c, fmt.Errorf("non-local means: patches of side %d, looked for in %d: odd sides up to 255 and 1023 are wanted", c.Patch, c.Search)
+	}
+	return c, nil
+}
+
+// NLM is non-local means (Buades, Coll, Morel, CVPR 2005; IPOL 2011): a pixel p becomes the mean of those around it by
+//
+//	w(p, q) = exp(-max(0, d(p, q) - 2 Sigma^2)/h^2)
+//
+// d the mean squared difference of the patches around p and q, over all channels; p itself has the largest weight of the others. Over
+// its border the picture is mirrored, the window ends there. For each displacement q - p the squared differences are summed over
+// patches by running sums, so that the patch's size costs nothing. With h 0, patches whose difference the noise explains are averaged.
+func NLM(y Planes, h float64, c NLMConfig) (Planes, error) {
+	if err := checkWeighted("non-local means", y, h); err != nil {
+		return Planes{}, err
+	}
+	c, err := c.withDefaults()
+	if err != nil {
+		return Planes{}, err
+	}
+	n := y.Height * y.Width
+	planes := make([]float64, len(y.Pix))
+	for i, v := range y.Pix {
+		planes[i] = float64(v)
+	}
+	x := y.empty()
+	for i, v := range nonLocal(planes, len(planes)/n, y.Height, y.Width, h, c) {
+		x.Pix[i] = float32(v)
+	}
+	return x, nil
+}
+
+// NLMLine is NLM of a signal.
+func NLMLine(y []float64, h float64, c NLMConfig) ([]float64, error) {
+	if err := checkLine("non-local means", y, h); err != nil {
+		return nil, err
+	}
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return nonLocal(y, 1, 1, len(y), h, c), nil
+}
+
+// nonLocal filters planes of h rows of w samples. A side of one sample has patches of one, and no window.
+func nonLocal(y []float64, channels, h, w int, strength float64, c NLMConfig) []float64 {
+	f := nonLocalFilter{h: h, w: w, channels: channels, strength: strength, sigma: c.Sigma, patchDown: c.Patch / 2, patchRight: c.Patch / 2,
+		searchDown: c.Search / 2, searchRight: c.Search / 2}
+	if h == 1 {
+		f.patchDown, f.searchDown = 0, 0
+	}
+	if w == 1 {
+		f.patchRight, f.searchRight = 0, 0
+	}
+	f.searchDown, f.searchRight = min(f.searchDown, h-1), min(f.searchRight, w-1)
+	f.out = make([]float64, len(y))
+	f.y = y
+	f.wide = w + 2*f.patchRight
+	high := h + 2*f.patchDown
+	f.padded = make([]float64, channels*high*f.wide)
+	for k := range channels {
+		for i := range high {
+			for j := range f.wide {
+				f.padded[(k*high+i)*f.wide+j] = y[(k*h+reflected(i-f.patchDown, h))*w+reflected(j-f.patchRight, w)]
+			}
+		}
+	}
+	const band = 32 // rows that are worked on at a time
+	share((h+band-1)/band, func(from, to int) {
+		for b := from; b < to; b++ {
+			f.rows(b*band, min(h, (b+1)*band))
+		}
+	})
+	return f.out
+}
+
+type nonLocalFilter struct {
+	h, w, channels          int
+	patchDown, patchRight   int // half sides
+	searchDown, searchRight int
+	strength, sigma         float64
+	y, padded, out          []float64
+	wide                    int // of padded
+}
+
+// rows filters the rows from one to before another.
+func (f *nonLocalFilter) rows(from, to int) {
+	n := (to - from) * f.w
+	sum, total, most := make([]float64, f.channels*n), make([]float64, n), make([]float64, n)
+	columns, squares := make([]float64, f.wide), make([]float64, (to-from+2*f.patchDown)*f.wide)
+	for down := -f.searchDown; down <= f.searchDown; down++ {
+		for right := -f.searchRight; right <= f.searchRight; right++ {
+			if down == 0 && right == 0 {
+				continue
+			}
+			first, last := max(from, -down), min(to, f.h-down) // rows and columns whose partner is in the picture
+			left, end := max(0, -right), min(f.w, f.w-right)
+			if first >= last || left >= end {
+				continue
+			}
+			f.differences(squares, first, last, left, end, down, right)
+			f.weigh(columns, squares, first, last, left, end, func(i, j int, distance float64) {
+				by := f.weight(distance)
+				if by == 0 {
+					return
+				}
+				at := (i-from)*f.w + j
+				total[at] += by
+				most[at] = max(most[at], by)
+				for k := range f.channels {
+					sum[k*n+at] += by * f.y[(k*f.h+i+down)*f.w+j+right]
+				}
+			})
+		}
+	}
+	for at := range n {
+		own := most[at]
+		if total[at] == 0 {
+			own = 1
+		}
+		for k := range f.channels {
+			to := k*f.h*f.w + from*f.w + at
+			f.out[to] = (sum[k*n+at] + own*f.y[to]) / (total[at] + own)
+		}
+	}
+}
+
+// weight is that of a patch at a mean squared difference.
+func (f *nonLocalFilter) weight(distance float64) float64 {
+	const far = 36 // exp(-36) is below the last bit of 1
+	distance -= 2 * f.sigma * f.sigma
+	if distance <= 0 {
+		return 1
+	}
+	if by := distance / (f.strength * f.strength); by < far {
+		return math.Exp(-by)
+	}
+	return 0
+}
+
+// differences are the squared differences, over all channels, that patches around the pixels of a rectangle need.
+func (f *nonLocalFilter) differences(squares []float64, first, last, left, end, down, right int) {
+	high := f.h + 2*f.patchDown
+	for i := first; i < last+2*f.patchDown; i++ {
+		row := squares[(i-first)*f.wide:][left : end+2*f.patchRight]
+		for k := range f.channels {
+			a := f.padded[(k*high+i)*f.wide+left:][:len(row)]
+			b := f.padded[(k*high+i+down)*f.wide+left+right:][:len(row)]
+			if k == 0 {
+				for j, v := range a {
+					d := v - b[j]
+					row[j] = d * d
+				}
+				continue
+			}
+			for j, v := range a {
+				d := v - b[j]
+				row[j] += d * d
+			}
+		}
+	}
+}
+
+// weigh gives each pixel of the rectangle the mean of the squares over its patch: columns of a patch are summed down, and those
+// along the row.
+func (f *nonLocalFilter) weigh(columns, squares []float64, first, last, left, end int, put func(i, j int, distance float64)) {
+	count := float64((2*f.patchDown + 1) * (2*f.patchRight + 1) * f.channels)
+	stop := end + 2*f.patchRight
+	clear(columns)
+	for i := range 2 * f.patchDown {
+		for j, v := range squares[i*f.wide:][left:stop] {
+			columns[left+j] += v
+		}
+	}
+	for i := first; i < last; i++ {
+		for j, v := range squares[(i-first+2*f.patchDown)*f.wide:][left:stop] {
+			columns[left+j] += v
+		}
+		sum := 0.0
+		for _, v := range columns[left : left+2*f.patchRight] {
+			sum += v
+		}
+		for j := left; j < end; j++ {
+			sum += columns[j+2*f.patchRight]
+			put(i, j, sum/count)
+			sum -= columns[j]
+		}
+		for j, v := range squares[(i-first)*f.wide:][left:stop] {
+			columns[left+j] -= v
+		}
+	}
+}
+
+// nlmPictures is told the noise's deviation; h is tuned.
+func nlmPictures(g Given) (PictureFilter, error) {
+	c, err := NLMConfig{Sigma: g.Sigma}.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return func(y Planes, weight float64) (Planes, error) { return NLM(y, weight, c) }, nil
+}
+
+func nlmLines(g Given) (LineFilter, error) {
+	c, err := NLMConfig{Sigma: g.Sigma}.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return func(y []float64, weight float64) ([]float64, error) { return NLMLine(y, weight, c) }, nil
+}
