@@ -3,6 +3,8 @@ package denoiser
 import (
 	"fmt"
 	"math"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 // NLMConfig sets NLM up.
@@ -102,12 +104,26 @@ func nonLocal(y []float64, channels, h, w int, strength float64, c NLMConfig) []
 			}
 		}
 	}
-	const band = 32 // rows that are worked on at a time
-	share((h+band-1)/band, func(from, to int) {
+	const band = 64 // rows that are worked on at a time
+	bands := make([]*nonLocalSum, (h+band-1)/band)
+	share(len(bands), func(from, to int) {
 		for b := from; b < to; b++ {
-			f.rows(b*band, min(h, (b+1)*band))
+			bands[b] = f.rows(b*band, min(h, (b+1)*band))
 		}
 	})
+	whole := f.newSum(0, h)
+	for _, b := range bands { // in order, so that sums are associated in one way
+		whole.add(b)
+	}
+	n := h * w
+	for i, own := range whole.most {
+		if whole.total[i] == 0 {
+			own = 1
+		}
+		for k := range channels {
+			f.out[k*n+i] = (whole.sum[k*n+i] + own*y[k*n+i]) / (whole.total[i] + own)
+		}
+	}
 	return f.out
 }
 
@@ -120,44 +136,67 @@ type nonLocalFilter struct {
 	wide                    int // of padded
 }
 
-// rows filters the rows from one to before another.
-func (f *nonLocalFilter) rows(from, to int) {
+// nonLocalSum is what some rows of the picture have so far: weights, the largest, and weighted samples of each channel.
+type nonLocalSum struct {
+	from             int // in the plane
+	total, most, sum []float64
+}
+
+func (f *nonLocalFilter) newSum(from, to int) *nonLocalSum {
 	n := (to - from) * f.w
-	sum, total, most := make([]float64, f.channels*n), make([]float64, n), make([]float64, n)
+	return &nonLocalSum{from: from * f.w, total: make([]float64, n), most: make([]float64, n), sum: make([]float64, f.channels*n)}
+}
+
+func (s *nonLocalSum) add(part *nonLocalSum) {
+	at, n, all := part.from-s.from, len(part.total), len(s.total)
+	floats.Add(s.total[at:at+n], part.total)
+	for i, v := range part.most {
+		s.most[at+i] = max(s.most[at+i], v)
+	}
+	for k := range len(s.sum) / all {
+		floats.Add(s.sum[k*all+at:k*all+at+n], part.sum[k*n:(k+1)*n])
+	}
+}
+
+// rows sums over the pairs of pixels whose upper one, or left one of a row, is in some rows: a weight counts for both.
+func (f *nonLocalFilter) rows(from, to int) *nonLocalSum {
+	s := f.newSum(from, min(f.h, to+f.searchDown))
 	columns, squares := make([]float64, f.wide), make([]float64, (to-from+2*f.patchDown)*f.wide)
-	for down := -f.searchDown; down <= f.searchDown; down++ {
+	distances := make([]float64, f.w)
+	for down := 0; down <= f.searchDown; down++ {
 		for right := -f.searchRight; right <= f.searchRight; right++ {
-			if down == 0 && right == 0 {
-				continue
-			}
-			first, last := max(from, -down), min(to, f.h-down) // rows and columns whose partner is in the picture
+			last := min(to, f.h-down) // rows and columns whose partner is in the picture
 			left, end := max(0, -right), min(f.w, f.w-right)
-			if first >= last || left >= end {
+			if down == 0 && right <= 0 || from >= last || left >= end {
 				continue
 			}
-			f.differences(squares, first, last, left, end, down, right)
-			f.weigh(columns, squares, first, last, left, end, func(i, j int, distance float64) {
-				by := f.weight(distance)
-				if by == 0 {
-					return
-				}
-				at := (i-from)*f.w + j
-				total[at] += by
-				most[at] = max(most[at], by)
-				for k := range f.channels {
-					sum[k*n+at] += by * f.y[(k*f.h+i+down)*f.w+j+right]
-				}
+			f.differences(squares, from, last, left, end, down, right)
+			f.weigh(columns, squares, from, last, left, end, distances, func(i int) {
+				f.pairs(s, i*f.w, left, end, down*f.w+right, distances)
 			})
 		}
 	}
-	for at := range n {
-		own := most[at]
-		if total[at] == 0 {
-			own = 1
+	return s
+}
+
+// pairs gives pixels of a row, and those so far behind them, the weights of their distances.
+func (f *nonLocalFilter) pairs(s *nonLocalSum, row, left, end, behind int, distances []float64) {
+	n, plane := len(s.total), f.h*f.w
+	for j := left; j < end; j++ {
+		by := f.weight(distances[j])
+		if by == 0 {
+			continue
 		}
+		p := row + j
+		q := p + behind
+		a, b := p-s.from, q-s.from
+		s.total[a] += by
+		s.total[b] += by
+		s.most[a] = max(s.most[a], by)
+		s.most[b] = max(s.most[b], by)
 		for k := range f.channels {
-			to := k*f.h*f.w + from*f.w + at
-			f.out[to] = (sum[k*n+at] + own*f.y[to]) / (total[at] + own)
+			s.sum[k*n+a] += by * f.y[k*plane+q]
+			s.sum[k*n+b] += by * f.y[k*plane+p]
 		}
 	}
 }
@@ -198,33 +237,27 @@ func (f *nonLocalFilter) differences(squares []float64, first, last, left, end, 
 	}
 }
 
-// weigh gives each pixel of the rectangle the mean of the squares over its patch: columns of a patch are summed down, and those
-// along the row.
-func (f *nonLocalFilter) weigh(columns, squares []float64, first, last, left, end int, put func(i, j int, distance float64)) {
-	count := float64((2*f.patchDown + 1) * (2*f.patchRight + 1) * f.channels)
-	stop := end + 2*f.patchRight
+// weigh fills distances, row by row of the rectangle, with the means of the squares over patches, and has each row used: columns of a
+// patch are summed down, and those along the row.
+func (f *nonLocalFilter) weigh(columns, squares []float64, first, last, left, end int, distances []float64, use func(row int)) {
+	scale := 1 / float64((2*f.patchDown+1)*(2*f.patchRight+1)*f.channels)
+	stop, wide := end+2*f.patchRight, 2*f.patchRight
 	clear(columns)
+	sums := columns[left:stop]
 	for i := range 2 * f.patchDown {
-		for j, v := range squares[i*f.wide:][left:stop] {
-			columns[left+j] += v
-		}
+		floats.Add(sums, squares[i*f.wide:][left:stop])
 	}
 	for i := first; i < last; i++ {
-		for j, v := range squares[(i-first+2*f.patchDown)*f.wide:][left:stop] {
-			columns[left+j] += v
-		}
-		sum := 0.0
-		for _, v := range columns[left : left+2*f.patchRight] {
+		floats.Add(sums, squares[(i-first+2*f.patchDown)*f.wide:][left:stop])
+		sum := floats.Sum(sums[:wide])
+		ahead, out := sums[wide:], distances[left:end]
+		for j, v := range ahead {
 			sum += v
+			out[j] = sum * scale
+			sum -= sums[j]
 		}
-		for j := left; j < end; j++ {
-			sum += columns[j+2*f.patchRight]
-			put(i, j, sum/count)
-			sum -= columns[j]
-		}
-		for j, v := range squares[(i-first)*f.wide:][left:stop] {
-			columns[left+j] -= v
-		}
+		use(i)
+		floats.Sub(sums, squares[(i-first)*f.wide:][left:stop])
 	}
 }
 
