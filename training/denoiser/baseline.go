@@ -3,6 +3,7 @@ package denoiser
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"graft/training/signal"
@@ -58,7 +59,16 @@ var Baselines = []Baseline{
 	{"transform-frame", "as transform, a tight frame of about twice as many rows", "coefficients up to it are removed", 2.5,
 		transformLines(2), transformPictures(144)},
 	{"nlm", "non-local means (Buades, Coll, Morel 2005)", "the filter's parameter h", 0.4, nlmLines, nlmPictures},
-	{"bm3d", "block matching (Dabov, Foi, Katkovnik, Egiazarian 2007)", "deviation of the noise that it is told", 1, nil, pictures(BM3D)},
+	{"bm3d", "block matching (Dabov, Foi, Katkovnik, Egiazarian 2007)", "deviation of the noise that it is told", 1, nil, pictures(bm3dOrNone)},
+}
+
+// bm3dOrNone is BM3D, which needs noise; without, the picture stays.
+func bm3dOrNone(y Planes, sigma float64) (Planes, error) {
+	if sigma == 0 {
+		y.Pix = slices.Clone(y.Pix)
+		return y, y.check("BM3D")
+	}
+	return BM3D(y, sigma)
 }
 
 // FindBaseline looks a baseline up; the error lists the names there are.
@@ -107,6 +117,28 @@ func (f LineFilter) Each(s signal.Set, weight float64) (signal.Set, error) {
 		}
 	}
 	return out, nil
+}
+
+// Patches is the filter for signals that are square pictures, row by row, as signal.ConstantPatch makes them.
+func (f PictureFilter) Patches(side int) LineFilter {
+	return func(y []float64, weight float64) ([]float64, error) {
+		if side < 1 || len(y) != side*side {
+			return nil, fmt.Errorf("a signal of %d samples is no patch of %dx%d", len(y), side, side)
+		}
+		p := Planes{Pix: make([]float32, len(y)), Channels: 1, Height: side, Width: side}
+		for i, v := range y {
+			p.Pix[i] = float32(v)
+		}
+		z, err := f(p, weight)
+		if err != nil {
+			return nil, err
+		}
+		x := make([]float64, len(y))
+		for i, v := range z.Pix {
+			x[i] = float64(v)
+		}
+		return x, nil
+	}
 }
 
 // share has parts of n things done by all processors.

@@ -2,6 +2,7 @@ package denoiser
 
 import (
 	"flag"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -85,7 +86,7 @@ func TestBaselineLines(t *testing.T) {
 func TestBaselinePictures(t *testing.T) {
 	const sigma = 25. / 255
 	clean, noisy := photo(t, "camera.png", 96, sigma)
-	_, small := photo(t, "chelsea.png", 24, sigma)
+	smallClean, small := photo(t, "chelsea.png", 24, sigma)
 	before := metric.PSNR(clean.Pix, noisy.Pix)
 	gain := map[string]float64{}
 	for _, b := range Baselines {
@@ -115,6 +116,30 @@ func TestBaselinePictures(t *testing.T) {
 		t.Logf("%-16s %.2f dB more than %.2f", b.Name, gain[b.Name], before)
 		if !(gain[b.Name] > 3.5) {
 			t.Errorf("%s: %.2f dB more", b.Name, gain[b.Name])
+		}
+		was, second := metric.PSNR(smallClean.Pix, small.Pix), metric.PSNR(smallClean.Pix, first.Pix)
+		if !(second > was+2) {
+			t.Errorf("%s in colour: %.2f dB from %.2f", b.Name, second, was)
+		}
+		quiet, err := b.Pictures(Given{})
+		if err != nil {
+			t.Fatalf("%s: %v", b.Name, err)
+		}
+		if still, err := quiet(smallClean, 0); err != nil || metric.MSE(still.Pix, smallClean.Pix) > 1e-13 {
+			t.Errorf("%s without noise changes a picture by %g, %v", b.Name, metric.MSE(still.Pix, smallClean.Pix), err)
+		}
+		for _, weight := range []float64{-1, math.NaN(), math.Inf(1)} {
+			if _, err := f(small, weight); err == nil {
+				t.Errorf("%s takes weight %v", b.Name, weight)
+			}
+		}
+		for _, y := range []Planes{{Pix: make([]float32, 30), Channels: 1, Height: 5, Width: 6}, {Pix: make([]float32, 9), Channels: 1, Height: 1, Width: 9}, {Pix: make([]float32, 3), Channels: 3, Height: 1, Width: 1}} {
+			// Below a block of 8x8 there is a result or an error that says so.
+			if x, err := f(y, 0.1); err == nil && slices.ContainsFunc(x.Pix, func(v float32) bool { return math.Abs(float64(v)) > 1e-6 }) {
+				t.Errorf("%s makes %v of black", b.Name, x.Pix)
+			} else if err != nil && !strings.Contains(err.Error(), fmt.Sprintf("%dx%d", y.Width, y.Height)) {
+				t.Errorf("%s of %dx%d pixels: %v", b.Name, y.Width, y.Height, err)
+			}
 		}
 		nan := noisy.empty()
 		nan.Pix[7] = float32(math.NaN())
@@ -167,6 +192,40 @@ func TestBaselineOtherPictures(t *testing.T) {
 		if _, err := b.Lines(Given{}); err == nil {
 			t.Errorf("%s learns from no signals", name)
 		}
+	}
+}
+
+// TestPatches: on sums of steps down and across, total variation in two dimensions is better than cosines and than total variation of
+// the samples in a row.
+func TestPatches(t *testing.T) {
+	const sigma = 0.1
+	clean, noisy := signals(t, "constant-patch", "train", 60, sigma)
+	left := map[string]float64{}
+	for _, name := range []string{"tv", "tv-anisotropic", "dct", "haar-shifts", "line"} {
+		b, err := FindBaseline(strings.Replace(name, "line", "tv", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := b.Pictures(Given{Sigma: sigma})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := p.Patches(8)
+		if name == "line" {
+			f = TVLine
+		}
+		best, err := f.Tune(clean, noisy, Search{Start: b.Usual * sigma, Tolerance: 0.1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		left[name] = best.MSE / (sigma * sigma)
+		if _, err := p.Patches(8)(make([]float64, 63), 0.1); err == nil {
+			t.Errorf("%s takes 63 samples for 8x8", name)
+		}
+	}
+	t.Logf("of the noise: %v", left)
+	if left["tv-anisotropic"] > left["dct"] || left["tv-anisotropic"] > left["line"] || left["tv-anisotropic"] > left["tv"] {
+		t.Errorf("left of the noise: %v", left)
 	}
 }
 

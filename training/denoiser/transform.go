@@ -17,7 +17,7 @@ type Transform signal.Set
 
 // TransformConfig says how LearnTransform learns. Either Sparsity or Threshold is above 0.
 type TransformConfig struct {
-	Iterations int     // 0: 30
+	Iterations int     // 0: 20
 	Sparsity   int     // so many products of a signal are kept, the largest
 	Threshold  float64 // products up to it are not kept
 	// Regular is lambda over |Y|^2 of a square transform that need not be orthonormal (published: 3.1e-3); 0: rows are orthonormal, or,
@@ -54,7 +54,7 @@ func LearnTransform(y signal.Set, first Transform, c TransformConfig) (Transform
 		return Transform{}, nil, fmt.Errorf("transform learning: %d iterations, sparsity %d or threshold %g, regulariser %g", c.Iterations, c.Sparsity, c.Threshold, c.Regular)
 	}
 	if c.Iterations == 0 {
-		c.Iterations = 30
+		c.Iterations = 20
 	}
 	l := transformLearner{y: y, c: c, lambda: c.Regular * floats.Dot(y.Values, y.Values)}
 	l.w = Transform{Count: first.Count, Length: first.Length, Values: slices.Clone(first.Values)}
@@ -270,7 +270,7 @@ type TransformPatches struct {
 	Block      int       // side of a patch; 0: 8
 	Rows       int       // of a transform that is learned, a square; 0: as many as a patch has samples
 	Iterations int       // 0: 30
-	Patches    int       // most patches that are learned from; 0: 20,000, evenly spread
+	Patches    int       // most patches that are learned from; 0: 10,000, evenly spread
 }
 
 func (c TransformPatches) withDefaults() TransformPatches {
@@ -281,7 +281,7 @@ func (c TransformPatches) withDefaults() TransformPatches {
 		c.Rows = c.Block * c.Block
 	}
 	if c.Patches == 0 {
-		c.Patches = 20_000
+		c.Patches = 10_000
 	}
 	return c
 }

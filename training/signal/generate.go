@@ -114,8 +114,8 @@ const maxSide = 1 << 16
 // ConstantPatch makes square patches, row by row, x[i][j] = (a[i] + b[j])/2 with a and b piecewise constant: Length is a square.
 func ConstantPatch(c Config) (Set, error) {
 	side := int(math.Sqrt(float64(max(0, c.Length))))
-	if c.Length < 1 || side*side != c.Length {
-		return Set{}, fmt.Errorf("constant-patch signals: length %d is no square", c.Length)
+	if c.Length < 1 || c.Length > maxValues || side*side != c.Length {
+		return Set{}, fmt.Errorf("constant-patch signals: length %d, a square up to %d is wanted", c.Length, maxValues)
 	}
 	a, b := make([]float64, side), make([]float64, side)
 	return c.make("constant-patch", 4*side, func(row []float64, rate float64, u []float32) {

@@ -30,7 +30,7 @@ func TestKinds(t *testing.T) {
 		if err := ApartSignals(s, s.Part(30, 31)); err == nil || !strings.Contains(err.Error(), "signal 30 of the training") {
 			t.Errorf("%s: the same signals for a test: %v", k.Name, err)
 		}
-		for _, bad := range []Config{{}, {Count: -1, Length: 4}, {Count: 1}, {Count: 1, Length: -4}, {Count: 1 << 40, Length: 4}, {Count: 1, Length: 4, Rate: 2}, {Count: 1, Length: 4, Rate: math.NaN()}} {
+		for _, bad := range []Config{{}, {Count: -1, Length: 4}, {Count: 1}, {Count: 1, Length: -4}, {Count: 1 << 40, Length: 4}, {Count: 1, Length: 1 << 60}, {Count: 1, Length: 4, Rate: 2}, {Count: 1, Length: 4, Rate: math.NaN()}} {
 			if _, err := k.Make(bad); err == nil {
 				t.Errorf("%s takes %+v", k.Name, bad)
 			}
