@@ -28,10 +28,9 @@ type Baseline struct {
 	Name   string
 	Doc    string // one line, with the source
 	Weight string // what is tuned
-	Usual  float64
-	// Usual is the weight for noise of deviation 1 where it is not tuned: as published, or between the best for photographs at 10/255
-	// and at 50/255; where a search begins.
-
+	// Usual is the weight for pictures with noise of deviation 1 where it is not tuned, as published or near the best of photographs at
+	// 25/255 (TestTunedPictures), and where a search begins.
+	Usual    float64
 	Lines    func(Given) (LineFilter, error)    // nil: not for signals
 	Pictures func(Given) (PictureFilter, error) // nil: not for pictures
 }

@@ -33,8 +33,8 @@ func TestBaselineLines(t *testing.T) {
 	left := map[string]map[string]float64{} // part of the noise's variance
 	for _, kind := range []string{"piecewise", "dct-sparse"} {
 		left[kind] = map[string]float64{}
-		clean, noisy := signals(t, kind, "train", 1600, sigma)
-		want, given := signals(t, kind, "test", 200, sigma)
+		clean, noisy := signals(t, kind, "train", 1000, sigma)
+		want, given := signals(t, kind, "test", 150, sigma)
 		for _, b := range Baselines {
 			if b.Lines == nil {
 				continue
@@ -43,7 +43,7 @@ func TestBaselineLines(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", b.Name, err)
 			}
-			tuned, err := f.Tune(clean.Part(0, 300), noisy.Part(0, 300), Search{Start: b.Usual * sigma, Tolerance: 0.05})
+			tuned, err := f.Tune(clean.Part(0, 150), noisy.Part(0, 150), Search{Start: b.Usual * sigma, Tolerance: 0.05})
 			if err != nil {
 				t.Fatalf("%s: %v", b.Name, err)
 			}
@@ -271,7 +271,7 @@ func TestTunedPictures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			best, err := f.Tune(clean, noisy, Search{Start: b.Usual * sigma, Tolerance: 0.05})
+			best, err := f.Tune(clean, noisy, Search{Start: b.Usual * sigma, Tolerance: 0.1})
 			if err != nil {
 				t.Fatalf("%s: %v", b.Name, err)
 			}
