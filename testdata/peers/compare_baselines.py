@@ -83,9 +83,9 @@ def main():
     rows = {  # name: weight over the noise's deviation, what Python does
         "tv": (0.7, lambda w: restoration.denoise_tv_chambolle(wide, weight=w, eps=1e-9, max_num_iter=3000)),
         "dct": (1.3, lambda w: dct(wide, w, "soft")),
-        "dct-cut": (2.8, lambda w: dct(wide, w, "hard")),
+        "dct-hard": (2.8, lambda w: dct(wide, w, "hard")),
         "haar": (1.1, lambda w: haar(wide, w)),
-        "haar-shifts": (1.3, lambda w: haar_shifts(wide, w)),
+        "haar-cycle": (1.3, lambda w: haar_shifts(wide, w)),
         "nlm": (0.6, lambda w: restoration.denoise_nl_means(wide, patch, reach, h=w, sigma=sigma, fast_mode=True)),
     }
     if not a.skip_dictionary:

@@ -74,10 +74,10 @@ func TestBaselineLines(t *testing.T) {
 			}
 		}
 	}
-	if p := left["piecewise"]; p["tv"] > p["dct"] || p["tv"] > p["haar"] || p["haar-shifts"] > p["haar"] {
+	if p := left["piecewise"]; p["tv"] > p["dct"] || p["tv"] > p["haar"] || p["haar-cycle"] > p["haar"] {
 		t.Errorf("on steps %v", p)
 	}
-	if p := left["dct-sparse"]; p["dct"] > p["tv"] || p["dct"] > p["haar"] || p["dct-cut"] > p["tv"] {
+	if p := left["dct-sparse"]; p["dct"] > p["tv"] || p["dct"] > p["haar"] || p["dct-hard"] > p["tv"] {
 		t.Errorf("on cosines %v", p)
 	}
 }
@@ -128,6 +128,9 @@ func TestBaselinePictures(t *testing.T) {
 		if still, err := quiet(smallClean, 0); err != nil || metric.MSE(still.Pix, smallClean.Pix) > 1e-13 {
 			t.Errorf("%s without noise changes a picture by %g, %v", b.Name, metric.MSE(still.Pix, smallClean.Pix), err)
 		}
+		if still, err := quiet(smallClean, 1e-5); err != nil || metric.MSE(still.Pix, smallClean.Pix) > 1e-9 {
+			t.Errorf("%s with a small weight changes a picture by %g, %v", b.Name, metric.MSE(still.Pix, smallClean.Pix), err)
+		}
 		for _, weight := range []float64{-1, math.NaN(), math.Inf(1)} {
 			if _, err := f(small, weight); err == nil {
 				t.Errorf("%s takes weight %v", b.Name, weight)
@@ -149,7 +152,7 @@ func TestBaselinePictures(t *testing.T) {
 			}
 		}
 	}
-	if gain["bm3d"] < gain["ksvd"] || gain["ksvd"] < gain["tv"] || gain["ksvd"] < gain["transform"] || gain["tv"] < gain["tv-anisotropic"] || gain["haar-shifts"] < gain["haar"] {
+	if gain["bm3d"] < gain["ksvd"] || gain["ksvd"] < gain["tv"] || gain["ksvd"] < gain["transform"] || gain["tv"] < gain["tv-anisotropic"] || gain["haar-cycle"] < gain["haar"] {
 		t.Errorf("gains of %v", gain)
 	}
 	if _, err := FindBaseline("magic"); err == nil {
@@ -201,7 +204,7 @@ func TestPatches(t *testing.T) {
 	const sigma = 0.1
 	clean, noisy := signals(t, "constant-patch", "train", 60, sigma)
 	left := map[string]float64{}
-	for _, name := range []string{"tv", "tv-anisotropic", "dct", "haar-shifts", "line"} {
+	for _, name := range []string{"tv", "tv-anisotropic", "dct", "haar-cycle", "line"} {
 		b, err := FindBaseline(strings.Replace(name, "line", "tv", 1))
 		if err != nil {
 			t.Fatal(err)

@@ -37,24 +37,24 @@ func (c cosineLine) back(x []float64) {
 }
 
 // CosineLine gives argmin_x 1/2 |x - y|^2 + weight sum_{k>0} |(C x)[k]|, C the orthonormal cosine transform: coefficients are
-// shrunk by the weight (Donoho, Johnstone 1994), but the mean's. With cut, those not above the weight are 0 and the others stay.
-func CosineLine(y []float64, weight float64, cut bool) ([]float64, error) {
+// shrunk by the weight (Donoho, Johnstone 1994), but the mean's. With hard, those not above the weight are 0 and the others stay.
+func CosineLine(y []float64, weight float64, hard bool) ([]float64, error) {
 	if err := checkLine("cosines", y, weight); err != nil {
 		return nil, err
 	}
 	x := append([]float64(nil), y...)
 	c := newCosineLine(len(x))
 	c.forth(x)
-	shrink(x[1:], weight, cut)
+	shrink(x[1:], weight, hard)
 	c.back(x)
 	return x, nil
 }
 
-// shrink brings coefficients nearer to 0: all by the weight, or with cut those not above it to 0.
-func shrink(x []float64, weight float64, cut bool) {
-	by := soft
-	if cut {
-		by = hard
+// shrink brings coefficients nearer to 0: all by the weight, or with hard those not above it to 0.
+func shrink(x []float64, weight float64, hard bool) {
+	by := softThreshold
+	if hard {
+		by = hardThreshold
 	}
 	for i, v := range x {
 		x[i] = by(v, weight)
@@ -65,7 +65,7 @@ func shrink(x []float64, weight float64, cut bool) {
 type CosineConfig struct {
 	Block  int  // side of a block; 0: 8
 	Stride int  // pixels from a block to the next; 0: 1
-	Cut    bool // coefficients are kept or 0 (Yu, Sapiro, IPOL 2011, who take 3 deviations of the noise), instead of shrunk
+	Hard   bool // coefficients are kept or 0 (Yu, Sapiro, IPOL 2011, who take 3 deviations of the noise), instead of shrunk
 }
 
 // Cosine shrinks the coefficients of the cosine transform of every block by the weight, but the mean's, and takes the mean of what
@@ -91,7 +91,7 @@ func Cosine(y Planes, weight float64, c CosineConfig) (Planes, error) {
 					x := s.Row(i)
 					turn(half, basis, x, side, false)
 					turn(x, basis, half, side, false)
-					shrink(x[1:], weight, c.Cut)
+					shrink(x[1:], weight, c.Hard)
 					turn(half, basis, x, side, true)
 					turn(x, basis, half, side, true)
 				}

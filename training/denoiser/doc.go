@@ -5,7 +5,7 @@
 //	clean, err := denoiser.BM3D(x, 0.1)
 //	smooth, err := denoiser.TV(x, denoiser.TVConfig{Weight: 0.05})
 //
-//	b, err := denoiser.FindBaseline("haar-shifts")
+//	b, err := denoiser.FindBaseline("haar-cycle")
 //	filter, err := b.Lines(denoiser.Given{Sigma: 0.1})
 //	best, err := filter.Tune(train, noisyTrain, denoiser.Search{Start: b.Usual * 0.1})
 //	y, err := filter.Each(noisyTest, best.Weight)

@@ -8,9 +8,9 @@ import (
 
 // HaarConfig sets Haar and HaarLine up.
 type HaarConfig struct {
-	Levels int  // 0: as many as the signal has, of a picture at most 5
-	Shifts bool // mean over all shifts of the signal (cycle spinning; Coifman, Donoho 1995); otherwise the orthonormal transform
-	Cut    bool // coefficients not above the weight are 0 and the others stay, instead of all being shrunk by it
+	Levels    int  // 0: as many as the signal has, of a picture at most 5
+	CycleSpin bool // mean over all shifts of the signal (cycle spinning; Coifman, Donoho 1995); otherwise the orthonormal transform
+	Hard      bool // coefficients not above the weight are 0 and the others stay, instead of all being shrunk by it
 }
 
 // levels are those that a side has room for.
@@ -22,7 +22,7 @@ func (c HaarConfig) levels(side, most int) int {
 	return most
 }
 
-// HaarLine shrinks Haar wavelet coefficients by the weight (Donoho, Johnstone, Biometrika 81(3) 1994). Without Shifts that is
+// HaarLine shrinks Haar wavelet coefficients by the weight (Donoho, Johnstone, Biometrika 81(3) 1994). Without CycleSpin that is
 // argmin_x 1/2 |x - y|^2 + weight |D x|_1, D the differences of the orthonormal transform, of a signal whose length has as many twos
 // as there are levels; another is lengthened by reflection.
 func HaarLine(y []float64, weight float64, c HaarConfig) ([]float64, error) {
@@ -43,14 +43,14 @@ func Haar(y Planes, weight float64, c HaarConfig) (Planes, error) {
 }
 
 func haarPlane(y []float64, h, w int, weight float64, c HaarConfig) []float64 {
-	t := haar{weight: weight, cut: c.Cut, levels: c.levels(max(h, w), 62), line: h == 1 || w == 1}
+	t := haar{weight: weight, hard: c.Hard, levels: c.levels(max(h, w), 62), line: h == 1 || w == 1}
 	if !t.line {
 		t.levels = c.levels(min(h, w), 5)
 	}
 	unit := 1 << t.levels
 	top, left := 0, 0
 	t.h, t.w = h, w
-	if c.Shifts { // a coefficient of any shift that reaches the signal then reaches what is reflected, and not round
+	if c.CycleSpin { // a coefficient of any shift that reaches the signal then reaches what is reflected, and not round
 		top, left = unit, unit
 		t.h, t.w = h+2*unit, w+2*unit
 	} else {
@@ -67,7 +67,7 @@ func haarPlane(y []float64, h, w int, weight float64, c HaarConfig) []float64 {
 			x[i*t.w+j] = y[reflected(i-top, h)*w+reflected(j-left, w)]
 		}
 	}
-	if c.Shifts {
+	if c.CycleSpin {
 		x = t.spin(x, 0)
 	} else {
 		t.orthonormal(x)
@@ -94,7 +94,7 @@ func reflected(i, n int) int {
 type haar struct {
 	h, w, levels int
 	weight       float64
-	cut, line    bool
+	hard, line   bool
 }
 
 // cells is how many samples a block has: two in a row, or two rows of two.
@@ -160,7 +160,7 @@ func (t haar) spinLine(x []float64, level int) []float64 {
 	for i, v := range x {
 		sums[i], differences[i] = (v+next[i])*half, (v-next[i])*half
 	}
-	shrink(differences, t.weight, t.cut)
+	shrink(differences, t.weight, t.hard)
 	sums = t.spin(sums, level+1)
 	for i, v := range sums {
 		next[i] = (v - differences[i]) * (half / 2)
@@ -202,11 +202,11 @@ func (t haar) forth(x []float64, at [4]int) (b [4]float64) {
 	a0, a1, a2, a3 := x[at[0]], x[at[1]], x[at[2]], x[at[3]]
 	if t.line {
 		b[0], b[1] = (a0+a1)*(math.Sqrt2/2), (a0-a1)*(math.Sqrt2/2)
-		shrink(b[1:2], t.weight, t.cut)
+		shrink(b[1:2], t.weight, t.hard)
 		return b
 	}
 	b = [4]float64{(a0 + a1 + a2 + a3) / 2, (a0 - a1 + a2 - a3) / 2, (a0 + a1 - a2 - a3) / 2, (a0 - a1 - a2 + a3) / 2}
-	shrink(b[1:], t.weight, t.cut)
+	shrink(b[1:], t.weight, t.hard)
 	return b
 }
 

@@ -21,11 +21,11 @@ func checkLine(method string, y []float64, weight float64) error {
 	return nil
 }
 
-// soft is argmin_x 1/2 (x-v)^2 + t|x|.
-func soft(v, t float64) float64 { return v - max(-t, min(t, v)) }
+// softThreshold is argmin_x 1/2 (x-v)^2 + t|x|.
+func softThreshold(v, t float64) float64 { return v - max(-t, min(t, v)) }
 
-// hard is argmin_x 1/2 (x-v)^2 + t^2/2 [x != 0].
-func hard(v, t float64) float64 {
+// hardThreshold is argmin_x 1/2 (x-v)^2 + t^2/2 [x != 0].
+func hardThreshold(v, t float64) float64 {
 	if math.Abs(v) <= t {
 		return 0
 	}

@@ -135,7 +135,7 @@ func (l *transformLearner) sparsify() {
 			room = min(most, k) - (k - above)
 		}
 		for j, v := range row {
-			x[j] = hard(v, least)
+			x[j] = hardThreshold(v, least)
 			if room > 0 && math.Abs(v) == least {
 				x[j] = v
 				room--
@@ -256,7 +256,7 @@ func (a *analysis) shrink(s signal.Set, weight float64) {
 	}
 	x := product(s, a.w)
 	for i := range x {
-		x[i] = hard(x[i], weight*a.length[i%a.w.Count])
+		x[i] = hardThreshold(x[i], weight*a.length[i%a.w.Count])
 	}
 	copy(s.Values, product(signal.Set{Count: s.Count, Length: a.w.Count, Values: x}, a.back))
 	for i, mean := range means {

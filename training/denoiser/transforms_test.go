@@ -49,8 +49,8 @@ func TestCosineLine(t *testing.T) {
 		if d := distance(x, y); d > 1e-12 {
 			t.Errorf("length %d: back it differs by %g", n, d)
 		}
-		for _, cut := range []bool{false, true} {
-			x, err := CosineLine(y, 0.4, cut)
+		for _, hard := range []bool{false, true} {
+			x, err := CosineLine(y, 0.4, hard)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +61,7 @@ func TestCosineLine(t *testing.T) {
 				}
 				shrunk := []float64{want[k]}
 				if k > 0 {
-					shrink(shrunk, 0.4, cut)
+					shrink(shrunk, 0.4, hard)
 				}
 				if math.Abs(got-shrunk[0]) > 1e-12 {
 					t.Errorf("length %d: coefficient %d is %g, want %g", n, k, got, shrunk[0])
@@ -96,8 +96,8 @@ func TestHaar(t *testing.T) {
 		if d := distance(one.spin(y, 0), y); d > 1e-13 {
 			t.Errorf("%+v: over shifts it differs by %g", c, d)
 		}
-		for _, cut := range []bool{false, true} {
-			one.weight, one.cut = 0.8, cut
+		for _, hard := range []bool{false, true} {
+			one.weight, one.hard = 0.8, hard
 			mean := make([]float64, len(y))
 			downs, rights := min(c.h, 1<<c.levels), min(c.w, 1<<c.levels)
 			for down := range downs {
@@ -112,7 +112,7 @@ func TestHaar(t *testing.T) {
 				}
 			}
 			if d := distance(one.spin(y, 0), mean); d > 1e-12 {
-				t.Errorf("%+v, cut %t: the mean over shifts differs by %g", c, cut, d)
+				t.Errorf("%+v, hard %t: the mean over shifts differs by %g", c, hard, d)
 			}
 		}
 	}
@@ -122,12 +122,12 @@ func TestHaar(t *testing.T) {
 func TestHaarLine(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 5, 16, 63, 64, 65} {
 		y := line(n, 4)
-		for _, shifts := range []bool{false, true} {
-			x, err := HaarLine(y, 0, HaarConfig{Shifts: shifts})
+		for _, cycle := range []bool{false, true} {
+			x, err := HaarLine(y, 0, HaarConfig{CycleSpin: cycle})
 			if err != nil || distance(x, y) > 1e-12 {
 				t.Errorf("length %d: weight 0 changes it by %g, %v", n, distance(x, y), err)
 			}
-			if x, err = HaarLine(y, 1e9, HaarConfig{Shifts: shifts}); err != nil || n&(n-1) == 0 && !shifts && math.Abs(x[0]-x[n-1]) > 1e-12 {
+			if x, err = HaarLine(y, 1e9, HaarConfig{CycleSpin: cycle}); err != nil || n&(n-1) == 0 && !cycle && math.Abs(x[0]-x[n-1]) > 1e-12 {
 				t.Errorf("length %d: a large weight leaves %v, %v", n, x, err)
 			}
 		}
@@ -137,8 +137,8 @@ func TestHaarLine(t *testing.T) {
 	if want := []float64{0.25, 0.25, 0.75, 0.75}; err != nil || distance(x, want) > 1e-15 {
 		t.Errorf("a step becomes %v, want %v, %v", x, want, err)
 	}
-	x, err = HaarLine([]float64{0, 0, 1, 1}, 0.5, HaarConfig{Cut: true})
+	x, err = HaarLine([]float64{0, 0, 1, 1}, 0.5, HaarConfig{Hard: true})
 	if want := []float64{0, 0, 1, 1}; err != nil || distance(x, want) > 1e-15 {
-		t.Errorf("cut, a step becomes %v, %v", x, err)
+		t.Errorf("hard, a step becomes %v, %v", x, err)
 	}
 }
