@@ -55,9 +55,9 @@ var Baselines = []Baseline{
 	{"ksvd", "sums of few atoms of a dictionary that is learned by K-SVD (Elad, Aharon 2006)", "root mean square of what atoms leave over", ksvdGain, ksvdLines, ksvdPictures},
 	{"transform", "an orthonormal transform that is learned (Ravishankar, Bresler 2013), hard threshold", "hard threshold of coefficients", 3,
 		transformLines(1), transformPictures(64)},
-	{"transform-frame", "as transform, a tight frame of about twice as many rows", "hard threshold of coefficients", 2.5,
+	{"transform-frame", "as transform, a tight frame of about twice as many rows", "hard threshold of coefficients", 2.8,
 		transformLines(2), transformPictures(144)},
-	{"nlm", "non-local means (Buades, Coll, Morel 2005)", "the filter's parameter h", 0.4, nlmLines, nlmPictures},
+	{"nlm", "non-local means (Buades, Coll, Morel 2005)", "the filter's parameter h", 0.65, nlmLines, nlmPictures},
 	{"bm3d", "block matching (Dabov, Foi, Katkovnik, Egiazarian 2007)", "deviation of the noise that it is told", 1, nil, pictures(bm3dOrNone)},
 }
 

@@ -14,8 +14,8 @@ type NLMConfig struct {
 	Search int     // side of the window that patches are looked for in, odd; 0: by Sigma
 }
 
-// The published settings by the noise's deviation (Buades, Coll, Morel, IPOL 2011, grey), from 0 to 255; the published h is 0.4 times the
-// deviation up to 30, 0.35 up to 75, and 0.3.
+// The published settings by the noise's deviation, from 0 to 255 (Buades, Coll, Morel, IPOL 2011, grey). The h published there, 0.4 times
+// the deviation up to 30 and less above, is for means of whole patches; that of single pixels, here, wants about 0.65 on photographs.
 var nlmSettings = []struct {
 	sigma         float64
 	patch, search int
