@@ -1,0 +1,195 @@
+package bilevel
+
+import (
+	"math"
+	"sync"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// CutOff is the singular value, relative to the largest, below which the pseudo-inverse takes one for 0.
+const CutOff = 1e-8
+
+// worstCondition is the condition of W0 W0ᵀ up to which it is factorised itself; beyond it the singular values of W0 are taken.
+const worstCondition = 1e12
+
+// mostKept is how many numbers of factorisations are kept for the gradient.
+const mostKept = 1 << 25
+
+// factors are the pseudo-inverses of the rows W0 whose products are 0, one a pattern of a batch: samples with equal patterns share one.
+type factors struct {
+	operator *Operator
+	gram     *mat.SymDense // W Wᵀ, nil where it would be too large
+	lock     sync.Mutex
+	of       map[string]*factor
+	numbers  int
+}
+
+func newFactors(o *Operator) *factors {
+	f := &factors{operator: o, of: map[string]*factor{}}
+	if g := o.gram(); g != nil && o.rows > 0 {
+		f.gram = mat.NewSymDense(o.rows, g)
+	}
+	return f
+}
+
+// factor is the pseudo-inverse of W0: by the Cholesky factorisation of W0 W0ᵀ where that is well conditioned, else by the singular
+// values above the cut-off. Rows of zeros are left out: their multiplier of least norm is 0.
+type factor struct {
+	operator *Operator
+	rows     []int // of W, ascending
+	once     sync.Once
+
+	chol                *mat.Cholesky
+	left, right         *mat.Dense // singular vectors
+	inverse             []float64  // of the singular values above the cut-off
+	reach               []float64  // once asked for: norms of the rows of (W0ᵀ)⁺
+	reachOnce           sync.Once
+	gram                *mat.SymDense
+	conditionOfProducts float64
+}
+
+// get is the factor of a pattern: the rows where it is 0.
+func (f *factors) get(pattern []int8) *factor {
+	key := make([]byte, (len(pattern)+7)/8)
+	for i, p := range pattern {
+		if p == 0 {
+			key[i/8] |= 1 << (i % 8)
+		}
+	}
+	f.lock.Lock()
+	got := f.of[string(key)]
+	if got == nil {
+		got = &factor{operator: f.operator, gram: f.gram}
+		for i, p := range pattern {
+			if p == 0 && f.operator.norms[i] > 0 {
+				got.rows = append(got.rows, i)
+			}
+		}
+		if size := len(got.rows) * len(got.rows); f.numbers+size <= mostKept {
+			f.numbers += size
+			f.of[string(key)] = got
+		}
+	}
+	f.lock.Unlock()
+	got.once.Do(got.factorize)
+	return got
+}
+
+// forget drops factorisations of patterns that were tried and left, once they take half of what may be kept.
+func (f *factors) forget() {
+	if f.numbers > mostKept/2 {
+		f.of, f.numbers = map[string]*factor{}, 0
+	}
+}
+
+func (f *factor) factorize() {
+	m := len(f.rows)
+	if m == 0 {
+		return
+	}
+	if m <= f.operator.cols && f.byCholesky(m) {
+		return
+	}
+	var svd mat.SVD
+	if !svd.Factorize(f.operator.gather(f.rows), mat.SVDThin) {
+		return // no convergence of finite numbers: nothing is inverted, and no pattern is verified
+	}
+	values := svd.Values(nil)
+	f.left, f.right = &mat.Dense{}, &mat.Dense{}
+	svd.UTo(f.left)
+	svd.VTo(f.right)
+	for _, v := range values {
+		if v <= CutOff*values[0] {
+			break
+		}
+		f.inverse = append(f.inverse, 1/v)
+	}
+}
+
+func (f *factor) byCholesky(m int) bool {
+	products := mat.NewSymDense(m, nil)
+	raw := products.RawSymmetric()
+	for a, i := range f.rows {
+		to := raw.Data[a*raw.Stride:]
+		if f.gram == nil {
+			for b := a; b < m; b++ {
+				to[b] = floats.Dot(f.operator.Row(i), f.operator.Row(f.rows[b]))
+			}
+			continue
+		}
+		from := f.gram.RawSymmetric()
+		row := from.Data[i*from.Stride:]
+		for b := a; b < m; b++ {
+			to[b] = row[f.rows[b]]
+		}
+	}
+	c := &mat.Cholesky{}
+	if !c.Factorize(products) || !(c.Cond() < worstCondition) {
+		return false
+	}
+	f.chol, f.conditionOfProducts = c, c.Cond()
+	return true
+}
+
+// multiplier is dst = (W0ᵀ)⁺ x, for z = W0 x.
+func (f *factor) multiplier(dst, x, z []float64) {
+	switch {
+	case len(f.rows) == 0:
+	case f.chol != nil:
+		// An error is a condition above that which is checked for.
+		_ = f.chol.SolveVecTo(mat.NewVecDense(len(dst), dst), mat.NewVecDense(len(z), z))
+	default:
+		clear(dst)
+		for j, inverse := range f.inverse {
+			c := 0.0
+			for i, v := range x {
+				c += f.right.At(i, j) * v
+			}
+			c *= inverse
+			for i := range dst {
+				dst[i] += f.left.At(i, j) * c
+			}
+		}
+	}
+}
+
+// spans says whether w lies in the span of the rows, to a part in 1e8 of its norm.
+func (f *factor) spans(w []float64) bool {
+	m, n := len(f.rows), len(w)
+	rest := append([]float64(nil), w...)
+	z, u := make([]float64, m), make([]float64, m)
+	for range 2 { // the second takes away what rounding has left
+		for a, i := range f.rows {
+			z[a] = floats.Dot(f.operator.Row(i), rest)
+		}
+		f.multiplier(u, rest, z)
+		for a, i := range f.rows {
+			floats.AddScaled(rest[:n], -u[a], f.operator.Row(i))
+		}
+	}
+	return floats.Norm(rest, 2) <= 1e-8*floats.Norm(w, 2)
+}
+
+// reaches is the norm of each row of (W0ᵀ)⁺: how far a multiplier moves when what it multiplies to moves by 1.
+func (f *factor) reaches() []float64 {
+	f.reachOnce.Do(func() {
+		f.reach = make([]float64, len(f.rows))
+		switch {
+		case f.chol != nil:
+			var inverse mat.SymDense
+			_ = f.chol.InverseTo(&inverse)
+			for a := range f.reach {
+				f.reach[a] = math.Sqrt(inverse.At(a, a))
+			}
+		default:
+			for a := range f.reach {
+				for j, inverse := range f.inverse {
+					f.reach[a] = math.Hypot(f.reach[a], inverse*f.left.At(a, j))
+				}
+			}
+		}
+	})
+	return f.reach
+}
