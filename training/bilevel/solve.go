@@ -129,6 +129,11 @@ func Solve[T Float](o *Operator, beta float64, y []T, c Config, start []T) (*Sol
 		}
 		s.dual[i] = clip(float64(u), beta)
 	}
+	for i := range samples {
+		if e := floats.Dot(s.y[i*o.cols:(i+1)*o.cols], s.y[i*o.cols:(i+1)*o.cols]) / 2; math.IsInf(e, 0) || math.IsInf(float64(T(e)), 0) {
+			return nil, fmt.Errorf("solve: sample %d: ½|y|² is no number of its type: scale it down", i)
+		}
+	}
 	if err := s.iterate(c); err != nil {
 		return nil, err
 	}
