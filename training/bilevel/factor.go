@@ -4,7 +4,11 @@ import (
 	"math"
 	"sync"
 
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/lapack"
+	"gonum.org/v1/gonum/lapack/lapack64"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -20,18 +24,14 @@ const mostKept = 1 << 25
 // factors are the pseudo-inverses of the rows W0 whose products are 0, one a pattern of a batch: samples with equal patterns share one.
 type factors struct {
 	operator *Operator
-	gram     *mat.SymDense // W Wᵀ, nil where it would be too large
+	gram     []float64 // W Wᵀ, nil where it would be too large
 	lock     sync.Mutex
 	of       map[string]*factor
 	numbers  int
 }
 
 func newFactors(o *Operator) *factors {
-	f := &factors{operator: o, of: map[string]*factor{}}
-	if g := o.gram(); g != nil && o.rows > 0 {
-		f.gram = mat.NewSymDense(o.rows, g)
-	}
-	return f
+	return &factors{operator: o, gram: o.gram(), of: map[string]*factor{}}
 }
 
 // factor is the pseudo-inverse of W0: by the Cholesky factorisation of W0 W0ᵀ where that is well conditioned, else by the singular
@@ -41,13 +41,12 @@ type factor struct {
 	rows     []int // of W, ascending
 	once     sync.Once
 
-	chol                *mat.Cholesky
-	left, right         *mat.Dense // singular vectors
-	inverse             []float64  // of the singular values above the cut-off
-	reach               []float64  // once asked for: norms of the rows of (W0ᵀ)⁺
-	reachOnce           sync.Once
-	gram                *mat.SymDense
-	conditionOfProducts float64
+	chol        *blas64.Triangular
+	left, right *mat.Dense // singular vectors
+	inverse     []float64  // of the singular values above the cut-off
+	reach       []float64  // once asked for: norms of the rows of (W0ᵀ)⁺
+	reachOnce   sync.Once
+	gram        []float64
 }
 
 // get is the factor of a pattern: the rows where it is 0.
@@ -109,27 +108,31 @@ func (f *factor) factorize() {
 }
 
 func (f *factor) byCholesky(m int) bool {
-	products := mat.NewSymDense(m, nil)
-	raw := products.RawSymmetric()
+	o, k := f.operator, f.operator.rows
+	products := make([]float64, m*m)
 	for a, i := range f.rows {
-		to := raw.Data[a*raw.Stride:]
-		if f.gram == nil {
-			for b := a; b < m; b++ {
-				to[b] = floats.Dot(f.operator.Row(i), f.operator.Row(f.rows[b]))
-			}
-			continue
-		}
-		from := f.gram.RawSymmetric()
-		row := from.Data[i*from.Stride:]
+		to := products[a*m : (a+1)*m]
 		for b := a; b < m; b++ {
-			to[b] = row[f.rows[b]]
+			if j := f.rows[b]; f.gram != nil {
+				to[b] = f.gram[i*k+j]
+			} else {
+				to[b] = floats.Dot(o.Row(i), o.Row(j))
+			}
 		}
 	}
-	c := &mat.Cholesky{}
-	if !c.Factorize(products) || !(c.Cond() < worstCondition) {
+	s := blas64.Symmetric{N: m, Stride: m, Data: products, Uplo: blas.Upper}
+	norm := 0.0
+	if !o.wellConditioned() {
+		norm = lapack64.Lansy(lapack.MaxColumnSum, s, make([]float64, m))
+	}
+	l, ok := lapack64.Potrf(s)
+	if !ok {
 		return false
 	}
-	f.chol, f.conditionOfProducts = c, c.Cond()
+	if norm > 0 && !(1 < worstCondition*lapack64.Pocon(s, norm, make([]float64, 3*m), make([]int, m))) {
+		return false
+	}
+	f.chol = &l
 	return true
 }
 
@@ -138,8 +141,8 @@ func (f *factor) multiplier(dst, x, z []float64) {
 	switch {
 	case len(f.rows) == 0:
 	case f.chol != nil:
-		// An error is a condition above that which is checked for.
-		_ = f.chol.SolveVecTo(mat.NewVecDense(len(dst), dst), mat.NewVecDense(len(z), z))
+		copy(dst, z)
+		solveTriangles(*f.chol, dst)
 	default:
 		clear(dst)
 		for j, inverse := range f.inverse {
@@ -178,10 +181,11 @@ func (f *factor) reaches() []float64 {
 		f.reach = make([]float64, len(f.rows))
 		switch {
 		case f.chol != nil:
-			var inverse mat.SymDense
-			_ = f.chol.InverseTo(&inverse)
-			for a := range f.reach {
-				f.reach[a] = math.Sqrt(inverse.At(a, a))
+			for a := range f.reach { // √ of the inverse's diagonal
+				e := make([]float64, len(f.rows))
+				e[a] = 1
+				blas64.Trsv(blas.Trans, *f.chol, blas64.Vector{N: len(e), Inc: 1, Data: e})
+				f.reach[a] = floats.Norm(e, 2)
 			}
 		default:
 			for a := range f.reach {

@@ -23,6 +23,7 @@ const (
 type attempt struct {
 	id           int // number of the sample
 	pattern      []int8
+	wrong        []int // rows, of the last round
 	fewest       int
 	worse        int
 	settled, out bool
@@ -103,36 +104,59 @@ func signOf[T Float](v T) int8 {
 	return 0
 }
 
-// pivot is one round: two corrections, the second for what rounding leaves of the first, and a new pattern where one is wanted.
+// pivot is one round: a correction, and a new pattern where one is wanted; else a second correction, for what rounding leaves of the first.
 func (s *Solution[T]) pivot(attempts []*attempt, u, y []float64) {
 	o, k, n := s.operator, s.operator.rows, s.operator.cols
-	x, z := make([]float64, len(y)), make([]float64, len(u))
+	x, z, patterns := make([]float64, len(y)), make([]float64, len(u)), make([][]int8, len(attempts))
 	for r, a := range attempts {
+		patterns[r] = a.pattern
 		for i, p := range a.pattern {
 			if p != 0 {
 				u[r*k+i] = s.beta * float64(p)
 			}
 		}
 	}
-	products := func() {
-		multiply(x, u, o.w, len(attempts), k, n)
-		floats.SubTo(x, y, x)
-		multiplyT(z, x, o.w, len(attempts), n, k)
+	s.products(x, z, u, y)
+	s.correct(patterns, u, x, z)
+	s.products(x, z, u, y)
+	var right []int
+	for r, a := range attempts {
+		if a.wrong = a.find(o, s.beta, u[r*k:(r+1)*k], z[r*k:(r+1)*k], floats.Norm(y[r*n:(r+1)*n], 2)); len(a.wrong) == 0 {
+			right = append(right, r)
+		} else {
+			a.repair(u[r*k : (r+1)*k])
+		}
 	}
-	products()
-	fs := make([]*factor, len(attempts))
-	for range 2 {
-		parallel(len(attempts), func(r int) {
-			if fs[r] == nil {
-				fs[r] = s.factors.get(attempts[r].pattern)
-			}
-			fs[r].correct(u[r*k:(r+1)*k], x[r*n:(r+1)*n], z[r*k:(r+1)*k])
-		})
-		products()
+	if len(right) == 0 {
+		return
 	}
-	parallel(len(attempts), func(r int) {
-		attempts[r].repair(o, s.beta, u[r*k:(r+1)*k], z[r*k:(r+1)*k], floats.Norm(y[r*n:(r+1)*n], 2))
-	})
+	again := &Solution[T]{operator: o, beta: s.beta, factors: s.factors}
+	part := func(of []float64, n int) []float64 {
+		var rows []float64
+		for _, r := range right {
+			rows = append(rows, of[r*n:(r+1)*n]...)
+		}
+		return rows
+	}
+	ux, yx, xx, zx := part(u, k), part(y, n), part(x, n), part(z, k)
+	for at, r := range right {
+		patterns[at] = attempts[r].pattern
+	}
+	again.correct(patterns[:len(right)], ux, xx, zx)
+	again.products(xx, zx, ux, yx)
+	for at, r := range right {
+		copy(u[r*k:(r+1)*k], ux[at*k:(at+1)*k])
+		attempts[r].settle(o, s.beta, u[r*k:(r+1)*k], zx[at*k:(at+1)*k], floats.Norm(y[r*n:(r+1)*n], 2))
+	}
+}
+
+// products is x = y - Wᵀu and z = Wx.
+func (s *Solution[T]) products(x, z, u, y []float64) {
+	o := s.operator
+	samples := len(y) / o.cols
+	multiply(x, u, o.w, samples, o.rows, o.cols)
+	floats.SubTo(x, y, x)
+	multiplyT(z, x, o.w, samples, o.cols, o.rows)
 }
 
 // correct adds (W0ᵀ)⁺ x to the rows of u.
@@ -147,30 +171,41 @@ func (f *factor) correct(u, x, z []float64) {
 	}
 }
 
-// repair finds the rows that are wrong, and says so in settled or out, or changes the pattern.
-func (a *attempt) repair(o *Operator, beta float64, u, z []float64, size float64) {
-	wrong, open := 0, false
+// find is the rows that are wrong.
+func (a *attempt) find(o *Operator, beta float64, u, z []float64, size float64) []int {
+	var wrong []int
 	for i, p := range a.pattern {
-		slack := uncertainty * o.norms[i] * size
-		switch {
-		case p == 0 && math.Abs(u[i]) > beta*(1+uncertainty):
-			a.pattern[i] = signOf(u[i])
-			wrong++
-		case p == 0 && math.Abs(z[i]) > slack:
-			open = true // not 0: the correction is too ill conditioned
-		case p != 0 && float64(p)*z[i] < -slack:
-			a.pattern[i] = 0
-			wrong++
+		if p == 0 && math.Abs(u[i]) > beta*(1+uncertainty) || p != 0 && float64(p)*z[i] < -uncertainty*o.norms[i]*size {
+			wrong = append(wrong, i)
 		}
 	}
-	if wrong == 0 {
-		a.settled, a.out = !open, open
-		return
+	return wrong
+}
+
+// repair changes the pattern of the rows that are wrong, or gives up.
+func (a *attempt) repair(u []float64) {
+	for _, i := range a.wrong {
+		if a.pattern[i] == 0 {
+			a.pattern[i] = signOf(u[i])
+		} else {
+			a.pattern[i] = 0
+		}
 	}
-	if wrong < a.fewest {
-		a.fewest, a.worse = wrong, 0
+	if len(a.wrong) < a.fewest {
+		a.fewest, a.worse = len(a.wrong), 0
 		return
 	}
 	a.worse++
 	a.out = a.worse > mostWorse
+}
+
+// settle takes a pattern without wrong rows for the solution's, unless the corrections were too ill conditioned to show it.
+func (a *attempt) settle(o *Operator, beta float64, u, z []float64, size float64) {
+	a.out = len(a.find(o, beta, u, z, size)) > 0
+	for i, p := range a.pattern {
+		if p == 0 && math.Abs(z[i]) > uncertainty*o.norms[i]*size {
+			a.out = true
+		}
+	}
+	a.settled = !a.out
 }

@@ -34,18 +34,15 @@ func (s *Solution[T]) Gradient(g []T) (*Gradient, error) {
 	}
 	d := &Gradient{W: make([]float64, k*n), Y: convert[float64](g)}
 	p, v, wp := d.Y, make([]float64, s.Samples*k), make([]float64, s.Samples*k)
-	u, x := s.onPattern()
+	patterns := s.patterns()
+	u, x := s.onPattern(patterns)
 	multiplyT(wp, p, o.w, s.Samples, n, k)
 	moved := make([]float64, len(p))
 	for range 2 { // the second takes away what rounding leaves of W0 p
 		step := make([]float64, len(v))
-		parallel(s.Samples, func(r int) {
-			if s.beta == 0 {
-				return
-			}
-			f := s.factors.get(s.Pattern[r*k : (r+1)*k])
-			f.correct(step[r*k:(r+1)*k], p[r*n:(r+1)*n], wp[r*k:(r+1)*k])
-		})
+		if s.beta > 0 {
+			s.correct(patterns, step, p, wp)
+		}
 		floats.Add(v, step)
 		multiply(moved, step, o.w, s.Samples, k, n)
 		floats.Sub(p, moved)
@@ -61,7 +58,7 @@ func (s *Solution[T]) Gradient(g []T) (*Gradient, error) {
 }
 
 // onPattern is the dual and the solution on the patterns: those of the solver but for what its gap and its iterations leave.
-func (s *Solution[T]) onPattern() (u, x []float64) {
+func (s *Solution[T]) onPattern(patterns [][]int8) (u, x []float64) {
 	o, k, n := s.operator, s.operator.rows, s.operator.cols
 	if s.beta == 0 {
 		return s.dual, s.x
@@ -79,11 +76,18 @@ func (s *Solution[T]) onPattern() (u, x []float64) {
 			break
 		}
 		multiplyT(z, x, o.w, s.Samples, n, k)
-		parallel(s.Samples, func(r int) {
-			s.factors.get(s.Pattern[r*k:(r+1)*k]).correct(u[r*k:(r+1)*k], x[r*n:(r+1)*n], z[r*k:(r+1)*k])
-		})
+		s.correct(patterns, u, x, z)
 	}
 	return u, x
+}
+
+// patterns is Pattern by samples.
+func (s *Solution[T]) patterns() [][]int8 {
+	k, of := s.operator.rows, make([][]int8, s.Samples)
+	for r := range of {
+		of[r] = s.Pattern[r*k : (r+1)*k]
+	}
+	return of
 }
 
 // HalfSquare is the upper loss Σ ½|x - truth|² over the batch, and its cotangent.

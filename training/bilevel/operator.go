@@ -21,6 +21,7 @@ type Operator struct {
 
 	lipschitz func() float64   // no less than |W|²
 	gram      func() []float64 // W Wᵀ, nil where two products with W are the cheaper
+	inverse   func() []float64 // (W Wᵀ)⁻¹, nil where it is too ill conditioned
 	smallest  func() float64   // no more than the least singular value of Wᵀ; 0: not of full row rank, or nearly not
 }
 
@@ -45,6 +46,7 @@ func NewOperator(rows, cols int, w []float64) (*Operator, error) {
 		}
 	}
 	o.lipschitz = sync.OnceValue(o.boundSquare)
+	o.inverse = sync.OnceValue(o.invert)
 	o.smallest = sync.OnceValue(o.boundSmallest)
 	o.gram = sync.OnceValue(func() []float64 {
 		if rows > 2*cols {

@@ -19,7 +19,7 @@ func (o *Operator) SpectralBound() float64 { return math.Sqrt(o.lipschitz()) }
 // smallGram is W Wᵀ or Wᵀ W, whichever is the smaller: their eigenvalues above 0 are the same.
 func (o *Operator) smallGram() *mat.SymDense {
 	if o.rows <= o.cols {
-		return mat.NewSymDense(o.rows, o.products())
+		return mat.NewSymDense(o.rows, append([]float64(nil), o.gram()...))
 	}
 	g := make([]float64, o.cols*o.cols)
 	transposeMultiply(g, o.w, o.w, o.cols, o.rows, o.cols)
@@ -56,10 +56,14 @@ func (o *Operator) boundSmallest() float64 {
 	}
 	g := o.smallGram()
 	var c, verify mat.Cholesky
-	if !c.Factorize(g) {
+	product := func(dst, v *mat.VecDense) bool { return c.SolveVecTo(dst, v) == nil }
+	if p := o.inverse(); p != nil {
+		sym := mat.NewSymDense(o.rows, p)
+		product = func(dst, v *mat.VecDense) bool { dst.MulVec(sym, v); return true }
+	} else if !c.Factorize(g) {
 		return 0
 	}
-	inverse := rayleigh(o.rows, func(dst, v *mat.VecDense) bool { return c.SolveVecTo(dst, v) == nil })
+	inverse := rayleigh(o.rows, product)
 	if !(inverse > 0) {
 		return 0
 	}
