@@ -10,8 +10,8 @@ import (
 // r = √(2 gap). Hence
 //
 //   - (Wx*)_i has the sign of (Wx)_i where |(Wx)_i| > |w_i| r.
-//   - (Wx*)_i is 0 where a dual optimum has |u_i| < β. If W has full row rank, there is one optimum, and it is no further from u than r
-//     over the least singular value of Wᵀ. If not: let F be the rows whose |u| is below β, and all others either have their sign
+//   - (Wx*)_i is 0 where a dual optimum has |u_i| < β. If W has full row rank, there is one optimum, and it is no further from u than |row i of (Wᵀ)⁺| r
+//     in row i. If not: let F be the rows whose |u| is below β, and all others either have their sign
 //     decided or lie in the span of F. Then u moves to an optimum on F alone, by no more than |row i of (W_Fᵀ)⁺| (r + e) in row i,
 //     e = |Σ w_j (u_j - β s_j)| over the rows that have their sign decided; the rows in the span of F are 0 with it.
 //
@@ -21,7 +21,7 @@ func (s *Solution[T]) screen(sample int, z []float64) []Tie {
 	o, k := s.operator, s.operator.rows
 	u, pattern := s.dual[sample*k:(sample+1)*k], s.Pattern[sample*k:(sample+1)*k]
 	x, y := s.x[sample*o.cols:(sample+1)*o.cols], s.y[sample*o.cols:(sample+1)*o.cols]
-	radius, slip := s.radius(s.Gap[sample], x, y, u)
+	radius, slip := s.radius(s.Gap[sample], x, y, u, z)
 	if s.beta == 0 {
 		return s.screenFree(sample, pattern, z, slip)
 	}
@@ -43,14 +43,15 @@ func (s *Solution[T]) screen(sample int, z []float64) []Tie {
 	}
 	undecided := append([]int(nil), bound...)
 	if least := o.smallest(); least > 0 {
+		p := o.inverse()
 		for _, i := range free {
-			if math.Abs(u[i])+radius/least >= s.beta {
+			reach := 1 / least
+			if p != nil { // row i of (Wᵀ)⁺ has this norm
+				reach = min(reach, math.Sqrt(p[i*k+i])*(1+1e-6))
+			}
+			if math.Abs(u[i])+reach*radius >= s.beta {
 				undecided = append(undecided, i)
 			}
-		}
-		// That is one number for all rows; where it is not enough, each row's own is.
-		if len(undecided) == len(bound) && len(bound) == 0 {
-			return nil
 		}
 	}
 	if len(undecided) > 0 || o.smallest() == 0 {
@@ -119,15 +120,17 @@ func except(rows, without []int) []int {
 
 // radius is how far x* may be from x, what rounding may have done to x, z and the gap among it; slip is what it may have done to a product
 // with a row of norm 1.
-func (s *Solution[T]) radius(gap float64, x, y, u []float64) (radius, slip float64) {
+func (s *Solution[T]) radius(gap float64, x, y, u, z []float64) (radius, slip float64) {
 	const unit = 0x1p-52
 	o := s.operator
 	size := floats.Norm(y, 2) + math.Sqrt(o.lipschitz())*floats.Norm(u, 2)
 	moved := unit * math.Sqrt(float64(o.rows+o.cols)) * size
 	slip = moved + unit*math.Sqrt(float64(o.cols))*floats.Norm(x, 2)
 	sum := 0.0
-	for _, n := range o.norms {
-		sum += n
+	for i, n := range o.norms {
+		if math.Abs(u[i]) < s.beta || u[i]*z[i] <= s.beta*n*slip { // else its term is 0, with or without rounding
+			sum += n
+		}
 	}
 	return math.Sqrt(2*(gap+2*s.beta*slip*sum)) + moved, slip
 }

@@ -145,7 +145,7 @@ func clip[T Float](v, bound T) T { return max(-bound, min(v, bound)) }
 
 // firstCheck is after how many iterations the gap is looked at first; then after as many as have been made, up to mostBetween.
 const (
-	firstCheck  = 8
+	firstCheck  = 16
 	mostBetween = 128
 )
 
