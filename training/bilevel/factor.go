@@ -12,8 +12,12 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// CutOff is the singular value, relative to the largest, below which the pseudo-inverse takes one for 0.
-const CutOff = 1e-8
+// CutOff is the singular value of W0, relative to its largest, from which down the gradient's pseudo-inverse takes one for 0. dependent is
+// that of the solver's: a solution depends on rows that are nearly dependent, a multiplier of least norm must not.
+const (
+	CutOff    = 1e-8
+	dependent = 1e-13
+)
 
 // worstCondition is the condition of W0 W0ᵀ up to which it is factorised itself; beyond it the singular values of W0 are taken.
 const worstCondition = 1e12
@@ -34,8 +38,8 @@ func newFactors(o *Operator) *factors {
 	return &factors{operator: o, gram: o.gram(), of: map[string]*factor{}}
 }
 
-// factor is the pseudo-inverse of W0: by the Cholesky factorisation of W0 W0ᵀ where that is well conditioned, else by the singular
-// values above the cut-off. Rows of zeros are left out: their multiplier of least norm is 0.
+// factor is the pseudo-inverse of W0: by the Cholesky factorisation of W0 W0ᵀ where that is well conditioned, else by singular
+// values. Rows of zeros are left out: their multiplier of least norm is 0.
 type factor struct {
 	operator *Operator
 	rows     []int // of W, ascending
@@ -43,7 +47,8 @@ type factor struct {
 
 	chol        *blas64.Triangular
 	left, right *mat.Dense // singular vectors
-	inverse     []float64  // of the singular values above the cut-off
+	inverse     []float64  // of the singular values above dependent
+	firm        int        // how many of them are above CutOff
 	reach       []float64  // once asked for: norms of the rows of (W0ᵀ)⁺
 	reachOnce   sync.Once
 	gram        []float64
@@ -100,10 +105,13 @@ func (f *factor) factorize() {
 	svd.UTo(f.left)
 	svd.VTo(f.right)
 	for _, v := range values {
-		if v <= CutOff*values[0] {
+		if v <= dependent*values[0] {
 			break
 		}
 		f.inverse = append(f.inverse, 1/v)
+		if v > CutOff*values[0] {
+			f.firm++
+		}
 	}
 }
 
@@ -136,8 +144,8 @@ func (f *factor) byCholesky(m int) bool {
 	return true
 }
 
-// multiplier is dst = (W0ᵀ)⁺ x, for z = W0 x.
-func (f *factor) multiplier(dst, x, z []float64) {
+// multiplier is dst = (W0ᵀ)⁺ x, for z = W0 x; firmly: by the singular values above CutOff alone.
+func (f *factor) multiplier(dst, x, z []float64, firmly bool) {
 	switch {
 	case len(f.rows) == 0:
 	case f.chol != nil:
@@ -145,7 +153,11 @@ func (f *factor) multiplier(dst, x, z []float64) {
 		solveTriangles(*f.chol, dst)
 	default:
 		clear(dst)
-		for j, inverse := range f.inverse {
+		some := f.inverse
+		if firmly {
+			some = some[:f.firm]
+		}
+		for j, inverse := range some {
 			c := 0.0
 			for i, v := range x {
 				c += f.right.At(i, j) * v
@@ -167,7 +179,7 @@ func (f *factor) spans(w []float64) bool {
 		for a, i := range f.rows {
 			z[a] = floats.Dot(f.operator.Row(i), rest)
 		}
-		f.multiplier(u, rest, z)
+		f.multiplier(u, rest, z, true)
 		for a, i := range f.rows {
 			floats.AddScaled(rest[:n], -u[a], f.operator.Row(i))
 		}

@@ -49,12 +49,19 @@ func (s *Solution[T]) finish(b *batch[T], c Config, done int) []bool {
 		attempts[r] = a
 	}
 	rows := make([]int, len(attempts))
-	for r := range rows {
+	for r, a := range attempts {
 		rows[r] = r
+		for i, p := range a.pattern {
+			if p != 0 {
+				u[r*k+i] = s.beta * float64(p)
+			}
+		}
 	}
+	z := make([]float64, len(u))
+	s.products(make([]float64, len(y)), z, u, y)
 	for round := 0; round < mostRounds && len(attempts) > 0; round++ {
 		s.factors.forget()
-		s.pivot(attempts, u, y)
+		s.pivot(attempts, u, y, z)
 		var keep []int
 		for r, a := range attempts {
 			switch {
@@ -68,7 +75,7 @@ func (s *Solution[T]) finish(b *batch[T], c Config, done int) []bool {
 			}
 		}
 		of := len(attempts)
-		u, y = keepRows(u, of, keep), keepRows(y, of, keep)
+		u, y, z = keepRows(u, of, keep), keepRows(y, of, keep), keepRows(z, of, keep)
 		rows, attempts = keepRows(rows, of, keep), keepRows(attempts, of, keep)
 	}
 	if done >= walkAfter || done >= c.Iterations {
@@ -104,49 +111,65 @@ func signOf[T Float](v T) int8 {
 	return 0
 }
 
-// pivot is one round: a correction, and a new pattern where one is wanted; else a second correction, for what rounding leaves of the first.
-func (s *Solution[T]) pivot(attempts []*attempt, u, y []float64) {
+// pivot is one round: a correction, and a new pattern where one is wanted; else the solution is looked at closely. z is W(y - Wᵀu) before
+// and after, to the accuracy that choosing patterns needs.
+func (s *Solution[T]) pivot(attempts []*attempt, u, y, z []float64) {
 	o, k, n := s.operator, s.operator.rows, s.operator.cols
-	x, z, patterns := make([]float64, len(y)), make([]float64, len(u)), make([][]int8, len(attempts))
+	patterns := make([][]int8, len(attempts))
 	for r, a := range attempts {
 		patterns[r] = a.pattern
-		for i, p := range a.pattern {
-			if p != 0 {
-				u[r*k+i] = s.beta * float64(p)
-			}
-		}
 	}
-	s.products(x, z, u, y)
-	s.correct(patterns, u, x, z)
-	s.products(x, z, u, y)
+	du := append([]float64(nil), u...)
+	s.correct(patterns, u, y, z, false)
+	if g := o.gram(); g != nil {
+		dz := make([]float64, len(z))
+		floats.SubTo(du, u, du)
+		multiply(dz, du, g, len(attempts), k, k)
+		floats.Sub(z, dz)
+	} else {
+		s.products(make([]float64, len(y)), z, u, y)
+	}
 	var right []int
 	for r, a := range attempts {
-		if a.wrong = a.find(o, s.beta, u[r*k:(r+1)*k], z[r*k:(r+1)*k], floats.Norm(y[r*n:(r+1)*n], 2)); len(a.wrong) == 0 {
+		u, y, z := u[r*k:(r+1)*k], y[r*n:(r+1)*n], z[r*k:(r+1)*k]
+		if a.wrong = a.find(o, s.beta, u, z, floats.Norm(y, 2)); len(a.wrong) == 0 {
 			right = append(right, r)
-		} else {
-			a.repair(u[r*k : (r+1)*k])
+			continue
+		}
+		if a.repair(); !a.out {
+			a.bind(o, s.beta, u, y, z)
 		}
 	}
 	if len(right) == 0 {
 		return
 	}
-	again := &Solution[T]{operator: o, beta: s.beta, factors: s.factors}
 	part := func(of []float64, n int) []float64 {
-		var rows []float64
+		rows := make([]float64, 0, len(right)*n)
 		for _, r := range right {
 			rows = append(rows, of[r*n:(r+1)*n]...)
 		}
 		return rows
 	}
-	ux, yx, xx, zx := part(u, k), part(y, n), part(x, n), part(z, k)
+	someU, someY, someX, someZ := part(u, k), part(y, n), make([]float64, len(right)*n), make([]float64, len(right)*k)
 	for at, r := range right {
 		patterns[at] = attempts[r].pattern
 	}
-	again.correct(patterns[:len(right)], ux, xx, zx)
-	again.products(xx, zx, ux, yx)
+	for pass := range 3 { // the second takes away what rounding has left of the first
+		s.products(someX, someZ, someU, someY)
+		left := false
+		for at, r := range right {
+			a := attempts[r]
+			a.settled = a.settle(o, s.beta, someU[at*k:(at+1)*k], someZ[at*k:(at+1)*k], floats.Norm(y[r*n:(r+1)*n], 2))
+			a.out = !a.settled
+			left = left || a.out
+		}
+		if pass > 0 && !left || pass == 2 {
+			break
+		}
+		s.correct(patterns[:len(right)], someU, someY, someZ, false)
+	}
 	for at, r := range right {
-		copy(u[r*k:(r+1)*k], ux[at*k:(at+1)*k])
-		attempts[r].settle(o, s.beta, u[r*k:(r+1)*k], zx[at*k:(at+1)*k], floats.Norm(y[r*n:(r+1)*n], 2))
+		copy(u[r*k:(r+1)*k], someU[at*k:(at+1)*k])
 	}
 }
 
@@ -159,13 +182,19 @@ func (s *Solution[T]) products(x, z, u, y []float64) {
 	multiplyT(z, x, o.w, samples, o.cols, o.rows)
 }
 
-// correct adds (W0ᵀ)⁺ x to the rows of u.
-func (f *factor) correct(u, x, z []float64) {
+// correct adds (W0ᵀ)⁺ (y - Wᵀu) to the rows of u, for z = W(y - Wᵀu).
+func (f *factor) correct(u, y, z []float64, firmly bool) {
+	var x []float64
+	if f.chol == nil {
+		x = make([]float64, len(y))
+		multiply(x, u, f.operator.w, 1, len(u), len(y))
+		floats.SubTo(x, y, x)
+	}
 	some, du := make([]float64, len(f.rows)), make([]float64, len(f.rows))
 	for a, i := range f.rows {
 		some[a] = z[i]
 	}
-	f.multiplier(du, x, some)
+	f.multiplier(du, x, some, firmly)
 	for a, i := range f.rows {
 		u[i] += du[a]
 	}
@@ -183,14 +212,7 @@ func (a *attempt) find(o *Operator, beta float64, u, z []float64, size float64) 
 }
 
 // repair changes the pattern of the rows that are wrong, or gives up.
-func (a *attempt) repair(u []float64) {
-	for _, i := range a.wrong {
-		if a.pattern[i] == 0 {
-			a.pattern[i] = signOf(u[i])
-		} else {
-			a.pattern[i] = 0
-		}
-	}
+func (a *attempt) repair() {
 	if len(a.wrong) < a.fewest {
 		a.fewest, a.worse = len(a.wrong), 0
 		return
@@ -199,13 +221,35 @@ func (a *attempt) repair(u []float64) {
 	a.out = a.worse > mostWorse
 }
 
-// settle takes a pattern without wrong rows for the solution's, unless the corrections were too ill conditioned to show it.
-func (a *attempt) settle(o *Operator, beta float64, u, z []float64, size float64) {
-	a.out = len(a.find(o, beta, u, z, size)) > 0
+// bind is the new pattern: wrong rows that were bound are free, those that were free go to the bound that they have passed, and z with them.
+func (a *attempt) bind(o *Operator, beta float64, u, y, z []float64) {
+	g := o.gram()
+	for _, i := range a.wrong {
+		if a.pattern[i] != 0 {
+			a.pattern[i] = 0
+			continue
+		}
+		a.pattern[i] = signOf(u[i])
+		to := beta * float64(a.pattern[i])
+		if g != nil {
+			floats.AddScaled(z, u[i]-to, g[i*o.rows:(i+1)*o.rows])
+		}
+		u[i] = to
+	}
+	if g == nil {
+		x := make([]float64, o.cols)
+		multiply(x, u, o.w, 1, o.rows, o.cols)
+		floats.SubTo(x, y, x)
+		multiplyT(z, x, o.w, 1, o.cols, o.rows)
+	}
+}
+
+// settle says whether a pattern is the solution's: there are no wrong rows, and the products on I0 are 0 but for rounding.
+func (a *attempt) settle(o *Operator, beta float64, u, z []float64, size float64) bool {
 	for i, p := range a.pattern {
 		if p == 0 && math.Abs(z[i]) > uncertainty*o.norms[i]*size {
-			a.out = true
+			return false
 		}
 	}
-	a.settled = !a.out
+	return len(a.find(o, beta, u, z, size)) == 0
 }

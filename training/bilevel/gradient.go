@@ -2,6 +2,7 @@ package bilevel
 
 import (
 	"fmt"
+	"math"
 
 	"gonum.org/v1/gonum/floats"
 )
@@ -37,12 +38,13 @@ func (s *Solution[T]) Gradient(g []T) (*Gradient, error) {
 	patterns := s.patterns()
 	u, x := s.onPattern(patterns)
 	multiplyT(wp, p, o.w, s.Samples, n, k)
-	moved := make([]float64, len(p))
-	for range 2 { // the second takes away what rounding leaves of W0 p
-		step := make([]float64, len(v))
-		if s.beta > 0 {
-			s.correct(patterns, step, p, wp)
+	moved, sizes := make([]float64, len(p)), norms(p, s.Samples)
+	for range 3 { // more than one where rounding has left something of W0 p
+		if s.beta == 0 || !s.left(wp, sizes) {
+			break
 		}
+		step := make([]float64, len(v))
+		s.correct(patterns, step, p, wp, true)
 		floats.Add(v, step)
 		multiply(moved, step, o.w, s.Samples, k, n)
 		floats.Sub(p, moved)
@@ -59,26 +61,51 @@ func (s *Solution[T]) Gradient(g []T) (*Gradient, error) {
 
 // onPattern is the dual and the solution on the patterns: those of the solver but for what its gap and its iterations leave.
 func (s *Solution[T]) onPattern(patterns [][]int8) (u, x []float64) {
-	o, k, n := s.operator, s.operator.rows, s.operator.cols
 	if s.beta == 0 {
 		return s.dual, s.x
 	}
-	u, x, z := append([]float64(nil), s.dual...), make([]float64, len(s.x)), make([]float64, len(s.dual))
+	u, x, z := s.dual, s.x, s.z
 	for i, p := range s.Pattern {
-		if p != 0 {
+		if p != 0 && s.dual[i] != s.beta*float64(p) {
+			if &u[0] == &s.dual[0] {
+				u = append([]float64(nil), s.dual...)
+			}
 			u[i] = s.beta * float64(p)
 		}
 	}
-	for pass := range 2 {
-		multiply(x, u, o.w, s.Samples, k, n)
-		floats.SubTo(x, s.y, x)
-		if pass == 1 {
-			break
+	sizes := norms(s.y, s.Samples)
+	for pass := 0; ; pass++ {
+		if pass > 0 || len(u) > 0 && &u[0] != &s.dual[0] {
+			x, z = make([]float64, len(x)), make([]float64, len(z))
+			s.products(x, z, u, s.y)
 		}
-		multiplyT(z, x, o.w, s.Samples, n, k)
-		s.correct(patterns, u, x, z)
+		if pass == 2 || !s.left(z, sizes) {
+			return u, x
+		}
+		u = append([]float64(nil), u...)
+		s.correct(patterns, u, s.y, z, true)
 	}
-	return u, x
+}
+
+// left says whether W0 times something is not yet 0, to the accuracy that products have; sizes are the norms of what was projected.
+func (s *Solution[T]) left(z, sizes []float64) bool {
+	k := s.operator.rows
+	for i, p := range s.Pattern {
+		if p == 0 && math.Abs(z[i]) > 2e-14*s.operator.norms[i%k]*sizes[i/k] {
+			return true
+		}
+	}
+	return false
+}
+
+// norms are those of the samples of a batch.
+func norms(of []float64, samples int) []float64 {
+	v := make([]float64, samples)
+	for r := range v {
+		n := len(of) / samples
+		v[r] = floats.Norm(of[r*n:(r+1)*n], 2)
+	}
+	return v
 }
 
 // patterns is Pattern by samples.

@@ -85,6 +85,7 @@ type Solution[T Float] struct {
 	beta     float64
 	y        []float64
 	x, dual  []float64 // before they were rounded to T
+	z        []float64 // Wx
 	factors  *factors
 }
 
@@ -187,15 +188,12 @@ func (s *Solution[T]) iterate(c Config) error {
 
 // evaluate is x, gap and pattern of the duals, in float64.
 func (s *Solution[T]) evaluate() {
-	o, n := s.operator, s.operator.cols
-	s.x = make([]float64, len(s.y))
-	multiply(s.x, s.dual, o.w, s.Samples, o.rows, n)
-	floats.SubTo(s.x, s.y, s.x)
-	z := make([]float64, len(s.dual))
-	multiplyT(z, s.x, o.w, s.Samples, n, o.rows)
+	o := s.operator
+	s.x, s.z = make([]float64, len(s.y)), make([]float64, len(s.dual))
+	s.products(s.x, s.z, s.dual, s.y)
 	ties := make([][]Tie, s.Samples)
 	parallel(s.Samples, func(i int) {
-		u, z := s.dual[i*o.rows:(i+1)*o.rows], z[i*o.rows:(i+1)*o.rows]
+		u, z := s.dual[i*o.rows:(i+1)*o.rows], s.z[i*o.rows:(i+1)*o.rows]
 		s.Gap[i] = gap(s.beta, u, z)
 		ties[i] = s.screen(i, z)
 	})

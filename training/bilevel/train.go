@@ -83,7 +83,7 @@ type State struct {
 	Loss       float64 // of the step's batch, at the parameters before it: mean square of x* - truth
 	Mean       float64 // of the losses so far, older ones fading
 	Beta       float64
-	Ties       int       // of the step's batch
+	Ties, Open int       // of the step's batch: rows that are not decided, solutions that are not to the tolerance
 	Iterations int       // most of the step's batch
 	Rows, Cols int       // of W
 	W          []float64 // Operator of the parameters
@@ -265,7 +265,7 @@ func (t *trainer) advance() (*State, error) {
 		return nil, err
 	}
 	return &State{
-		Step: t.step, Loss: r.loss, Mean: t.mean, Beta: t.beta(), Ties: r.ties, Iterations: r.iterations,
+		Step: t.step, Loss: r.loss, Mean: t.mean, Beta: t.beta(), Ties: r.ties, Open: r.open, Iterations: r.iterations,
 		Rows: t.rows, Cols: t.cols, W: t.Form.Operator(t.ofForm()), Parameters: t.ofForm(),
 	}, nil
 }
@@ -294,9 +294,12 @@ type result struct {
 	loss       float64
 	gradient   *Gradient
 	duals      []float64
-	ties       int
+	ties, open int
 	iterations int
 }
+
+// tooOpen is the gap, relative to ½|y|², with which a solution is none.
+const tooOpen = 1e-3
 
 // upper is the mean of (x* - truth)² over a batch, and its gradient.
 func upper[T Float](o *Operator, beta float64, y, truth []T, c Config, start []T) (*result, error) {
@@ -307,9 +310,12 @@ func upper[T Float](o *Operator, beta float64, y, truth []T, c Config, start []T
 	if err != nil {
 		return nil, err
 	}
-	if len(s.Open) > 0 {
-		i := s.Open[0]
-		return nil, fmt.Errorf("%d solutions are open after %d iterations, the first with a gap of %g: allow more, or a larger tolerance", len(s.Open), s.Iterations[i], s.Gap[i])
+	r := &result{open: len(s.Open), duals: s.dual, ties: len(s.Ties)}
+	for i, gap := range s.Gap {
+		r.iterations = max(r.iterations, s.Iterations[i])
+		if e := floats.Norm(s.y[i*o.cols:(i+1)*o.cols], 2); gap > tooOpen*e*e/2 {
+			return nil, fmt.Errorf("a solution has a gap of %g after %d iterations, for ½|y|² of %g: allow more iterations", gap, s.Iterations[i], e*e/2)
+		}
 	}
 	loss, g, err := s.HalfSquare(truth)
 	if err != nil {
@@ -322,9 +328,6 @@ func upper[T Float](o *Operator, beta float64, y, truth []T, c Config, start []T
 	scale := 2 / float64(len(y))
 	floats.Scale(scale, d.W)
 	d.Beta *= scale
-	r := &result{loss: loss * scale, gradient: d, duals: s.dual, ties: len(s.Ties)}
-	for _, n := range s.Iterations {
-		r.iterations = max(r.iterations, n)
-	}
+	r.loss, r.gradient = loss*scale, d
 	return r, nil
 }

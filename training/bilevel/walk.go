@@ -35,7 +35,7 @@ func (s *Solution[T]) walk(u, y []float64) bool {
 		copy(target, u)
 		for range 2 {
 			products(target)
-			f.correct(target, x, z)
+			f.correct(target, y, z, false)
 		}
 		step, stop := 1.0, -1
 		for _, i := range f.rows {
