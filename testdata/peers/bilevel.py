@@ -3,8 +3,8 @@
 BenchmarkSolve (package training/bilevel), by peers:
 
     cvxpylayers   a differentiable layer over cvxpy's cone program, forward and backward, for the batch
-    implicit      a torch.autograd.Function: accelerated dual iterations to the same gap, and the optimality conditions as one linear
-                  system a sample, solved by the batched torch.linalg.solve
+    implicit      a torch.autograd.Function: accelerated dual iterations to the same gap, and the optimality conditions differentiated
+                  as one linear system a sample, in the multipliers, solved by batched Cholesky factorisations
     osqp          cvxpy's parametrized problem with OSQP, forward alone, a signal at a time, warm start on
     osqp-direct   the dual as OSQP's own, without cvxpy between: its factorization kept, only y renewed
 
@@ -83,15 +83,10 @@ class Implicit(torch.autograd.Function):
     @staticmethod
     def backward(ctx, g):
         w, x, u, zero = ctx.saved_tensors
-        k, n = w.shape
-        kkt = torch.zeros(len(x), n + k, n + k, dtype=x.dtype)
-        kkt[:, :n, :n] = torch.eye(n, dtype=x.dtype)
-        w0 = w * zero[:, :, None]
-        kkt[:, :n, n:] = w0.transpose(1, 2)
-        kkt[:, n:, :n] = w0
-        kkt[:, n:, n:] = torch.diag_embed((~zero).to(x.dtype))
-        back = torch.linalg.solve(kkt, torch.cat([g, torch.zeros(len(x), k, dtype=x.dtype)], 1))
-        p, v = back[:, :n], back[:, n:] * zero
+        m = zero.to(x.dtype)
+        conditions = (w @ w.T) * m[:, :, None] * m[:, None, :] + torch.diag_embed(1 - m)
+        v = torch.cholesky_solve((m * (g @ w.T))[:, :, None], torch.linalg.cholesky(conditions))[:, :, 0]
+        p = g - v @ w
         return -(u.T @ p + v.T @ x), p, None, None, None
 
 
