@@ -125,6 +125,9 @@ func (r *Recovery) settle() bool {
 	signs := append([]float64(nil), r.z...)
 	for range settleRounds {
 		m := q.restrict(zero)
+		if m != nil && q.close(m, zero) { // groups in the span of W0 are 0 with it
+			m = q.restrict(zero)
+		}
 		if m == nil || !q.newton(m, zero, signs, x, r.y) {
 			return false
 		}
@@ -150,6 +153,26 @@ func (r *Recovery) settle() bool {
 		}
 	}
 	return false
+}
+
+// close adds the groups whose rows lie in the span of W0, to a part in 1e8, and says whether there were any.
+func (q *inverse) close(m *manifold, zero []bool) bool {
+	some := false
+	for g, at := range q.groups {
+		if zero[g] {
+			continue
+		}
+		rows, left := q.w.Slice(at[0], at[1], 0, q.n), 0.0
+		if m.basis != nil {
+			var wz mat.Dense
+			wz.Mul(rows, m.basis)
+			left = mat.Norm(&wz, 2)
+		}
+		if left <= CutOff*mat.Norm(rows, 2) {
+			zero[g], some = true, true
+		}
+	}
+	return some
 }
 
 // direction is β times the gradient of the norms of the groups that are not 0: βs for a row that is a group, where s is the sign that it is
@@ -242,30 +265,47 @@ func (q *inverse) shrinking(zero []bool, z, move []float64) float64 {
 	return worst
 }
 
-// multipliers are those of all rows: on the groups that are 0 the nearest to a guess that make the slope 0. The guess, brought within the
-// groups' bounds, counts where rows are dependent.
+// multipliers are those of all rows: on the groups that are 0 they make the slope 0, and lie near a guess and within the groups' bounds
+// where they can.
 func (q *inverse) multipliers(m *manifold, zero []bool, signs, x, z, y, guess []float64) []float64 {
 	u := q.direction(zero, signs, z)
 	for g, at := range q.groups {
 		if zero[g] {
-			scale := 1.0
-			if n := q.norm(guess, g); n > q.Beta {
-				scale = q.Beta / n
-			}
-			for i := at[0]; i < at[1]; i++ {
-				u[i] = scale * guess[i]
-			}
+			copy(u[at[0]:at[1]], guess[at[0]:at[1]])
 		}
 	}
-	if len(m.zero) > 0 {
-		s, some := q.slope(x, u, y), make([]float64, len(m.zero))
-		product1(some, m.pinv, s)
+	if len(m.zero) == 0 {
+		return u
+	}
+	some := make([]float64, len(m.zero))
+	for pass := range feasibilityPasses {
+		within, outside := q.Beta, false
+		if pass < feasibilityPasses/2 {
+			within *= inward
+		}
+		for g, at := range q.groups {
+			if n := q.norm(u, g); zero[g] && n > q.Beta {
+				floats.Scale(within/n, u[at[0]:at[1]])
+				outside = true
+			}
+		}
+		if pass > 0 && !outside {
+			break
+		}
+		product1(some, m.pinv, q.slope(x, u, y))
 		for a, i := range m.zero {
 			u[i] -= some[a]
 		}
 	}
 	return u
 }
+
+// Multipliers of dependent rows have room: they go in turns to the groups' bounds, a little inside of them at first, and to the
+// multipliers that make the slope 0, which arrives at some that are both where there are any.
+const (
+	feasibilityPasses = 200
+	inward            = 0.999
+)
 
 // judge finds the ties: groups whose distance from the other side is within what the gap leaves open, √(2 gap) in Ax, over what A and W0
 // have to say of them. Where W has full row rank that is a proof, else the multipliers of least norm are taken for all there are.

