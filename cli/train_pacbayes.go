@@ -36,7 +36,7 @@ var pacBayesMethod = trainMethod{
 		number("head-lr", "X", above(0, 1000), 1e-2, "learning rate of what --head names; --lr, 5e-5 without it, is of the rest").under(sectionPacBayes),
 		text("freeze", "REGEX", "leave parameters as they are, without noise: embeddings").under(sectionPacBayes),
 		number("delta", "X", span{lo: 0, hi: 1, openLo: true, openHi: true}, 0.05, "probability that the certificate fails").under(sectionPacBayes),
-		integer("draws", "N", 1, 1<<20, 100, "classifiers that are drawn for the certificate").under(sectionPacBayes),
+		integer("draws", "N", 1, 1<<20, 0, "passes over the samples for the certificate, a classifier being drawn for each batch; 20 without it, and 100 with BatchNormalization, where it is drawn for each pass").under(sectionPacBayes),
 		integer("ensemble", "N", 1, 1<<20, 0, "judge the mean of N drawn classifiers by --test too").under(sectionPacBayes),
 		toggle("no-certificate", "draw nothing and write no certificate").under(sectionPacBayes),
 	},
@@ -182,6 +182,9 @@ type pacRun struct {
 }
 
 func runPacBayes(r *methodRun) (*methodResult, error) {
+	if r.data.vocabulary != nil && r.Text("vocab") == "" && !r.Bool("no-certificate") {
+		return nil, misuse("--vocab is missing: a vocabulary made of the text that the certificate counts is not independent of it: give one, or --no-certificate")
+	}
 	config, err := r.pacConfig()
 	if err != nil {
 		return nil, err
@@ -209,7 +212,7 @@ func runPacBayes(r *methodRun) (*methodResult, error) {
 	}
 	config.Epochs1 = r.epochs(pacEpochs(problem.Data.PerEpoch()), problem.Data.PerEpoch())
 	if !r.IsSet("stage2") {
-		config.Epochs2 = (config.Epochs1 + 2) / 3
+		config.Epochs2 = stage2Epochs(config.Epochs1)
 	}
 	stage := ""
 	with := pacbayes.Run{Session: r.runtimeOptions(), Folder: filepath.Dir(r.dir.File(pacbayes.CurveFile)), Told: func(name string, done, of int64, reading string) {
@@ -226,7 +229,12 @@ func runPacBayes(r *methodRun) (*methodResult, error) {
 }
 
 // pacEpochs is how long stage 1 takes without --epochs: three thousand steps, and twenty epochs at least.
-func pacEpochs(per int64) int64 { return max(3000/per, 20) }
+func pacEpochs(per int64) int64 { return max(pacSteps/per, 20) }
+
+const pacSteps = 3000
+
+// stage2Epochs is how long stage 2 takes at most without --stage2.
+func stage2Epochs(epochs1 int64) int64 { return (epochs1 + 2) / 3 }
 
 // parted are the samples that stay and those that are set apart, by chance; d stays as it is.
 func (d *sampleSet) parted(part float64, seed uint64) (rest, apart *sampleSet, err error) {
@@ -335,7 +343,7 @@ const certificateName = "model.certificate.safetensors"
 func (p *pacRun) certify(doc *pacTrained, gibbs *pacbayes.Gibbs, out *methodResult) error {
 	config := pacbayes.CertifyConfig{Delta: p.Float("delta"), Draws: p.Int("draws"), Seed: p.Common.Seed, Session: p.runtimeOptions(), Told: p.toldDraws()}
 	var err error
-	if config.Data, err = p.ordered(p.rest); err != nil {
+	if config.Data, err = p.rest.blocks(p.size); err != nil {
 		return err
 	}
 	record := pacbayes.Record{Part: p.Float("prior-data"), Freeze: p.Text("freeze"), PriorOf: "the weights of " + p.path}
@@ -384,7 +392,7 @@ const metadataCertificate = "graft.certificate"
 
 func (c *call) toldDraws() func(done, of int) {
 	c.Progress().Stage("certificate", 0)
-	return func(done, of int) { c.Progress().Step(done, fmt.Sprintf("draw %d of %d", done, of)) }
+	return func(done, of int) { c.Progress().Step(done, fmt.Sprintf("pass %d of %d", done, of)) }
 }
 
 // reading is how the flags have the samples read.
