@@ -68,3 +68,48 @@ func TestExactPattern(t *testing.T) {
 	}
 	t.Logf("%d problems, %d rows, %d near-ties, largest gap %.2g, largest difference of a solution %.2g", *problems, rows, ties, worst, far)
 }
+
+// TestWholeNumbers is problems of small whole numbers: dependent rows, rows of zeros, and products that are 0 with a dual at its bound
+// abound. What is said to be decided is what the reference has; solutions are exact all the same.
+func TestWholeNumbers(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 2))
+	ties, rows := 0, 0
+	for p := range *problems {
+		n := 2 + r.IntN(7)
+		k := 1 + r.IntN(2*n)
+		w, y := make([]float64, k*n), make([]float64, n)
+		for i := range w {
+			w[i] = float64(r.IntN(3) - 1)
+		}
+		for i := range y {
+			y[i] = float64(r.IntN(9) - 4)
+		}
+		beta := []float64{0.5, 1, 2}[r.IntN(3)]
+		s := solve(t, operator(t, k, n, w), beta, y, Config{Method: Method(p % 3)})
+		if len(s.Open) > 0 || s.Gap[0] > 1e-10 {
+			t.Errorf("problem %d, %d by %d: gap %g after %d iterations", p, k, n, s.Gap[0], s.Iterations[0])
+		}
+		u, x := exact(mat.NewDense(k, n, w), beta, y)
+		z := make([]float64, k)
+		multiplyT(z, x, w, 1, n, k)
+		if g := gap(beta, u, z); g > 1e-12 {
+			t.Errorf("problem %d: the reference has a gap of %g", p, g)
+			continue
+		}
+		if d := floats.Distance(x, s.X, math.Inf(1)); d > 1e-7 { // √(2 gap), where a tie stops a sample at the tolerance
+			t.Errorf("problem %d, %d by %d: solution differs by %g", p, k, n, d)
+		}
+		tied := map[int]bool{}
+		for _, tie := range s.Ties {
+			tied[tie.Row] = true
+		}
+		ties += len(tied)
+		rows += k
+		for i, want := range exactPattern(mat.NewDense(k, n, w), x, 1e-9) {
+			if s.Pattern[i] != want && !tied[i] {
+				t.Errorf("problem %d, %d by %d, row %d: %d, exactly %d", p, k, n, i, s.Pattern[i], want)
+			}
+		}
+	}
+	t.Logf("%d problems, %d rows, %d ties", *problems, rows, ties)
+}

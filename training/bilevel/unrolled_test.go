@@ -104,7 +104,7 @@ func TestGradientAgainstUnrolled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		session := unrolled(t, onnx.Double, k, n, samples, 150, 20, 1/o.lipschitz(), beta, runtimetest.OneThread(t))
+		session := unrolled(t, onnx.Double, k, n, samples, 75, 20, 1/o.lipschitz(), beta, runtimetest.OneThread(t))
 		out, err := session.Run(t.Context(), map[string]*onnx.Tensor{
 			"y": onnx.FromSlice(y, samples, int64(n)), "truth": onnx.FromSlice(truth, samples, int64(n)), "w": onnx.FromSlice(w, int64(k), int64(n)),
 		})
