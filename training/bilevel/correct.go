@@ -32,13 +32,13 @@ func (o *Operator) invert() []float64 {
 	return raw.Data
 }
 
-// correct adds (W0ᵀ)⁺ (y - Wᵀu) to u on the rows of I0 for each sample, for z = W(y - Wᵀu). Where W Wᵀ has an inverse P and the other rows J are few, with b =
-// z on I0 and 0 on J, that is
+// correct adds (W0ᵀ)⁺ (y - Wᵀu) to u on the rows of I0 for each sample, for z = W(y - Wᵀu). Where W Wᵀ has an inverse P and the other rows
+// J are few, with b = z on I0 and 0 on J, that is
 //
 //	P b - P_J (P_JJ)⁻¹ (P b)_J:
 //
-// one product for all samples, and a system of the size of J for each. Else each pattern has a factor.
-// firmly is the gradient's cut-off in place of the solver's.
+// one product for all samples, and a system of the size of J for each. Else each pattern has a factor. firmly is the gradient's cut-off in
+// place of the solver's.
 func (s *Solution[T]) correct(patterns [][]int8, u, y, z []float64, firmly bool) {
 	o, k, n := s.operator, s.operator.rows, s.operator.cols
 	var few []int // samples whose J is the smaller part

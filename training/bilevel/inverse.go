@@ -53,7 +53,7 @@ type Recovery struct {
 	Dual []float64 // one number for each row of each group, in order: AᵀAx - Aᵀy + Σ W_gᵀ u_g = 0
 	// Gap bounds how far the objective is from its least value; ½|A(x-x*)|² is no more.
 	Gap        float64
-	Zero       []bool // groups whose products are 0
+	Zero       []bool // groups whose products are 0; a guess where the solution is not settled
 	Ties       []int  // groups so near to being 0, or not, that rounding decides
 	Iterations int
 	Settled    bool // the active set was found, and the solution is exact but for rounding
