@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"graft/onnx/atomicfile"
+	"graft/training"
 	"graft/training/study"
 )
 
@@ -25,7 +27,7 @@ type studyKind struct {
 }
 
 // studyKinds lists the studies.
-var studyKinds = []studyKind{studyOES, studyMomentum}
+var studyKinds = []studyKind{studyOES, studyMomentum, studyPacBayes}
 
 // experiment is a study that has been set up: its inputs are read, nothing is written.
 type experiment interface {
@@ -39,6 +41,12 @@ type experiment interface {
 	Line(r *study.Record) string
 	// Finish gives the summary, what is printed, and further files of the folder.
 	Finish(s *studied) (*studyResult, error)
+}
+
+// follower is an experiment that has more cells once those before are done.
+type follower interface {
+	// More are cells that follow from what was done; those that are among them already count once.
+	More(done []*study.Record) ([]study.Cell, error)
 }
 
 // studyCost is what lies before a study.
@@ -141,11 +149,19 @@ func runStudy(c *call, k studyKind) error {
 }
 
 func workStudy(c *call, e experiment, cells []study.Cell, folder *study.Folder, cost studyCost) (*studyResult, error) {
-	told := newTeller(c, e, cells, cost)
-	records, failures, err := folder.Run(c.Context(), study.Job{Cells: cells, Workers: c.Int("jobs"), Told: told.tell,
-		Do: func(ctx context.Context, cell study.Cell, work string) (any, error) {
-			return e.Run(ctx, cell, work, folder)
-		}})
+	run := func() ([]*study.Record, []study.Failure, error) {
+		told := newTeller(c, e, cells, cost)
+		return folder.Run(c.Context(), study.Job{Cells: cells, Workers: c.Int("jobs"), Told: told.tell,
+			Do: func(ctx context.Context, cell study.Cell, work string) (any, error) {
+				return runCell(ctx, e, cell, work, folder)
+			}})
+	}
+	records, failures, err := run()
+	if f, ok := e.(follower); ok && err == nil {
+		if cells, cost, err = follow(c, e, f, cells, records); err == nil {
+			records, failures, err = run()
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +192,43 @@ func workStudy(c *call, e experiment, cells []study.Cell, folder *study.Folder, 
 		}
 	}
 	return result, nil
+}
+
+// runCell does a cell. What an earlier run, of another version, has left of it and nothing can go on from is taken away.
+func runCell(ctx context.Context, e experiment, cell study.Cell, work string, folder *study.Folder) (any, error) {
+	out, err := e.Run(ctx, cell, work, folder)
+	if !errors.Is(err, training.ErrOtherStep) {
+		return out, err
+	}
+	if err := os.RemoveAll(work); err != nil {
+		return nil, err
+	}
+	return e.Run(ctx, cell, work, folder)
+}
+
+// follow adds the cells that follow from records, and says what they cost. A report takes those that are done.
+func follow(c *call, e experiment, f follower, cells []study.Cell, records []*study.Record) ([]study.Cell, studyCost, error) {
+	more, err := f.More(records)
+	if err != nil {
+		return nil, studyCost{}, err
+	}
+	if c.Bool("report") {
+		more = slices.DeleteFunc(more, func(cell study.Cell) bool { return !study.Done(c.Out(), cell) })
+	}
+	before := len(cells)
+	cells = study.Unique(slices.Concat(cells, more))
+	var todo []study.Cell
+	for _, cell := range cells[before:] {
+		if !study.Done(c.Out(), cell) {
+			todo = append(todo, cell)
+		}
+	}
+	cost, err := e.Cost(c.Context(), todo)
+	cost.Cells, cost.Found = len(cells), len(cells)-len(todo)
+	if len(todo) > 0 && err == nil {
+		c.Say("%s", cost)
+	}
+	return cells, cost, err
 }
 
 // String is the line that a study begins with.

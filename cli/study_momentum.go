@@ -1,18 +1,13 @@
 package cli
 
 import (
-	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"graft/cli/report"
 	"graft/training"
-	"graft/training/chart"
 	"graft/training/momentum"
-	"graft/training/study"
 )
 
 // Problems of the study that are not momentum.Planes.
@@ -110,104 +105,18 @@ func (c *call) betas(usual ...float64) ([]float64, error) {
 // momentumSummary is the summary of results.json. What is of other problems is absent.
 type momentumSummary struct {
 	executed
-	Problem  string              `json:"problem"`
-	Criteria []momentumCriterion `json:"criteria,omitempty"`
-	Orders   []momentumOrder     `json:"orders,omitempty"`
-	Groups   []momentumGroup     `json:"groups,omitempty"`
-	Failed   []failedCell        `json:"failed,omitempty"`
-	Seconds  float64             `json:"seconds"` // of all cells
+	Problem  string           `json:"problem"`
+	Criteria []studyCriterion `json:"criteria,omitempty"`
+	Orders   []momentumOrder  `json:"orders,omitempty"`
+	Groups   []momentumGroup  `json:"groups,omitempty"`
+	Failed   []failedCell     `json:"failed,omitempty"`
+	Seconds  float64          `json:"seconds"` // of all cells
 }
 
-// momentumCriterion is something that was published, or follows from theory.
-type momentumCriterion struct {
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-	Want  string  `json:"want"`
-	Met   bool    `json:"met"`
-}
-
-func (m momentumCriterion) String() string {
-	met := "met"
-	if !m.Met {
-		met = "missed"
-	}
-	return fmt.Sprintf("%s: %.5g, want %s: %s", m.Name, m.Value, m.Want, met)
-}
-
-// momentumRecord is a record that has been read.
-type momentumRecord[T any] struct {
-	*study.Record
-	Result T
-}
-
-// momentumRecords reads the records, and begins the summary.
-func momentumRecords[T any](c *call, done *studied) (*momentumSummary, []momentumRecord[T], error) {
-	sum := &momentumSummary{executed: c.executed(), Problem: c.Text("problem"), Failed: failedCells(done)}
-	var all []momentumRecord[T]
-	for _, r := range done.Records {
-		result, err := resultOf[T](r)
-		if err != nil {
-			return nil, nil, err
-		}
-		all = append(all, momentumRecord[T]{r, result})
-		sum.Seconds += r.Seconds
-	}
-	return sum, all, nil
-}
-
-// momentumPage is a report under way.
-type momentumPage struct {
-	page   report.Study
-	figure chart.Figure // report.png
-	tables []report.Table
-}
-
-// section adds a part of the report.
-func (p *momentumPage) section(title string, text []string, tables []report.Table, figures ...chart.Figure) error {
-	p.page.Sections = append(p.page.Sections, report.Section{Title: title, Text: text, Tables: tables})
-	p.tables = append(p.tables, tables...)
-	return p.page.Draw(figures...)
-}
-
-// momentumResult is what is made of a study: its report, what is printed, and the answer.
-func momentumResult(c *call, sum *momentumSummary, p *momentumPage, cells int) (*studyResult, error) {
-	out := &studyResult{Summary: sum, Files: map[string][]byte{}}
-	for _, m := range sum.Criteria {
-		out.Lines = append(out.Lines, m.String())
-		p.page.Summary = append(p.page.Summary, m.String()+".")
-	}
-	var why []string
-	if n := len(sum.Failed); n > 0 {
-		why = append(why, fmt.Sprintf("%s failed, the first with: %s", counted(n, "cell"), sum.Failed[0].Reason))
-		for _, f := range sum.Failed {
-			p.page.Summary = append(p.page.Summary, f.Cell.String()+" failed: "+f.Reason+".")
-		}
-	}
-	for _, m := range sum.Criteria {
-		if c.Bool("expect") && !m.Met {
-			why = append(why, m.String())
-		}
-	}
-	p.page.Kind = "graft study momentum"
-	p.page.Origin = []report.Pair{{Name: "graft", Value: readVersion().Version}, {Name: "ONNX Runtime", Value: runtimeVersion(c)}}
-	var b bytes.Buffer
-	if err := p.page.Write(&b); err != nil {
-		return nil, err
-	}
-	out.Files["report.html"] = b.Bytes()
-	if len(p.figure.Panels) > 0 {
-		picture, err := p.figure.PNG()
-		if err != nil {
-			return nil, err
-		}
-		out.Files["report.png"] = picture
-	}
-	for _, t := range p.tables {
-		out.Tables = append(out.Tables, plainTable(t))
-	}
-	out.Lines = append(out.Lines, fmt.Sprintf("%s: report.html, report.png, results.csv and results.json of %s", c.Out(), counted(cells, "cell")))
-	out.No = strings.Join(why, "; ")
-	return out, nil
+// readMomentum reads the records, and begins the summary.
+func readMomentum[T any](c *call, done *studied) (*momentumSummary, []studyRecord[T], error) {
+	all, seconds, err := studyRecords[T](done)
+	return &momentumSummary{executed: c.executed(), Problem: c.Text("problem"), Failed: failedCells(done), Seconds: seconds}, all, err
 }
 
 // scheduleOf is what --schedule multiplies a rate of one by.

@@ -98,11 +98,11 @@ const slopeOver = 4
 
 // Finish makes the report.
 func (s *orderStudy) Finish(done *studied) (*studyResult, error) {
-	sum, all, err := momentumRecords[orderResult](s.call, done)
+	sum, all, err := readMomentum[orderResult](s.call, done)
 	if err != nil {
 		return nil, err
 	}
-	p := &momentumPage{page: report.Study{Title: "Heavy-ball momentum: the order of the modified flow"}}
+	p := &studyPage{page: report.Study{Title: "Heavy-ball momentum: the order of the modified flow"}}
 	p.page.Set = []report.Pair{{Name: "problem", Value: s.plane.Name}, {Name: "start", Value: fmt.Sprintf("(%g, %g)", momentum.OrderStart[0], momentum.OrderStart[1])},
 		{Name: "effective time", Value: fmt.Sprint(momentum.OrderTime)}}
 	rates := slices.Clone(s.rates)
@@ -135,7 +135,7 @@ func (s *orderStudy) Finish(done *studied) (*studyResult, error) {
 				x := momentum.Slope(o.Rates[n-slopeOver:], o.Distances[n-slopeOver:])
 				o.Slope, slope = &x, fmt.Sprintf("%.3f", x)
 				if o.Rates[n-slopeOver] <= 1e-3 && beta <= 0.8 {
-					sum.Criteria = append(sum.Criteria, momentumCriterion{fmt.Sprintf("order of %s, beta %g", u.Name, beta), x, fmt.Sprintf("%d within 0.1", u.Order), math.Abs(x-float64(u.Order)) <= 0.1})
+					sum.Criteria = append(sum.Criteria, studyCriterion{fmt.Sprintf("order of %s, beta %g", u.Name, beta), x, fmt.Sprintf("%d within 0.1", u.Order), math.Abs(x-float64(u.Order)) <= 0.1})
 				}
 			}
 			sum.Orders = append(sum.Orders, o)
@@ -154,5 +154,5 @@ func (s *orderStudy) Finish(done *studied) (*studyResult, error) {
 	if err := p.section("Orders", text, []report.Table{t}, p.figure); err != nil {
 		return nil, err
 	}
-	return momentumResult(s.call, sum, p, len(all))
+	return p.result(s.call, sum, sum.Criteria, sum.Failed, len(all))
 }

@@ -239,18 +239,18 @@ func (s *planeStudy) Line(r *study.Record) string {
 var publishedNorm2 = map[float64]float64{0: 3.790, 0.5: 3.583, 0.8: 3.012, 0.9: 2.119}
 
 // criteria are what the publication, and the theory behind it, say of the linear problem.
-func (s *planeStudy) criteria(all []momentumRecord[planeResult]) []momentumCriterion {
+func (s *planeStudy) criteria(all []studyRecord[planeResult]) []studyCriterion {
 	if s.plane.Name != momentum.Planes[0].Name {
 		return nil
 	}
-	var out []momentumCriterion
+	var out []studyCriterion
 	for _, r := range all {
 		beta, rate := r.Cell.Float("beta"), r.Cell.Float("h_eff")
 		if float64(r.Cell.Float("steps"))*rate < float64(s.plane.Steps)*s.plane.Rate {
 			continue // not at rest
 		}
 		if want, ok := publishedNorm2[beta]; ok && rate == s.plane.Rate {
-			out = append(out, momentumCriterion{fmt.Sprintf("|w|^2 at the end, beta %g", beta), r.Result.Norm2, fmt.Sprintf("%.3f within 0.002", want), math.Abs(r.Result.Norm2-want) <= 0.002})
+			out = append(out, studyCriterion{fmt.Sprintf("|w|^2 at the end, beta %g", beta), r.Result.Norm2, fmt.Sprintf("%.3f within 0.002", want), math.Abs(r.Result.Norm2-want) <= 0.002})
 		}
 		most := 0.0
 		switch {
@@ -260,7 +260,7 @@ func (s *planeStudy) criteria(all []momentumRecord[planeResult]) []momentumCrite
 			most = 0.02
 		}
 		if gap := r.Result.ExplicitGap; most > 0 && gap != nil {
-			out = append(out, momentumCriterion{fmt.Sprintf("|w|^2 of the explicit regulariser, beta %g at %g, apart by", beta, rate), *gap, fmt.Sprintf("%g at most", most), *gap <= most})
+			out = append(out, studyCriterion{fmt.Sprintf("|w|^2 of the explicit regulariser, beta %g at %g, apart by", beta, rate), *gap, fmt.Sprintf("%g at most", most), *gap <= most})
 		}
 	}
 	return out
@@ -268,12 +268,12 @@ func (s *planeStudy) criteria(all []momentumRecord[planeResult]) []momentumCrite
 
 // Finish makes the report.
 func (s *planeStudy) Finish(done *studied) (*studyResult, error) {
-	sum, all, err := momentumRecords[planeResult](s.call, done)
+	sum, all, err := readMomentum[planeResult](s.call, done)
 	if err != nil {
 		return nil, err
 	}
 	sum.Criteria = s.criteria(all)
-	p := &momentumPage{page: report.Study{Title: "Heavy-ball momentum on " + s.plane.Name}}
+	p := &studyPage{page: report.Study{Title: "Heavy-ball momentum on " + s.plane.Name}}
 	p.page.Set = []report.Pair{{Name: "problem", Value: s.plane.Name}, {Name: "start", Value: fmt.Sprintf("(%g, %g)", s.plane.Start[0], s.plane.Start[1])},
 		{Name: "x, y", Value: fmt.Sprintf("%g, %g", s.plane.X, s.plane.Y)}}
 	t := report.Table{Head: []string{"beta", "effective step", "steps", "w1", "w2", "|w|^2", "explicit |w|^2", "gap", "modified flow", "piecewise flow", "gradient flow"}}
@@ -298,7 +298,7 @@ func (s *planeStudy) Finish(done *studied) (*studyResult, error) {
 			return nil, err
 		}
 	}
-	return momentumResult(s.call, sum, p, len(all))
+	return p.result(s.call, sum, sum.Criteria, sum.Failed, len(all))
 }
 
 // placed is a number that may be absent.
@@ -332,7 +332,7 @@ func norms(paths []planePath) chart.Panel {
 }
 
 // ends is |w|² over beta, where there are several.
-func (s *planeStudy) ends(all []momentumRecord[planeResult]) []chart.Figure {
+func (s *planeStudy) ends(all []studyRecord[planeResult]) []chart.Figure {
 	if len(s.betas) < 2 {
 		return nil
 	}

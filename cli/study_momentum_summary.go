@@ -32,7 +32,7 @@ type momentumGroup struct {
 	// Against is this arm minus plain gradient descent at the same effective step, paired over seeds.
 	Against *momentumAgainst `json:"minus_beta_0,omitempty"`
 
-	records []momentumRecord[classifierResult]
+	records []studyRecord[classifierResult]
 }
 
 // momentumAgainst are paired differences.
@@ -44,7 +44,7 @@ type momentumAgainst struct {
 }
 
 // momentumGroups gathers the cells in their order.
-func momentumGroups(all []momentumRecord[classifierResult]) []momentumGroup {
+func momentumGroups(all []studyRecord[classifierResult]) []momentumGroup {
 	var groups []momentumGroup
 	for _, r := range all {
 		name := armName(r.Cell)
@@ -75,7 +75,7 @@ func momentumGroups(all []momentumRecord[classifierResult]) []momentumGroup {
 
 func (g *momentumGroup) gather() {
 	mean := func(of func(classifierResult) *float64) *study.Estimate {
-		return meanOf(g.records, func(r momentumRecord[classifierResult]) *float64 { return of(r.Result) })
+		return meanOf(g.records, func(r studyRecord[classifierResult]) *float64 { return of(r.Result) })
 	}
 	g.Cells = len(g.records)
 	g.Sharpness = mean(func(r classifierResult) *float64 { return &r.Sharpness })
@@ -89,9 +89,9 @@ func (g *momentumGroup) gather() {
 }
 
 func (g *momentumGroup) against(base *momentumGroup) {
-	seed := func(r momentumRecord[classifierResult]) string { return r.Cell.Get("seed") }
+	seed := func(r studyRecord[classifierResult]) string { return r.Cell.Get("seed") }
 	paired := func(of func(classifierResult) *float64) *study.Estimate {
-		return pairedOf(g.records, base.records, seed, func(r momentumRecord[classifierResult]) *float64 { return of(r.Result) })
+		return pairedOf(g.records, base.records, seed, func(r studyRecord[classifierResult]) *float64 { return of(r.Result) })
 	}
 	logarithm := func(x float64) *float64 {
 		x = math.Log(x)
@@ -134,12 +134,12 @@ func percentMean(e *study.Estimate) string {
 
 // Finish makes the report.
 func (s *momentumClassifier) Finish(done *studied) (*studyResult, error) {
-	sum, all, err := momentumRecords[classifierResult](s.call, done)
+	sum, all, err := readMomentum[classifierResult](s.call, done)
 	if err != nil {
 		return nil, err
 	}
 	sum.Groups = momentumGroups(all)
-	p := &momentumPage{page: report.Study{Title: fmt.Sprintf("Heavy-ball momentum on a classifier: %s", s.name)}}
+	p := &studyPage{page: report.Study{Title: fmt.Sprintf("Heavy-ball momentum on a classifier: %s", s.name)}}
 	p.page.Summary = []string{fmt.Sprintf("%s of %s at equal effective steps h/(1-beta), from %s; ± is a standard error over seeds.", counted(len(sum.Groups), "arm"), s.name, counted(len(s.seeds), "seed")),
 		"Nothing here says that momentum gives higher accuracy: see the differences with their errors."}
 	p.page.Set = s.setPairs()
@@ -176,10 +176,10 @@ func (s *momentumClassifier) Finish(done *studied) (*studyResult, error) {
 	if len(over) > 0 {
 		p.figure = over[0]
 	}
-	return momentumResult(s.call, sum, p, len(all))
+	return p.result(s.call, sum, sum.Criteria, sum.Failed, len(all))
 }
 
-func unconverged(all []momentumRecord[classifierResult]) (n int) {
+func unconverged(all []studyRecord[classifierResult]) (n int) {
 	for _, r := range all {
 		if !r.Result.Converged {
 			n++

@@ -51,7 +51,11 @@ func pairedTable(g oesGroup) report.Table {
 	return t
 }
 
+// signed is a mean with its sign and standard error.
 func signed(e *study.Estimate) string {
+	if e == nil {
+		return ""
+	}
 	if e.SE == nil {
 		return fmt.Sprintf("%+.2f", e.Mean)
 	}

@@ -209,7 +209,7 @@ func runPacBayes(r *methodRun) (*methodResult, error) {
 	}
 	config.Epochs1 = r.epochs(pacEpochs(problem.Data.PerEpoch()), problem.Data.PerEpoch())
 	if !r.IsSet("stage2") {
-		config.Epochs2 = (config.Epochs1 + 2) / 3
+		config.Epochs2 = stage2Epochs(config.Epochs1)
 	}
 	stage := ""
 	with := pacbayes.Run{Session: r.runtimeOptions(), Folder: filepath.Dir(r.dir.File(pacbayes.CurveFile)), Told: func(name string, done, of int64, reading string) {
@@ -226,7 +226,12 @@ func runPacBayes(r *methodRun) (*methodResult, error) {
 }
 
 // pacEpochs is how long stage 1 takes without --epochs: three thousand steps, and twenty epochs at least.
-func pacEpochs(per int64) int64 { return max(3000/per, 20) }
+func pacEpochs(per int64) int64 { return max(pacSteps/per, 20) }
+
+const pacSteps = 3000
+
+// stage2Epochs is how long stage 2 takes at most without --stage2.
+func stage2Epochs(epochs1 int64) int64 { return (epochs1 + 2) / 3 }
 
 // parted are the samples that stay and those that are set apart, by chance; d stays as it is.
 func (d *sampleSet) parted(part float64, seed uint64) (rest, apart *sampleSet, err error) {

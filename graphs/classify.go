@@ -82,8 +82,8 @@ func (n *net) active(name string, x *onnx.Value, width int64, norm bool) *onnx.V
 }
 
 // head is the mean over all pixels and a linear layer.
-func (n *net) head(x *onnx.Value, in, classes int64) (*onnx.Model, error) {
-	x = n.b.In("head").Flatten(n.b.In("head").GlobalAveragePool(x), 1)
+func (n *net) head(x *onnx.Value, in, classes int64, dropout float64) (*onnx.Model, error) {
+	x = n.dropout("head", n.b.In("head").Flatten(n.b.In("head").GlobalAveragePool(x), 1), dropout)
 	return n.logits(n.linear("head.fc", x, in, classes))
 }
 

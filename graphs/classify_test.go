@@ -38,7 +38,7 @@ func TestUsualParameterCounts(t *testing.T) {
 		n    blank
 		want int64
 	}{
-		{LeNet{}, 61_706}, {LeNet{Height: 32, Width: 32}, 61_706}, {LeNet32, 62_006},
+		{LeNet{}, 61_706}, {LeNet{Height: 32, Width: 32}, 61_706}, {LeNet32, 62_006}, {LeNet{Height: 8, Width: 8}, 15_626},
 		{VGG13, 9_416_010}, {VGG{}, 14_728_266}, {VGG19, 20_040_522},
 		{VGG{NoNorm: true}, 14_728_266 - 2*(2*64+2*128+3*256+6*512)},
 		{ResNet18, 11_173_962}, {ResNet34, 21_282_122}, {ResNet50, 23_520_842},
@@ -73,7 +73,7 @@ func TestSmallResNet(t *testing.T) {
 
 // TestDropoutIsThere builds each network that knows dropout with it and without.
 func TestDropoutIsThere(t *testing.T) {
-	for _, n := range []Network{MLP{In: 4, Hidden: []int64{3}}, LeNet{}, QuickVGG, QuickDenseNet, QuickWideResNet} {
+	for _, n := range []Network{MLP{In: 4, Hidden: []int64{3}}, LeNet{}, QuickResNet, QuickVGG, QuickDenseNet, QuickWideResNet} {
 		for value, want := range map[string]bool{"0": false, "0.25": true} {
 			n, err := Set(n, "dropout", value)
 			if err != nil {
@@ -106,7 +106,7 @@ func TestClassifierRefusals(t *testing.T) {
 		"side 16: wants 32 to 4096":     VGG{Height: 16},
 		"2 depths for 5 widths":         VGG{Depths: []int64{1, 1}},
 		"0 layers of a stage":           VGG{Depths: []int64{0, 1, 1, 1, 1}},
-		"side 11: wants 12 to 1024":     LeNet{Width: 11},
+		"side 7: wants 8 to 1024":       LeNet{Width: 7},
 		"width 70000":                   LeNet{Classes: 70000},
 		"depth 17: wants 10, 16":        WideResNet{Depth: 17},
 		"widen 65":                      WideResNet{Widen: 65},

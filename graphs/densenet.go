@@ -58,7 +58,7 @@ func (c DenseNet) build(n *net) (*onnx.Model, error) {
 			width /= 2
 		}
 	}
-	return n.head(n.active("head", x, width, !c.NoNorm), width, c.Classes)
+	return n.head(n.active("head", x, width, !c.NoNorm), width, c.Classes, 0)
 }
 
 // layer is a norm, a ReLU and a convolution.

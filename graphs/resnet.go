@@ -19,6 +19,7 @@ type ResNet struct {
 	Classes    int64   // 10
 	Height     int64   // 32
 	Width      int64   // 32
+	Dropout    float64 // in front of the linear layer; 0
 }
 
 // QuickResNet is a ResNet-8 for pictures of 28x28 in grey, as of Fashion-MNIST: two cores train an epoch in a minute or two.
@@ -67,7 +68,7 @@ func (c ResNet) build(n *net) (*onnx.Model, error) {
 			x, in = c.residual(n, fmt.Sprintf("stage%d.block%d", s, i), x, in, width, stride)
 		}
 	}
-	return n.head(x, in, c.Classes)
+	return n.head(x, in, c.Classes, c.Dropout)
 }
 
 // depth is the number of blocks of a stage.
@@ -95,7 +96,7 @@ func (c ResNet) check() error {
 			return fmt.Errorf("side %d: wants %d to 4096 for %d stages", side, least, len(c.Widths))
 		}
 	}
-	return nil
+	return checkDropout(c.Dropout)
 }
 
 // residual is relu(x + f(x)) with two convolutions in f, or the three of a bottleneck; it gives the width that comes out.

@@ -59,7 +59,7 @@ func (c VGG) build(n *net) (*onnx.Model, error) {
 		}
 		x = n.b.In(fmt.Sprintf("stage%d", s)).MaxPool(x, halve)
 	}
-	return n.head(n.dropout("head", x, c.Dropout), in, c.Classes)
+	return n.head(n.dropout("head", x, c.Dropout), in, c.Classes, 0)
 }
 
 func (c VGG) check() error {

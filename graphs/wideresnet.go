@@ -55,7 +55,7 @@ func (c WideResNet) build(n *net) (*onnx.Model, error) {
 			in = width
 		}
 	}
-	return n.head(n.active("head", x, in, !c.NoNorm), in, c.Classes)
+	return n.head(n.active("head", x, in, !c.NoNorm), in, c.Classes, 0)
 }
 
 func (c WideResNet) block(n *net, name string, x *onnx.Value, in, out, stride int64) *onnx.Value {

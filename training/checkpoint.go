@@ -200,6 +200,14 @@ func (s *Step) LoadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapsh
 	return snap, nil
 }
 
+// ErrOtherStep is that a checkpoint belongs to another model, loss or optimizer.
+var ErrOtherStep = errors.New("the checkpoint is of another training step")
+
+type otherStep struct{ error }
+
+func (otherStep) Is(target error) bool { return target == ErrOtherStep }
+func (e otherStep) Unwrap() error      { return e.error }
+
 func (s *Step) loadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapshot, error) {
 	c, err := openCheckpoint(dir)
 	if err != nil {
@@ -212,7 +220,7 @@ func (s *Step) loadCheckpoint(dir string, mask *onnx.Tensor, extra any) (*Snapsh
 	}
 	state := c.state
 	if state.Fingerprint != fingerprint {
-		return nil, c.refused(stateFile, "it belongs to another model, loss or optimizer")
+		return nil, otherStep{c.refused(stateFile, "it belongs to another model, loss or optimizer")}
 	}
 	if mask != nil && state.Mask != "" && state.Mask != hashOf(mask.Data) {
 		return nil, c.refused(stateFile, "it was made under another mask")

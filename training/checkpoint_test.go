@@ -89,6 +89,9 @@ func TestForeignCheckpointIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	refuses(t, other, dir, "state.json", "another model, loss or optimizer")
+	if _, err := other.LoadCheckpoint(dir, nil, nil); !errors.Is(err, training.ErrOtherStep) {
+		t.Errorf("a checkpoint of another step: %v", err)
+	}
 	path := filepath.Join(dir, "state.json")
 	data, err := os.ReadFile(path)
 	if err != nil {

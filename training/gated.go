@@ -110,7 +110,7 @@ func (g *Gated) step(c StepConfig) (*Step, error) {
 	}
 	s := &Step{Packing: layout, Output: g.plan.output, Buffers: g.plan.buffers}
 	s.Model = f.m
-	if err := s.update(f.b, c.Optimizer, trained, gradient, nil); err != nil {
+	if err := s.update(f.b, c.Optimizer, trained, gradient, f.step); err != nil {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Constants)) {

@@ -32,7 +32,11 @@ type Config struct {
 	Steps    int64
 	// Schedule is what the rate is multiplied by in a step; nil: one.
 	Schedule func(step int64) float64
-	Seed     uint64 // of the method's noise
+	Seed     uint64 // of the method's noise, and of masks of dropout
+	// Optimizer takes the place of heavy-ball momentum, at the rate Rate; nil: it does not.
+	Optimizer *optim.Optimizer
+	// Dropout trains with the network's Dropout nodes; otherwise they are not there.
+	Dropout bool
 }
 
 // Run is where training runs, and who is told.
@@ -80,7 +84,7 @@ func (p *Problem) train(ctx context.Context, c Config, with Run) (*Trained, erro
 	if err != nil {
 		return nil, err
 	}
-	gated, err := training.NewGated(p.Network, training.ArtifactConfig{Loss: entropy, Provider: with.Session.Provider})
+	gated, err := training.NewGated(p.Network, training.ArtifactConfig{Loss: entropy, Provider: with.Session.Provider, Dropout: c.Dropout, DropoutSeed: c.Seed})
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +92,11 @@ func (p *Problem) train(ctx context.Context, c Config, with Run) (*Trained, erro
 	if err != nil {
 		return nil, err
 	}
-	step, err := gated.Step(training.StepConfig{Optimizer: optim.SGD(optim.SGDConfig{Momentum: c.Beta}), Direction: direction, Provider: with.Session.Provider,
+	optimizer, rate := optim.SGD(optim.SGDConfig{Momentum: c.Beta}), c.Step()
+	if c.Optimizer != nil {
+		optimizer, rate = *c.Optimizer, c.Rate
+	}
+	step, err := gated.Step(training.StepConfig{Optimizer: optimizer, Direction: direction, Provider: with.Session.Provider,
 		Weights: func(_ *op.Builder, trained *onnx.Value) *onnx.Value { return trained }})
 	if err != nil {
 		return nil, err
@@ -102,9 +110,9 @@ func (p *Problem) train(ctx context.Context, c Config, with Run) (*Trained, erro
 	loop := &training.Loop{Step: step, Session: with.Session, Data: p.Data, Feed: c.Method.Feed(initial.Len(), c.Seed),
 		Rate: func(step int64) float64 {
 			if c.Schedule == nil {
-				return c.Step()
+				return rate
 			}
-			return c.Step() * c.Schedule(step)
+			return rate * c.Schedule(step)
 		},
 		Each: func(at training.Progress) error {
 			sum, n = sum+at.Loss, n+1

@@ -36,9 +36,9 @@ type Config struct {
 	Constant  float64 // C; 10 + 3 for each scale of the prior
 	Grid      Grid
 
-	Rate          float64 // Adam's, of the weights; 3e-3
-	PosteriorRate float64 // of p; 1e-2
-	PriorRate     float64 // of b; 1e-2
+	Rate          float64 // Adam's, of the weights; UsualRate
+	PosteriorRate float64 // of p; UsualNoiseRate
+	PriorRate     float64 // of b; UsualNoiseRate
 	// Epochs1 are of stage 1, which makes the bound small; Epochs2 at most of stage 2, which goes on with the noise at rest until
 	// the noisy network is right on Accuracy of the training samples.
 	Epochs1, Epochs2 int64
@@ -50,6 +50,12 @@ type Config struct {
 	// noise exp(2 log mean|w|) in place of exp(log mean|w|), and have rates of their own.
 	Tuning *Tuning
 }
+
+// Rates of a training from fresh weights.
+const (
+	UsualRate      = 3e-3
+	UsualNoiseRate = 1e-2
+)
 
 // Tuning are the settings of the variant for networks that were trained before.
 type Tuning struct {
@@ -67,8 +73,8 @@ func (c Config) defaults() Config {
 		c.Rate = cmp.Or(c.Rate, 5e-5)
 		c.PosteriorRate, c.PriorRate = cmp.Or(c.PosteriorRate, 0.1), cmp.Or(c.PriorRate, 0.1)
 	}
-	c.Rate = cmp.Or(c.Rate, 3e-3)
-	c.PosteriorRate, c.PriorRate = cmp.Or(c.PosteriorRate, 1e-2), cmp.Or(c.PriorRate, 1e-2)
+	c.Rate = cmp.Or(c.Rate, UsualRate)
+	c.PosteriorRate, c.PriorRate = cmp.Or(c.PosteriorRate, UsualNoiseRate), cmp.Or(c.PriorRate, UsualNoiseRate)
 	c.Accuracy = cmp.Or(c.Accuracy, 0.99)
 	return c
 }

@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	goruntime "runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"graft/graphs"
+	"graft/training"
+	"graft/training/dataset"
+	"graft/training/momentum"
+	"graft/training/pacbayes"
+	"graft/training/study"
+)
+
+// pacResult is what a cell comes to. A run that diverged is a result too: it has no accuracy.
+type pacResult struct {
+	*momentum.Scores
+	Objective *float64 `json:"pac_objective,omitempty"` // at the end of stage 1, in nats
+	KL        *float64 `json:"kl,omitempty"`
+	Steps     int64    `json:"steps"`
+	Diverged  string   `json:"diverged,omitempty"`
+}
+
+// Run does a cell.
+func (s *pacStudy) Run(ctx context.Context, c study.Cell, _ string, _ *study.Folder) (any, error) {
+	a, ok := s.arm[c.Key()]
+	seed, err := strconv.ParseUint(c.Get("seed"), 10, 64)
+	if !ok || err != nil {
+		return nil, fmt.Errorf("cell %s is none of this grid", c)
+	}
+	var out *pacResult
+	if a.method == roleUsual {
+		out, err = s.bound(ctx, a, seed)
+	} else {
+		out, err = s.descend(ctx, a, seed)
+	}
+	if errors.Is(err, training.ErrDiverged) {
+		return &pacResult{Diverged: oneLine(err.Error())}, nil
+	}
+	return out, err
+}
+
+// descend trains by an optimizer alone.
+func (s *pacStudy) descend(ctx context.Context, a pacArm, seed uint64) (*pacResult, error) {
+	p, err := s.problem(a, seed)
+	if err != nil {
+		return nil, err
+	}
+	config, err := s.plain(a, seed)
+	if err != nil {
+		return nil, err
+	}
+	trained, err := p.Train(ctx, config, momentum.Run{Session: s.session()})
+	if err != nil {
+		return nil, err
+	}
+	scores, err := trained.Scores(ctx)
+	return &pacResult{Scores: scores, Steps: config.Steps}, err
+}
+
+// bound trains by PAC-Bayes.
+func (s *pacStudy) bound(ctx context.Context, a pacArm, seed uint64) (*pacResult, error) {
+	p, err := s.problem(a, seed)
+	if err != nil {
+		return nil, err
+	}
+	epochs := s.epochs(a)
+	posterior, err := (&pacbayes.Problem{Network: p.Network, Data: p.Data, Ordered: p.Ordered}).Train(ctx, pacbayes.Config{Rate: a.rate, PosteriorRate: a.noises, PriorRate: a.noises,
+		Epochs1: epochs, Epochs2: stage2Epochs(epochs), Seed: seed}, pacbayes.Run{Session: s.session()})
+	if err != nil {
+		return nil, err
+	}
+	out := &pacResult{}
+	for _, e := range posterior.Epochs {
+		out.Steps = e.Steps
+		if e.Stage == 1 {
+			out.Objective, out.KL = &e.Objective, &e.KL
+		}
+	}
+	classifier, err := posterior.Gated.NewClassifier(s.session())
+	if err != nil {
+		return nil, err
+	}
+	defer classifier.Close()
+	train, err := classifier.Score(ctx, posterior.Mean, posterior.Buffers, p.Ordered)
+	if err != nil {
+		return nil, err
+	}
+	test, err := classifier.Score(ctx, posterior.Mean, posterior.Buffers, p.Test)
+	if err != nil {
+		return nil, err
+	}
+	out.Scores = &momentum.Scores{TrainLoss: train.Loss, TrainAccuracy: *train.Accuracy, TestLoss: &test.Loss, TestAccuracy: test.Accuracy}
+	return out, nil
+}
+
+// problem is the classifier of an arm and a seed.
+func (s *pacStudy) problem(a pacArm, seed uint64) (*momentum.Problem, error) {
+	network := s.network
+	if a.dropout > 0 {
+		var err error
+		if network, err = graphs.Set(network, "dropout", fmt.Sprint(a.dropout)); err != nil {
+			return nil, err
+		}
+	}
+	m, err := network.Build(seed)
+	if err != nil {
+		return nil, err
+	}
+	p := &momentum.Problem{Network: m}
+	if p.Data, err = s.set.batches(dataset.BatchConfig{Size: a.batch, Partial: true, Seed: seed}); err != nil {
+		return nil, err
+	}
+	if p.Ordered, err = s.set.inOrder(s.batch); err != nil {
+		return nil, err
+	}
+	p.Test, err = s.test.inOrder(s.batch)
+	return p, err
+}
+
+// Cost times a few steps with each batch. A step of PAC-Bayes takes about a third more, and K as much as eighty epochs of
+// inference.
+func (s *pacStudy) Cost(ctx context.Context, todo []study.Cell) (studyCost, error) {
+	cost, seconds, each := studyCost{}, map[string]float64{}, map[int64]float64{}
+	for _, c := range todo {
+		a := s.arm[c.Key()]
+		if each[a.batch] == 0 {
+			least, err := s.stepTime(ctx, a.batch)
+			if err != nil {
+				return cost, err
+			}
+			each[a.batch] = least
+		}
+		steps := s.epochs(a) * s.perEpoch(a.batch)
+		took := float64(steps)
+		if a.method == roleUsual {
+			steps += steps / 3
+			took = 1.3*float64(steps) + 80./3*float64(s.perEpoch(a.batch))
+		}
+		cost.Steps += steps
+		seconds[c.Key()] = secondsBeside + each[a.batch]*took
+		cost.Seconds += seconds[c.Key()]
+	}
+	cost.Seconds = math.Ceil(cost.Seconds / float64(max(1, min(s.Int("jobs"), goruntime.NumCPU()))))
+	cost.Of = func(c study.Cell) float64 { return seconds[c.Key()] }
+	return cost, nil
+}
+
+// stepTime is what a step of a batch takes, in seconds.
+func (s *pacStudy) stepTime(ctx context.Context, batch int64) (float64, error) {
+	a := pacArm{method: "adam", batch: batch, rate: 1e-9}
+	p, err := s.problem(a, s.seeds[0])
+	if err != nil {
+		return 0, err
+	}
+	least, last := math.Inf(1), time.Time{}
+	config, err := s.plain(a, s.seeds[0])
+	if err != nil {
+		return 0, err
+	}
+	config.Steps = measuredSteps
+	_, err = p.Train(ctx, config, momentum.Run{Session: s.session(), Told: func(step, _ int64, _ float64) {
+		now := time.Now()
+		if step > 2 {
+			least = min(least, now.Sub(last).Seconds())
+		}
+		last = now
+	}})
+	return least, err
+}
+
+// More are the cells of the finalists: the settings of the grid that are best on the seeds that it was run with, for all seeds.
+func (s *pacStudy) More(done []*study.Record) ([]study.Cell, error) {
+	if s.gridSeeds == len(s.seeds) {
+		return nil, nil
+	}
+	groups, err := s.groups(done)
+	if err != nil {
+		return nil, err
+	}
+	var cells []study.Cell
+	for _, g := range s.finalists(groups) {
+		for _, seed := range s.seeds {
+			cells = append(cells, s.cell(g.arm, seed))
+		}
+	}
+	return cells, nil
+}
+
+// finalists are the best settings of the grid by mean test accuracy over the seeds that all were run with, the best first.
+func (s *pacStudy) finalists(groups []pacGroup) []pacGroup {
+	grid := slices.DeleteFunc(slices.Clone(groups), func(g pacGroup) bool { return g.Role != roleGrid && g.Role != roleBare || g.first == nil })
+	slices.SortStableFunc(grid, func(a, b pacGroup) int {
+		switch {
+		case a.first.Mean > b.first.Mean:
+			return -1
+		case a.first.Mean < b.first.Mean:
+			return 1
+		}
+		return 0
+	})
+	return grid[:min(len(grid), s.Int("finalists"))]
+}
+
+// Line is a finished cell.
+func (s *pacStudy) Line(r *study.Record) string {
+	x, err := resultOf[pacResult](r)
+	if err != nil {
+		return r.Cell.String()
+	}
+	line := fmt.Sprintf("seed %s, %s: ", r.Cell.Get("seed"), s.arm[r.Cell.Key()].name)
+	if x.Diverged != "" {
+		return line + "diverged" + fmt.Sprintf(" (%.1f s)", r.Seconds)
+	}
+	return line + fmt.Sprintf("test accuracy %.2f %%, train %.2f %% (%.1f s)", 100**x.TestAccuracy, 100*x.TrainAccuracy, r.Seconds)
+}
