@@ -48,7 +48,7 @@ func denoiseFlags() []cli.Flag {
 	return slices.Concat(photo, taskOptions(), []cli.Flag{
 		choice("method", methodSparse, "train a sparse network on the one photo, or run a model that is learned already", methodSparse, methodLearned).under("Method"),
 		text("model", "FILE", "learned: a denoiser, an ONNX file with one picture in and one out, as graft build analysis makes them").under("Method"),
-		number("beta", "X", between(0, 1e9), 0, "learned: strength of the model that has an input of that name; the file's own without it").under("Method"),
+		number("beta", "X", between(0, 1e9), 0, "learned: strength of the model that has an input of that name; what the file recommends without it").under("Method"),
 		choice("preset", "quick", "how large the network and how long the run", "quick", "balanced", "paper").under("Method"),
 		choice("network", "hourglass", "what draws the picture", priorNames()...).under("Method"),
 		fraction("sparsity", "S", below(0, 1), 0, "fraction of weights to remove; the preset's without it").under("Method"),

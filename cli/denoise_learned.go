@@ -27,6 +27,7 @@ type learning struct {
 	path    string
 	image   *onnx.Value // the input that takes the picture
 	beta    *onnx.Value // nil: there is none
+	value   float64     // of beta
 	photo   *photo
 	started time.Time
 }
@@ -143,9 +144,30 @@ func (l *learning) ports() error {
 		return refused(l.path, fmt.Errorf("output %s is %v, wants float", quote(outputs[0].Name), outputs[0].Type))
 	case l.beta == nil && l.IsSet("beta"):
 		return misuse("--beta: %s has no input %s, a single number", quote(l.path), analysis.InputBeta)
-	case l.beta != nil && !l.beta.IsInitializer() && !l.IsSet("beta"):
-		return misuse("%s has no default of beta: give --beta", quote(l.path))
 	}
+	return l.strength()
+}
+
+// strength is --beta, or what the model has or recommends.
+func (l *learning) strength() error {
+	if l.beta == nil {
+		return nil
+	}
+	if l.value = l.Float("beta"); l.IsSet("beta") {
+		return nil
+	}
+	if l.beta.IsInitializer() {
+		if v, ok := l.beta.Const.Reals(); ok && len(v) == 1 {
+			l.value = v[0]
+			return nil
+		}
+	}
+	text, _ := l.model.Metadata.Get(analysis.KeyBeta)
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(v >= 0) || v > math.MaxFloat32 {
+		return misuse("%s does not say which beta it wants: give --beta", quote(l.path))
+	}
+	l.value = v
 	return nil
 }
 
@@ -200,16 +222,9 @@ func (l *learning) document(task denoiseTask) *learned {
 		}
 		doc.Metadata[kv.Key] = kv.Value
 	}
-	if l.beta == nil {
-		return doc
+	if l.beta != nil {
+		doc.Beta = &l.value
 	}
-	beta := l.Float("beta")
-	if !l.IsSet("beta") {
-		if v, ok := l.beta.Const.Reals(); ok && len(v) == 1 {
-			beta = v[0]
-		}
-	}
-	doc.Beta = &beta
 	return doc
 }
 
@@ -221,10 +236,10 @@ func (l *learning) denoise(frames []*onnx.Tensor, doc *learned) (*dataset.Image,
 	}
 	defer s.Close()
 	feeds := map[string]*onnx.Tensor{}
-	if l.IsSet("beta") {
-		feeds[l.beta.Name] = onnx.Scalar(float32(*doc.Beta))
+	if l.beta != nil {
+		feeds[l.beta.Name] = onnx.Scalar(float32(l.value))
 		if len(l.beta.Type.Shape) == 1 {
-			feeds[l.beta.Name] = onnx.FromSlice([]float32{float32(*doc.Beta)})
+			feeds[l.beta.Name] = onnx.FromSlice([]float32{float32(l.value)})
 		}
 	}
 	var pix []float32

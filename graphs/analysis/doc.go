@@ -7,5 +7,5 @@
 //	if err != nil {
 //		return err
 //	}
-//	// inputs image [N,C,H,W] float, of any size from a patch's on, and beta, a scalar that need not be fed; output denoised
+//	// inputs image [N,C,H,W] float, of any size from a patch's on, and beta, a scalar; output denoised
 package analysis

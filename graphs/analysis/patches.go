@@ -22,7 +22,7 @@ const (
 const (
 	KeyMethod = "graft.method"   // MethodPatches, MethodFilters
 	KeySide   = "graft.patch"    // pixels of a patch's or a filter's side: a picture must have as many
-	KeyBeta   = "graft.beta"     // the default
+	KeyBeta   = "graft.beta"     // what is recommended
 	keyOrigin = "graft.operator" // where W comes from, with its size
 )
 
@@ -70,7 +70,8 @@ func (s Solver) check() error {
 // overlap. Channels are pictures of their own. The zero Operator is refused.
 type Patches struct {
 	Operator Operator
-	Beta     float64 // the default of the input of that name
+	Beta     float64 // what the file recommends for the input of that name
+	Optional bool    // beta need not be fed: it is an initializer too. Runtimes in JavaScript then cannot change it
 	Stride   int64   // 1
 	Mean     bool    // a patch's mean is taken off first and put back: W need not be blind to it
 	Solver
@@ -91,8 +92,8 @@ func (p Patches) defaults() Patches {
 	return p
 }
 
-// Build makes the model: inputs image, float [N,C,H,W] of any size from a patch's on, and beta, a scalar whose default is
-// Beta; output denoised, of the image's shape. There is nothing to draw: the seed changes nothing.
+// Build makes the model: inputs image, float [N,C,H,W] of any size from a patch's on, and beta, a scalar, which counts as 0 below;
+// output denoised, of the image's shape. There is nothing to draw: the seed changes nothing.
 func (p Patches) Build(uint64) (*onnx.Model, error) {
 	m, err := p.defaults().build()
 	if err != nil {
@@ -118,7 +119,7 @@ func (p Patches) build() (*onnx.Model, error) {
 	if p.Chunk < 1 || p.Chunk > 1<<20 {
 		return nil, fmt.Errorf("%d patches at a time: wants 1 to %d", p.Chunk, 1<<20)
 	}
-	d, err := newDenoiser("patches", p.Beta)
+	d, err := newDenoiser("patches", p.Beta, p.Optional)
 	if err != nil {
 		return nil, err
 	}
@@ -141,15 +142,21 @@ type denoiser struct {
 	meta        onnx.Metadata
 }
 
-func newDenoiser(name string, beta float64) (*denoiser, error) {
+func newDenoiser(name string, beta float64, optional bool) (*denoiser, error) {
 	if !(beta >= 0) || beta > math.MaxFloat32 {
 		return nil, fmt.Errorf("beta of %g: wants a number from 0 on", beta)
 	}
 	g := onnx.NewGraph(name)
 	shape := onnx.Shape{{Symbol: "N"}, {Symbol: "C"}, {Symbol: "H"}, {Symbol: "W"}}
 	d := &denoiser{b: op.NewBuilder(g), image: g.AddInput(InputImage, onnx.TensorType{DType: onnx.Float, Shape: shape})}
-	d.beta = g.AddInitializer(InputBeta, onnx.Scalar(float32(beta)))
-	g.SetInputs(d.image, d.beta)
+	var fed *onnx.Value
+	if optional {
+		fed = g.AddInitializer(InputBeta, onnx.Scalar(float32(beta)))
+		g.SetInputs(d.image, fed)
+	} else {
+		fed = g.AddInput(InputBeta, onnx.TypeOf(onnx.Float))
+	}
+	d.beta = d.b.Max(fed, d.b.Scalar(fed, 0))
 	d.low = d.b.Neg(d.beta)
 	d.metadata(KeyBeta, strconv.FormatFloat(beta, 'g', -1, 64))
 	return d, nil

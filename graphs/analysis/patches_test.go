@@ -114,6 +114,11 @@ func (p Patches) denoised(t testing.TB, image *onnx.Tensor, beta float64) []floa
 	return out
 }
 
+// feeds are the model's inputs.
+func (p Patches) feeds(image *onnx.Tensor) map[string]*onnx.Tensor {
+	return map[string]*onnx.Tensor{InputImage: image, InputBeta: onnx.Scalar(float32(p.Beta))}
+}
+
 // run gives the model's output.
 func run(t testing.TB, m *onnx.Model, feeds map[string]*onnx.Tensor) *onnx.Tensor {
 	t.Helper()
@@ -164,6 +169,7 @@ func TestPatches(t *testing.T) {
 		{"two iterations", Patches{Operator: draw(rng, 16, 16), Beta: 0.1, Solver: Solver{Iterations: 2}}, []int64{1, 1, 10, 11}},
 		{"side 1", Patches{Operator: draw(rng, 1, 1), Beta: 0.1}, []int64{1, 1, 5, 4}},
 		{"dct", Patches{Operator: DCT(4), Beta: 0.1}, []int64{1, 1, 10, 11}},
+		{"beta with a default", Patches{Operator: DCT(4), Beta: 0.1, Optional: true}, []int64{1, 1, 10, 11}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m, err := c.p.Build(0)
@@ -174,7 +180,11 @@ func TestPatches(t *testing.T) {
 				t.Errorf("opset %d", v)
 			}
 			image := picture(rng, c.dims...)
-			if d := largest(t, run(t, m, map[string]*onnx.Tensor{InputImage: image}), c.p.denoised(t, image, c.p.Beta)); d > 1e-5 {
+			feeds := c.p.feeds(image)
+			if c.p.Optional {
+				delete(feeds, InputBeta)
+			}
+			if d := largest(t, run(t, m, feeds), c.p.denoised(t, image, c.p.Beta)); d > 1e-5 {
 				t.Errorf("off by %g", d)
 			}
 		})
@@ -198,7 +208,7 @@ func TestUntil(t *testing.T) {
 		}
 		exact := p
 		exact.Tolerance, exact.Iterations = 0, 1000
-		if d := largest(t, run(t, m, map[string]*onnx.Tensor{InputImage: image}), exact.denoised(t, image, p.Beta)); d > 3e-4 {
+		if d := largest(t, run(t, m, p.feeds(image)), exact.denoised(t, image, p.Beta)); d > 3e-4 {
 			t.Errorf("%v: off by %g", p.Operator, d)
 		}
 		p = p.defaults()
@@ -207,7 +217,7 @@ func TestUntil(t *testing.T) {
 			t.Fatal(err)
 		}
 		exact.Iterations = p.Check
-		if d := largest(t, run(t, m, map[string]*onnx.Tensor{InputImage: image}), exact.denoised(t, image, p.Beta)); d > 1e-5 {
+		if d := largest(t, run(t, m, p.feeds(image)), exact.denoised(t, image, p.Beta)); d > 1e-5 {
 			t.Errorf("%v, one round: off by %g", p.Operator, d)
 		}
 	}
@@ -238,7 +248,8 @@ func TestBeta(t *testing.T) {
 				t.Errorf("%v, beta 0.02: off by %g", p.Operator, d)
 			}
 		}
-		for i, v := range with(0).Float32s() {
+		for i, v := range append(with(0).Float32s(), with(-1).Float32s()...) {
+			i %= len(pix)
 			if v != pix[i] && math.Abs(float64(v-pix[i])) > 1e-6 {
 				t.Fatalf("beta 0: pixel %d is %g, was %g", i, v, pix[i])
 			}
@@ -284,18 +295,19 @@ func TestRefused(t *testing.T) {
 		}
 		s := runtimetest.Open(t, m, runtimetest.Options(t))
 		for _, dims := range [][]int64{{1, 1, 3, 8}, {1, 1, 8, 3}, {1, 1, 1, 1}} {
-			if out, err := s.Run(context.Background(), map[string]*onnx.Tensor{InputImage: onnx.NewTensor(onnx.Float, dims...)}); err == nil {
+			if out, err := s.Run(context.Background(), Patches{Beta: 1}.feeds(onnx.NewTensor(onnx.Float, dims...))); err == nil {
 				t.Errorf("stride %d, a picture of %v: %v", stride, dims, out[OutputDenoised].Float32s())
 			}
 		}
 	}
 	// an operator of zeros sees nothing, and takes nothing away
-	m, err := Patches{Operator: Operator{Rows: 2, Columns: 4, W: make([]float64, 8)}, Beta: 1}.Build(0)
+	p := Patches{Operator: Operator{Rows: 2, Columns: 4, W: make([]float64, 8)}, Beta: 1}
+	m, err := p.Build(0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	image := picture(rand.New(rand.NewPCG(1, 1)), 1, 1, 5, 6)
-	for i, v := range run(t, m, map[string]*onnx.Tensor{InputImage: image}).Float32s() {
+	for i, v := range run(t, m, p.feeds(image)).Float32s() {
 		if math.Abs(float64(v-image.Float32s()[i])) > 1e-6 {
 			t.Fatalf("an operator of zeros: pixel %d is %g", i, v)
 		}
