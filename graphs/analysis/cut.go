@@ -14,8 +14,9 @@ type cutter struct {
 	rows, columns axis
 	weight        *onnx.Value // [H,W]: one over the number of patches that cover a pixel
 	picked        *onnx.Value // [chunks * patches, side]: columns of the picture by patch; those beyond the last patch are its
+	put           *onnx.Value // [chunks * patches * side, 1]: where they go back to; those beyond the last patch behind the picture
 	chunks        *onnx.Value // the shape [chunks, patches, pixels] of a row of patches
-	strip         *onnx.Value // zeros [W, side]
+	strip         *onnx.Value // zeros [W+1, side]
 }
 
 // axis is where patches begin along an axis, and what they cover.
@@ -36,7 +37,7 @@ func (c *cutter) eachPatch(b *op.Builder, image *onnx.Value, solve solver) *onnx
 	c.rows, c.columns = c.axis(b, b.ShapeSlice(image, 2, 3)), c.axis(b, b.ShapeSlice(image, 3, 4))
 	c.weight = b.Reciprocal(b.Mul(b.Unsqueeze(c.rows.times, 1), c.columns.times))
 	c.divide(b)
-	c.strip = zeros(b, onnx.Float, c.columns.size, b.Ints(c.side))
+	c.strip = zeros(b, onnx.Float, b.Add(c.columns.size, b.Ints(1)), b.Ints(c.side))
 	canvas := zeros(b, onnx.Float, c.rows.size, c.columns.size)
 	height, width := onnx.Dim{Symbol: "H"}, onnx.Dim{Symbol: "W"}
 	planes := b.ReshapeTo(image, b.Concat(0, b.Ints(-1), c.rows.size, c.columns.size))
@@ -55,8 +56,8 @@ func (c *cutter) row(b *op.Builder, strip *onnx.Value, solve solver) *onnx.Value
 	n := c.side * c.side
 	patches := b.ReshapeTo(b.Gather(b.Transpose(strip, 1, 0), c.picked, 0), c.chunks)
 	x := each(b, patches, onnx.Shape{onnx.UnknownDim, {Size: n}}, solve)
-	x = first(b, b.Reshape(x, -1, c.side), b.ShapeSlice(c.columns.targets, 0, 1))
-	return b.Transpose(b.ScatterND(c.strip, c.columns.targets, x, "add"), 1, 0)
+	sums := b.ScatterND(c.strip, c.put, b.Reshape(x, -1, c.side), "add")
+	return b.Transpose(b.Slice(sums, op.SliceSpec{End: -1}), 1, 0)
 }
 
 // axis finds the patches along an axis: every stride places, and one that ends where the axis does. Along an axis shorter than a
@@ -88,6 +89,8 @@ func (c *cutter) divide(b *op.Builder) {
 	c.chunks = b.Concat(0, chunks, each, b.Ints(c.side*c.side))
 	number := b.CumSum(filled(b, b.Mul(chunks, each), onnx.FromSlice([]int64{1})), 0, true, false)
 	c.picked = b.Gather(c.columns.covered, b.Min(number, b.Sub(count, b.Ints(1))), 0)
+	inside := b.Unsqueeze(b.Less(number, count), 1)
+	c.put = b.Unsqueeze(b.Reshape(b.Where(inside, c.picked, c.columns.size), -1), 1)
 }
 
 // each is what body makes of every element of xs along its first axis, stacked.
@@ -112,9 +115,4 @@ func filled(b *op.Builder, dims *onnx.Value, value *onnx.Tensor) *onnx.Value {
 // zeros is a tensor whose shape is given axis by axis.
 func zeros(b *op.Builder, of onnx.DataType, dims ...*onnx.Value) *onnx.Value {
 	return filled(b, b.Concat(0, dims...), onnx.NewTensor(of, 1))
-}
-
-// first is the first count elements along the first axis.
-func first(b *op.Builder, x, count *onnx.Value) *onnx.Value {
-	return b.Node("Slice", []*onnx.Value{x, b.Ints(0), count, b.Ints(0)}, 1)[0]
 }

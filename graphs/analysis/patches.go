@@ -198,10 +198,14 @@ func (d *denoiser) finish(y *onnx.Value) (*onnx.Model, error) {
 	return m, nil
 }
 
-// constant adds a matrix as an initializer. A matrix that float32 cannot hold is an error of the builder's.
-func (d *denoiser) constant(name string, m mat.Matrix) *onnx.Value {
+// constant adds a matrix as an initializer, its rows as tensors of the shape row, where one is given. A matrix that float32 cannot
+// hold is an error of the builder's.
+func (d *denoiser) constant(name string, m mat.Matrix, row ...int64) *onnx.Value {
 	rows, columns := m.Dims()
-	t := onnx.NewTensor(onnx.Float, int64(rows), int64(columns))
+	if row == nil {
+		row = []int64{int64(columns)}
+	}
+	t := onnx.NewTensor(onnx.Float, append([]int64{int64(rows)}, row...)...)
 	data := t.Float32s()
 	for i := range rows {
 		for j := range columns {
