@@ -5,10 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -24,12 +21,10 @@ var (
 	benchSide    = flag.Int("side", 512, "side of the picture that benchmarks denoise")
 )
 
-// gemmsAlone is the model of a Scan over [chunks, patches, pixels] whose body has the matrix products of the gram form alone, one
-// after the other, with the same matrices.
-func gemmsAlone(t testing.TB, p Patches) *onnx.Model {
+// drafted begins a model, with the form of p or, where two is set, with the two products of an iteration as they stand.
+func drafted(t testing.TB, p Patches, two bool) (*denoiser, form) {
 	t.Helper()
-	p = p.defaults()
-	d, err := newDenoiser("products", 0, false)
+	d, err := newDenoiser("drafted", p.Beta, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,33 +36,54 @@ func gemmsAlone(t testing.TB, p Patches) *onnx.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := d.b.Graph().AddInput("blocks", onnx.TensorType{DType: onnx.Float, Shape: onnx.Shape{{Symbol: "M"}, {Symbol: "P"}, {Size: int64(p.Operator.Columns)}}})
-	d.b.Graph().SetInputs(blocks)
+	if g, ok := f.(*gram); ok && two {
+		f = &pair{products: g.products}
+	}
+	return d, f
+}
+
+// productsAlone is the model of a Scan over [chunks, patches, pixels] whose body has the matrix products of a denoiser alone, one
+// after the other, with the same matrices.
+func productsAlone(t testing.TB, p Patches, two bool) *onnx.Model {
+	t.Helper()
+	d, f := drafted(t, p, two)
+	g := d.b.Graph()
+	blocks := g.AddInput("blocks", onnx.TensorType{DType: onnx.Float, Shape: onnx.Shape{{Symbol: "M"}, {Symbol: "P"}, {Size: int64(p.Operator.Columns)}}})
+	g.SetInputs(blocks)
 	y := each(d.b, blocks, blocks.Type.Shape[1:], func(b *op.Builder, y *onnx.Value) *onnx.Value {
-		switch f := f.(type) {
-		case *gram:
+		if f, ok := f.(*gram); ok {
 			y = b.MatMul(y, f.forward)
 			for range p.Iterations - 1 {
 				y = b.MatMul(y, f.step)
 			}
 			return b.MatMul(y, f.back)
-		case *pair:
-			y = b.MatMul(y, f.forward)
-			for range p.Iterations - 1 {
-				y = b.MatMul(b.MatMul(y, f.back), f.forward)
-			}
-			return b.MatMul(y, f.back)
 		}
-		return nil
+		q := f.(*pair)
+		for range p.Iterations {
+			y = b.MatMul(b.MatMul(y, q.forward), q.back)
+		}
+		return y
 	})
 	if err := d.b.Err(); err != nil {
 		t.Fatal(err)
 	}
-	g := d.b.Graph()
 	g.AddOutput(y, "products")
 	g.RemoveUnused()
 	m := &onnx.Model{ProducerName: "graft", Graph: g}
 	m.Declare(op.Opset)
+	return m
+}
+
+// twoProducts is the denoiser with the two products of an iteration as they stand.
+func twoProducts(t testing.TB, p Patches) *onnx.Model {
+	t.Helper()
+	d, f := drafted(t, p, true)
+	side, _ := p.Operator.side()
+	c := &cutter{side: int64(side), stride: p.Stride, chunk: p.Chunk}
+	m, err := d.finish(c.eachPatch(d.b, d.image, d.solver(f, p.Solver)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return m
 }
 
@@ -146,9 +162,11 @@ func entrant(b *testing.B, name string, m *onnx.Model, feeds map[string]*onnx.Te
 }
 
 // built builds or ends the benchmark.
-func built(b *testing.B, p Patches) *onnx.Model {
+func built(b *testing.B, n interface {
+	Build(uint64) (*onnx.Model, error)
+}) *onnx.Model {
 	b.Helper()
-	m, err := p.Build(0)
+	m, err := n.Build(0)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -156,8 +174,7 @@ func built(b *testing.B, p Patches) *onnx.Model {
 }
 
 // alone is the racer of the products of p on a picture's patches, in the chunks that the model cuts.
-func alone(b *testing.B, name string, p Patches, image *onnx.Tensor) *racer {
-	p = p.defaults()
+func alone(b *testing.B, name string, p Patches, two bool, image *onnx.Tensor) *racer {
 	side := int64(math.Sqrt(float64(p.Operator.Columns)))
 	count := image.Dims[3] - side + 1
 	chunks := (count + p.Chunk - 1) / p.Chunk
@@ -166,23 +183,21 @@ func alone(b *testing.B, name string, p Patches, image *onnx.Tensor) *racer {
 	for i := range blocks.Float32s() {
 		blocks.Float32s()[i] = image.Float32s()[i%len(image.Float32s())] - 0.5
 	}
-	return entrant(b, name, gemmsAlone(b, p), map[string]*onnx.Tensor{"blocks": blocks})
+	return entrant(b, name, productsAlone(b, p, two), map[string]*onnx.Tensor{"blocks": blocks})
 }
 
 // BenchmarkDenoise holds a denoiser of 8x8 patches, stride 1, 20 iterations, against its matrix products alone, which the first line
 // is, and other forms of the same.
 func BenchmarkDenoise(b *testing.B) {
 	image := noisyPhoto(b, *benchSide)
-	p := Patches{Operator: learnedLike(8), Beta: 0.08}
-	until, pairs := p, p
+	p := Patches{Operator: learnedLike(8), Beta: 0.08}.defaults()
+	until := p
 	until.Tolerance, until.Iterations = 1e-3, 200
-	list := []*racer{alone(b, "products alone", p, image), entrant(b, "denoiser", built(b, p), p.feeds(image)), entrant(b, "until gap 1e-3", built(b, until), p.feeds(image))}
-	d, err := newDenoiser("patches", p.Beta, false)
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, _ = d, pairs
-	race(b, list)
+	race(b, []*racer{
+		alone(b, "products alone", p, false, image), entrant(b, "denoiser", built(b, p), p.feeds(image)),
+		alone(b, "two products a step alone", p, true, image), entrant(b, "two products a step", twoProducts(b, p), p.feeds(image)),
+		entrant(b, "until gap 1e-3", built(b, until), p.feeds(image)),
+	})
 }
 
 // BenchmarkChunk tries numbers of patches that are worked on at a time.
@@ -190,12 +205,15 @@ func BenchmarkChunk(b *testing.B) {
 	image := noisyPhoto(b, *benchSide)
 	var list []*racer
 	for _, chunk := range []int64{64, 128, 256, 512, 1024} {
-		p := Patches{Operator: learnedLike(8), Beta: 0.08, Chunk: chunk}
-		list = append(list, alone(b, fmt.Sprint("products, chunks of ", chunk), p, image), entrant(b, fmt.Sprint("denoiser, chunks of ", chunk), built(b, p), p.feeds(image)))
+		p := Patches{Operator: learnedLike(8), Beta: 0.08, Chunk: chunk}.defaults()
+		list = append(list, alone(b, fmt.Sprint("products, chunks of ", chunk), p, false, image), entrant(b, fmt.Sprint("denoiser, chunks of ", chunk), built(b, p), p.feeds(image)))
 	}
 	race(b, list)
 }
 
-var _ = os.Args
-var _ = filepath.Join
-var _ = strings.Contains
+// BenchmarkFilters times 48 filters of 7x7 on the whole picture.
+func BenchmarkFilters(b *testing.B) {
+	image := noisyPhoto(b, *benchSide)
+	p := Filters{Operator: DCT(7), Beta: 0.02}
+	race(b, []*racer{entrant(b, "48 filters of 7x7", built(b, p), Patches{Beta: p.Beta}.feeds(image))})
+}
