@@ -119,7 +119,7 @@ func (c *call) recertify(m *onnx.Model, path string, gibbs *pacbayes.Gibbs, reco
 		return err
 	}
 	rest := all
-	config := pacbayes.CertifyConfig{Delta: recorded.Delta, DeltaDraws: recorded.DeltaDraws, Draws: recorded.Draws, Seed: recorded.Seed, Session: c.runtimeOptions(), Told: c.toldDraws()}
+	config := pacbayes.CertifyConfig{Delta: recorded.Delta, DeltaDraws: recorded.DeltaDraws, Draws: recorded.Draws, Whole: recorded.Block == 0, Seed: recorded.Seed, Session: c.runtimeOptions(), Told: c.toldDraws()}
 	size := all.size(0)
 	if record.Part > 0 {
 		var apart *sampleSet
@@ -142,7 +142,12 @@ func (c *call) recertify(m *onnx.Model, path string, gibbs *pacbayes.Gibbs, reco
 		differs("the data are not those that the certificate is of")
 		return nil
 	}
-	if config.Data, err = rest.inOrder(size); err != nil {
+	if recorded.Block > 0 {
+		config.Data, err = rest.blocks(min(recorded.Block, rest.samples()))
+	} else {
+		config.Data, err = rest.inOrder(size)
+	}
+	if err != nil {
 		return err
 	}
 	again, err := gibbs.Certify(c.Context(), config)
@@ -200,7 +205,7 @@ func (c *call) tellCertified(doc *certified) error {
 	c.JSON(doc)
 	if r := doc.Recomputed; r != nil {
 		c.Print("%s", r.String())
-		c.Print("errors of %d drawn classifiers: %.3f %%, of the posterior at most %.3f %%; McAllester %.4g, quadratic %.4g, Catoni %.4g", r.Draws, 100*r.Risk, 100*r.RiskBound, r.McAllester, r.Quadratic, r.Catoni)
+		c.Print("errors of %d drawn classifiers: %.3f %%, of the posterior at most %.3f %%; McAllester %.4g, quadratic %.4g, Catoni %.4g", r.Networks, 100*r.Risk, 100*r.RiskBound, r.McAllester, r.Quadratic, r.Catoni)
 		c.Print("prior: %s; independent of the samples is for who made it to say", doc.PriorOf)
 	}
 	if doc.Matches {

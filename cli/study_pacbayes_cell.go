@@ -124,27 +124,33 @@ func (s *pacStudy) problem(a pacArm, seed uint64) (*momentum.Problem, error) {
 	return p, err
 }
 
-// Cost times a few steps with each batch. A step of PAC-Bayes takes about a third more, and K as much as eighty epochs of
-// inference.
+// stepKind is what the time of a step depends on.
+type stepKind struct {
+	batch int64
+	noisy bool // weights have noise, which has to be drawn
+}
+
+// Cost times a few steps of each kind. K takes as much as eighty epochs of inference.
 func (s *pacStudy) Cost(ctx context.Context, todo []study.Cell) (studyCost, error) {
-	cost, seconds, each := studyCost{}, map[string]float64{}, map[int64]float64{}
+	cost, seconds, each := studyCost{}, map[string]float64{}, map[stepKind]float64{}
 	for _, c := range todo {
 		a := s.arm[c.Key()]
-		if each[a.batch] == 0 {
-			least, err := s.stepTime(ctx, a.batch)
+		kind := stepKind{a.batch, a.method == roleUsual || a.sigma > 0}
+		if each[kind] == 0 {
+			least, err := s.stepTime(ctx, kind)
 			if err != nil {
 				return cost, err
 			}
-			each[a.batch] = least
+			each[kind] = least
 		}
 		steps := s.epochs(a) * s.perEpoch(a.batch)
 		took := float64(steps)
 		if a.method == roleUsual {
 			steps += steps / 3
-			took = 1.3*float64(steps) + 80./3*float64(s.perEpoch(a.batch))
+			took = float64(steps) + 80./3*float64(s.perEpoch(a.batch))
 		}
 		cost.Steps += steps
-		seconds[c.Key()] = secondsBeside + each[a.batch]*took
+		seconds[c.Key()] = secondsBeside + each[kind]*took
 		cost.Seconds += seconds[c.Key()]
 	}
 	cost.Seconds = math.Ceil(cost.Seconds / float64(max(1, min(s.Int("jobs"), goruntime.NumCPU()))))
@@ -152,9 +158,12 @@ func (s *pacStudy) Cost(ctx context.Context, todo []study.Cell) (studyCost, erro
 	return cost, nil
 }
 
-// stepTime is what a step of a batch takes, in seconds.
-func (s *pacStudy) stepTime(ctx context.Context, batch int64) (float64, error) {
-	a := pacArm{method: "adam", batch: batch, rate: 1e-9}
+// stepTime is what a step takes, in seconds.
+func (s *pacStudy) stepTime(ctx context.Context, kind stepKind) (float64, error) {
+	a := pacArm{method: "adam", batch: kind.batch, rate: 1e-9}
+	if kind.noisy {
+		a.sigma = 1e-3
+	}
 	p, err := s.problem(a, s.seeds[0])
 	if err != nil {
 		return 0, err

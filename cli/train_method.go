@@ -376,6 +376,11 @@ func (d *sampleSet) inOrder(size int64) (*dataset.Batches, error) {
 	if d.fixed == 0 {
 		size = max(size, min(d.samples(), 500))
 	}
+	return d.blocks(size)
+}
+
+// blocks are batches of that size of all samples in order.
+func (d *sampleSet) blocks(size int64) (*dataset.Batches, error) {
 	return d.batches(dataset.BatchConfig{Size: size, Partial: d.fixed == 0, Ordered: true})
 }
 

@@ -36,7 +36,7 @@ var pacBayesMethod = trainMethod{
 		number("head-lr", "X", above(0, 1000), 1e-2, "learning rate of what --head names; --lr, 5e-5 without it, is of the rest").under(sectionPacBayes),
 		text("freeze", "REGEX", "leave parameters as they are, without noise: embeddings").under(sectionPacBayes),
 		number("delta", "X", span{lo: 0, hi: 1, openLo: true, openHi: true}, 0.05, "probability that the certificate fails").under(sectionPacBayes),
-		integer("draws", "N", 1, 1<<20, 100, "classifiers that are drawn for the certificate").under(sectionPacBayes),
+		integer("draws", "N", 1, 1<<20, 0, "passes over the samples for the certificate, a classifier being drawn for each batch; 20 without it, and 100 with BatchNormalization, where it is drawn for each pass").under(sectionPacBayes),
 		integer("ensemble", "N", 1, 1<<20, 0, "judge the mean of N drawn classifiers by --test too").under(sectionPacBayes),
 		toggle("no-certificate", "draw nothing and write no certificate").under(sectionPacBayes),
 	},
@@ -340,7 +340,7 @@ const certificateName = "model.certificate.safetensors"
 func (p *pacRun) certify(doc *pacTrained, gibbs *pacbayes.Gibbs, out *methodResult) error {
 	config := pacbayes.CertifyConfig{Delta: p.Float("delta"), Draws: p.Int("draws"), Seed: p.Common.Seed, Session: p.runtimeOptions(), Told: p.toldDraws()}
 	var err error
-	if config.Data, err = p.ordered(p.rest); err != nil {
+	if config.Data, err = p.rest.blocks(p.size); err != nil {
 		return err
 	}
 	record := pacbayes.Record{Part: p.Float("prior-data"), Freeze: p.Text("freeze"), PriorOf: "the weights of " + p.path}
@@ -389,7 +389,7 @@ const metadataCertificate = "graft.certificate"
 
 func (c *call) toldDraws() func(done, of int) {
 	c.Progress().Stage("certificate", 0)
-	return func(done, of int) { c.Progress().Step(done, fmt.Sprintf("draw %d of %d", done, of)) }
+	return func(done, of int) { c.Progress().Step(done, fmt.Sprintf("pass %d of %d", done, of)) }
 }
 
 // reading is how the flags have the samples read.

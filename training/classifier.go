@@ -80,14 +80,24 @@ func (c *Classifier) Close() error { return c.session.Close() }
 
 // Each runs one epoch of data with packed weights and running statistics, nil being those of the file, and shows every batch.
 func (c *Classifier) Each(ctx context.Context, weights *onnx.Tensor, buffers map[string]*onnx.Tensor, data *dataset.Batches, see func(Classified) error) error {
+	return c.EachDrawn(ctx, func(int64) *onnx.Tensor { return weights }, buffers, data, see)
+}
+
+// EachDrawn is Each with weights for each batch of the epoch, the first being 0. They may be one tensor whose contents change.
+func (c *Classifier) EachDrawn(ctx context.Context, weights func(batch int64) *onnx.Tensor, buffers map[string]*onnx.Tensor, data *dataset.Batches, see func(Classified) error) error {
 	fixed := map[string]*onnx.Tensor{}
-	for _, t := range c.gated.plan.packing.Unpack(weights) {
-		fixed[t.Name] = t
-	}
 	if buffers == nil {
 		buffers = c.gated.Buffers()
 	}
+	var before *onnx.Tensor
 	for step := int64(1); step <= data.PerEpoch(); step++ {
+		w := weights(step - 1)
+		if w != before {
+			for _, t := range c.gated.plan.packing.Unpack(w) {
+				fixed[t.Name] = t
+			}
+		}
+		before = w
 		given, err := data.At(step)
 		if err != nil {
 			return fmt.Errorf("classify: %w", err)

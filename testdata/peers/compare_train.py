@@ -65,7 +65,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--rounds", type=int, default=5)
     ap.add_argument("--steps", type=int, default=30)
-    ap.add_argument("--networks", nargs="+", default=NETWORKS, choices=NETWORKS)
+    ap.add_argument("--networks", nargs="+", default=NETWORKS, choices=[*NETWORKS, "resnet18"])
     ap.add_argument("--peers", nargs="+", default=["eager", "compile", "onnxruntime-training"], choices=["eager", "compile", "onnxruntime-training"])
     ap.add_argument("--ort-python", help="Python that has onnxruntime-training-cpu")
     ap.add_argument("--json", type=pathlib.Path, help="file for all measurements")
@@ -75,7 +75,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         models, binary = pathlib.Path(folder), folder + "/training.test"
         subprocess.run(["go", "test", "-c", "-o", binary, "./training"], cwd=root, check=True)
-        subprocess.run([sys.executable, "-W", "ignore", here / "models.py", models], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-W", "ignore", here / "models.py", models, *args.networks], check=True, stdout=subprocess.DEVNULL)
         for name in args.networks:
             kept[name] = rounds = []
             for _ in range(args.rounds):

@@ -1,6 +1,7 @@
 """The networks of train_step.py in PyTorch, each with a batch to train on, and their ONNX files.
 
-    python testdata/peers/models.py FOLDER      # writes FOLDER/NAME.onnx and FOLDER/NAME.npz
+    python testdata/peers/models.py FOLDER             # writes FOLDER/NAME.onnx and FOLDER/NAME.npz
+    python testdata/peers/models.py FOLDER resnet18    # those that are named
 """
 import pathlib
 import sys
@@ -11,6 +12,7 @@ from torch import nn
 import torch.nn.functional as F
 
 from hourglass import Hourglass
+from networks import ResNet
 
 
 class MLP(nn.Sequential):
@@ -84,6 +86,8 @@ def batch(name):
         return {"x": rng.random((64, 784), np.float32), "labels": rng.integers(0, 10, 64)}
     if name == "cnn":
         return {"x": rng.random((64, 1, 28, 28), np.float32), "labels": rng.integers(0, 10, 64)}
+    if name == "resnet18":
+        return {"x": rng.random((128, 3, 32, 32), np.float32), "labels": rng.integers(0, 10, 128)}
     if name == "bert":
         return {"ids": rng.integers(0, 30522, (8, 64)), "types": rng.integers(0, 2, (8, 64)), "labels": rng.integers(0, 2, 8)}
     return {"z": 0.1 * rng.random((1, 32, 128, 128), np.float32), "target": rng.random((1, 3, 128, 128), np.float32)}
@@ -91,11 +95,11 @@ def batch(name):
 
 def network(name):
     torch.manual_seed(0)
-    return {"mlp": MLP, "cnn": CNN, "bert": BERT,
+    return {"mlp": MLP, "cnn": CNN, "bert": BERT, "resnet18": lambda: ResNet((2, 2, 2, 2)),
             "hourglass": lambda: Hourglass([16, 32, 64, 64], 5, 3, 32)}[name]()
 
 
-NAMES = ["hourglass", "cnn", "bert", "mlp"]
+NAMES = ["hourglass", "cnn", "bert", "mlp"]  # and resnet18 by its name
 
 
 def export(name, folder):
@@ -111,5 +115,5 @@ def export(name, folder):
 if __name__ == "__main__":
     target = pathlib.Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
-    for each in NAMES:
+    for each in sys.argv[2:] or NAMES:
         export(each, target)

@@ -25,8 +25,6 @@ import torch.nn.functional as F
 from onnx import numpy_helper
 from torch import nn
 
-torch.set_num_threads(2)
-
 
 def conv(i, o, k, stride=1, bias=False):
     return nn.Conv2d(i, o, k, stride, k // 2, bias=bias)
@@ -377,6 +375,7 @@ def main():
     args.add_argument("--tolerance", type=float, default=1e-4)
     args.add_argument("networks", nargs="*")
     args = args.parse_args()
+    torch.set_num_threads(2)
     failed = False
     print("network, parameters: largest difference to float64 of graft and of PyTorch in float32", flush=True)
     for name in args.networks or NETWORKS:
@@ -389,4 +388,5 @@ def main():
     sys.exit(failed)
 
 
-main()
+if __name__ == "__main__":
+    main()

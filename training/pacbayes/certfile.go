@@ -125,6 +125,8 @@ func (f *File) read(metadata map[string]string) error {
 		return limits.Refuse("part", "is %g", r.Part)
 	case f.Certificate.Draws < 1 || f.Certificate.Draws > 1<<20:
 		return limits.Refuse("draws", "are %d", f.Certificate.Draws)
+	case f.Certificate.Block < 0:
+		return limits.Refuse("block", "is %d", f.Certificate.Block)
 	}
 	if err := CheckDelta(f.Certificate.Delta); err != nil {
 		return limits.Refuse("delta", "%v", err)

@@ -1,6 +1,7 @@
 package pacbayes
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 )
@@ -9,9 +10,10 @@ import (
 // weights anew from the posterior for every sample. With probability 1 - Delta over the samples and the draws the error is at most
 // Value, provided that samples and prior are independent and the samples are drawn independently of each other.
 //
-// The parts: (1) the mean error of Draws classifiers drawn from the posterior, over all samples, is raised by kl inversion to one
-// that holds for the posterior (Langford and Caruana 2001; Perez-Ortiz et al. 2021), which fails with probability DeltaDraws;
-// (2) Maurer's PAC-Bayes-kl theorem bounds the error by that, KL and n, which fails with probability Delta - DeltaDraws; (3) it
+// The parts: (1) the samples are gone through Draws times, in blocks of Block, with a classifier drawn from the posterior for each
+// block. Its errors over Block are independent numbers in [0,1], whose mean is raised by kl inversion to one that holds for the
+// posterior (Langford and Caruana 2001, with Hoeffding's theorem of 1963 for means that differ), which fails with probability
+// DeltaDraws; (2) Maurer's PAC-Bayes-kl theorem bounds the error by that, KL and n, which fails with probability Delta - DeltaDraws; (3) it
 // is held for every choice of the prior's scales on their grid at once, which costs Union nats.
 type Certificate struct {
 	Samples    int64   `json:"n"`
@@ -20,7 +22,9 @@ type Certificate struct {
 	Union      float64 `json:"union"` // logarithm of the number of priors
 	Delta      float64 `json:"delta"`
 	DeltaDraws float64 `json:"delta_draws"`
-	Draws      int     `json:"draws"`
+	Draws      int     `json:"draws"`           // passes over the samples
+	Block      int64   `json:"block,omitempty"` // samples that a drawn classifier sees; 0: all of them
+	Networks   int64   `json:"networks"`        // that were drawn
 	Seed       uint64  `json:"seed"`
 	Errors     int64   `json:"errors"` // of all draws on all samples
 
@@ -53,14 +57,19 @@ func (c *Certificate) complete() error {
 		return fmt.Errorf("delta of the draws %g: it is a part of %g", c.DeltaDraws, c.Delta)
 	case c.Samples < 8:
 		return fmt.Errorf("%d samples: the theorem holds from 8 on", c.Samples)
-	case c.Draws < 1:
-		return fmt.Errorf("%d draws", c.Draws)
+	case c.Draws < 1 || c.Block < 0:
+		return fmt.Errorf("%d draws of blocks of %d", c.Draws, c.Block)
 	case math.IsNaN(c.KL) || c.KL < 0:
 		return fmt.Errorf("KL of %g", c.KL)
 	}
 	n := float64(c.Samples)
 	c.Risk = float64(c.Errors) / (float64(c.Draws) * n)
-	c.RiskBound = KLInverse(c.Risk, math.Log(2/c.DeltaDraws)/float64(c.Draws))
+	// The last block of a pass may have fewer samples: its number is then the smaller, and what a full one would have counts.
+	block := float64(cmp.Or(min(c.Block, c.Samples), c.Samples))
+	blocks := math.Ceil(n / block)
+	c.Networks = int64(c.Draws) * int64(blocks)
+	full := blocks * block / n
+	c.RiskBound = min(1, full*KLInverse(c.Risk/full, math.Log(2/c.DeltaDraws)/float64(c.Networks)))
 	delta := c.Delta - c.DeltaDraws
 	spent := c.KL + c.Union
 	cost := spent + math.Log(2*math.Sqrt(n)/delta)

@@ -54,13 +54,24 @@ func TestBounds(t *testing.T) {
 	for name, of := range map[string]func(*Certificate){
 		"delta 0": func(c *Certificate) { c.Delta = 0 }, "delta 1": func(c *Certificate) { c.Delta = 1 }, "delta NaN": func(c *Certificate) { c.Delta = math.NaN() },
 		"all delta for the draws": func(c *Certificate) { c.DeltaDraws = 0.05 }, "none": func(c *Certificate) { c.DeltaDraws = 0 },
-		"few samples": func(c *Certificate) { c.Samples = 7 }, "no draws": func(c *Certificate) { c.Draws = 0 }, "KL": func(c *Certificate) { c.KL = math.NaN() },
+		"block -1": func(c *Certificate) { c.Block = -1 }, "few samples": func(c *Certificate) { c.Samples = 7 }, "no draws": func(c *Certificate) { c.Draws = 0 }, "KL": func(c *Certificate) { c.KL = math.NaN() },
 	} {
 		bad := c
 		of(&bad)
 		if bad.complete() == nil {
 			t.Errorf("%s passes", name)
 		}
+	}
+	// 1,000 samples in blocks of 400: three of them, which have room for 1,200.
+	blocks := Certificate{Samples: 1000, Classes: 10, KL: 1, Delta: 0.05, DeltaDraws: 0.01, Draws: 30, Block: 400, Errors: 3000}
+	if err := blocks.complete(); err != nil || blocks.Networks != 90 || math.Abs(blocks.Risk-0.1) > 1e-15 ||
+		math.Abs(binaryKL(0.1/1.2, blocks.RiskBound/1.2)-math.Log(200)/90) > 1e-12 {
+		t.Errorf("%+v, %v", blocks, err)
+	}
+	whole := blocks
+	whole.Block = 0
+	if err := whole.complete(); err != nil || whole.Networks != 30 || whole.RiskBound <= blocks.RiskBound {
+		t.Errorf("%+v, %v", whole, err)
 	}
 	vacuous := c
 	vacuous.KL = 1e9

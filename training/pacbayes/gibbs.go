@@ -30,8 +30,11 @@ type Gibbs struct {
 type CertifyConfig struct {
 	Delta      float64 // in all; 0.05
 	DeltaDraws float64 // part of it for the draws; a fifth
-	Draws      int     // classifiers drawn; 100
-	Seed       uint64
+	Draws      int     // passes over the samples; 20, and 100 where Whole is so
+	// Whole draws a classifier for a pass, and not for each batch of Data. It is so with BatchNormalization, whose statistics are
+	// estimated for every classifier.
+	Whole bool
+	Seed  uint64
 	// Data are all samples that are certified on, in order. Norms are samples, none of them among Data, that the statistics of
 	// BatchNormalization are taken from anew for every draw; nil where there are no statistics.
 	Data, Norms *dataset.Batches
@@ -64,7 +67,7 @@ func (g *Gibbs) KL() float64 {
 }
 
 // draw writes the weights of a draw.
-func (g *Gibbs) draw(w []float32, eps []float32, seed uint64, stream string, i int) {
+func (g *Gibbs) draw(w []float32, eps []float32, seed uint64, stream string, i int64) {
 	noise.Normal(eps, noise.NewKey(seed, stream, uint64(i)))
 	mean, sigma := g.Mean.Float32s(), g.Sigma.Float32s()
 	for j := range w {
@@ -82,7 +85,7 @@ func (g *Gibbs) Certify(ctx context.Context, c CertifyConfig) (*Certificate, err
 }
 
 func (g *Gibbs) certify(ctx context.Context, c CertifyConfig) (*Certificate, error) {
-	c.Delta, c.Draws = cmp.Or(c.Delta, 0.05), cmp.Or(c.Draws, 100)
+	c.Delta = cmp.Or(c.Delta, 0.05)
 	c.DeltaDraws = cmp.Or(c.DeltaDraws, c.Delta/5)
 	if err := CheckDelta(c.Delta); err != nil {
 		return nil, err
@@ -100,18 +103,35 @@ func (g *Gibbs) certify(ctx context.Context, c CertifyConfig) (*Certificate, err
 		return nil, err
 	}
 	defer classifier.Close()
+	c.Whole = c.Whole || norms.Any()
+	if c.Draws == 0 {
+		c.Draws = 20
+		if c.Whole {
+			c.Draws = 100
+		}
+	}
 	out := &Certificate{Classes: classifier.Classes, KL: g.KL(), Union: g.Grid.Union(len(g.LogScale)), Delta: c.Delta, DeltaDraws: c.DeltaDraws, Draws: c.Draws, Seed: c.Seed}
-	w, eps := onnx.NewTensor(onnx.Float, g.Mean.Len()), make([]float32, g.Mean.Len())
-	for i := range c.Draws {
-		g.draw(w.Float32s(), eps, c.Seed, "pac/certificate", i)
+	blocks := int64(1)
+	if !c.Whole {
+		out.Block, blocks = c.Data.Size(), c.Data.PerEpoch()
+	}
+	w, eps, drawn := onnx.NewTensor(onnx.Float, g.Mean.Len()), make([]float32, g.Mean.Len()), int64(-1)
+	for pass := range int64(c.Draws) {
+		draw := func(block int64) *onnx.Tensor {
+			if at := pass*blocks + min(block, blocks-1); at != drawn {
+				g.draw(w.Float32s(), eps, c.Seed, "pac/certificate", at)
+				drawn = at
+			}
+			return w
+		}
 		var buffers map[string]*onnx.Tensor
 		if norms.Any() {
-			if buffers, err = norms.Estimate(ctx, w, c.Norms); err != nil {
+			if buffers, err = norms.Estimate(ctx, draw(0), c.Norms); err != nil {
 				return nil, err
 			}
 		}
 		out.Samples = 0
-		err := classifier.Each(ctx, w, buffers, c.Data, func(k training.Classified) error {
+		err := classifier.EachDrawn(ctx, draw, buffers, c.Data, func(k training.Classified) error {
 			out.Samples += int64(len(k.Labels))
 			out.Errors += int64(len(k.Labels) - k.Right())
 			return nil
@@ -120,7 +140,7 @@ func (g *Gibbs) certify(ctx context.Context, c CertifyConfig) (*Certificate, err
 			return nil, err
 		}
 		if c.Told != nil {
-			c.Told(i+1, c.Draws)
+			c.Told(int(pass)+1, c.Draws)
 		}
 	}
 	return out, out.complete()
@@ -154,7 +174,7 @@ func (g *Gibbs) Ensemble(ctx context.Context, members int, seed uint64, data, no
 	classes := int(classifier.Classes)
 	right := 0
 	for i := range members {
-		g.draw(w.Float32s(), eps, seed, "pac/ensemble", i)
+		g.draw(w.Float32s(), eps, seed, "pac/ensemble", int64(i))
 		var buffers map[string]*onnx.Tensor
 		if norms != nil {
 			if buffers, err = estimator.Estimate(ctx, w, norms); err != nil {
