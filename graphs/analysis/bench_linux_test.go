@@ -186,7 +186,7 @@ func alone(b *testing.B, name string, p Patches, two bool, image *onnx.Tensor) *
 	return entrant(b, name, productsAlone(b, p, two), map[string]*onnx.Tensor{"blocks": blocks})
 }
 
-// BenchmarkDenoise holds a denoiser of 8x8 patches, stride 1, 20 iterations, against its matrix products alone, which the first line
+// BenchmarkDenoise holds a denoiser of 8x8 patches, stride 1, with as many iterations as there are, against its matrix products alone, which the first line
 // is, and other forms of the same.
 func BenchmarkDenoise(b *testing.B) {
 	image := noisyPhoto(b, *benchSide)

@@ -28,7 +28,7 @@ const (
 // Build makes the model: inputs image, float [N,C,H,W] of any size from a filter's on, and beta, a scalar, which counts as 0 below;
 // output denoised, of the image's shape. There is nothing to draw: the seed changes nothing.
 func (p Filters) Build(uint64) (*onnx.Model, error) {
-	p.Solver = p.Solver.defaults()
+	p.Solver = p.Solver.defaults(20)
 	m, err := p.build()
 	if err != nil {
 		return nil, fmt.Errorf("build denoiser of filters: %w", err)

@@ -55,7 +55,7 @@ func TestFilters(t *testing.T) {
 				t.Fatal(err)
 			}
 			image := picture(rng, c.dims...)
-			p := Patches{Operator: matrix, Solver: c.filters.Solver.defaults()}
+			p := Patches{Operator: matrix, Cold: true, Solver: c.filters.Solver.defaults(20)}
 			tolerance := 1e-5
 			if p.Tolerance > 0 {
 				p.Iterations, tolerance = 3000, 3e-4

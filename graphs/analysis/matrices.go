@@ -12,6 +12,7 @@ import (
 type products struct {
 	forward *onnx.Value // W^T/L [pixels, rows]; of gram, where a patch's mean is taken off, that takes it off too
 	back    *onnx.Value // W [rows, pixels]
+	start   *onnx.Value // as forward, to the z to begin with, before it is clipped; nil: begin at 0
 }
 
 // gram computes W(y - W^T v) as W y - (W W^T) v: a product of rows x rows in place of two of rows x pixels.
@@ -26,20 +27,35 @@ type pair struct {
 	mean bool
 }
 
+// ridgeWeight is of the ridge solution that z begins with, over L: (W W^T + ridgeWeight L)^-1 W y, clipped. Of 0.01 to 1, tried on a
+// photograph with noise of 25/255, 0.01 and 0.02 come within 0.05 dB of the solution's PSNR the soonest, for differences and for a
+// learned operator.
+const ridgeWeight = 0.02
+
 // form chooses, and adds the matrices to the model.
 func (p Patches) form(d *denoiser, side int) (form, error) {
 	lipschitz, err := p.Operator.lipschitz()
 	if err != nil {
 		return nil, err
 	}
-	w, sees := p.Operator.matrix(), p.Operator.matrix()
+	w := p.Operator.matrix()
 	two := p.Operator.Rows > 2*p.Operator.Columns
-	if p.Mean && !two {
-		sees = p.Operator.centred()
+	sees := func(name string, a *mat.Dense, scale float64) *onnx.Value {
+		if p.Mean && !two {
+			a = centred(a)
+		}
+		a = mat.DenseCopyOf(transposedPatches(a, side).T())
+		a.Scale(scale, a)
+		return d.constant(name, a)
 	}
-	back, forward := transposedPatches(w, side), mat.DenseCopyOf(transposedPatches(sees, side).T())
-	forward.Scale(1/lipschitz, forward)
-	shared := products{forward: d.constant("operator.forward", forward), back: d.constant("operator", back)}
+	shared := products{forward: sees("operator.forward", w, 1/lipschitz), back: d.constant("operator", transposedPatches(w, side))}
+	if !p.Cold {
+		ridge, err := p.Operator.ridge(ridgeWeight * lipschitz)
+		if err != nil {
+			return nil, err
+		}
+		shared.start = sees("operator.start", ridge, 1)
+	}
 	if two {
 		return &pair{shared, p.Mean}, nil
 	}
@@ -64,8 +80,13 @@ func transposedPatches(w mat.Matrix, side int) *mat.Dense {
 	return out
 }
 
-func (p *gram) begin(b *op.Builder, y *onnx.Value) *block {
-	return &block{b: b, y: y, first: b.MatMul(y, p.forward)}
+// begin is of a patch, or of one without its mean.
+func (p *products) begin(b *op.Builder, y, fit *onnx.Value) *block {
+	k := &block{b: b, y: y, fit: fit, first: b.MatMul(fit, p.forward)}
+	if p.start != nil {
+		k.start = b.MatMul(fit, p.start)
+	}
+	return k
 }
 
 func (p *products) primal(k *block, z *onnx.Value) *onnx.Value {
@@ -73,6 +94,8 @@ func (p *products) primal(k *block, z *onnx.Value) *onnx.Value {
 }
 
 func (*products) scales() bool { return true }
+
+func (f *gram) begin(b *op.Builder, y *onnx.Value) *block { return f.products.begin(b, y, y) }
 
 func (f *gram) ascend(k *block, w *onnx.Value, scale, out float64) *onnx.Value {
 	return k.b.Gemm(w, f.step, k.first, op.GemmAttrs{Alpha: float32(scale * out), Beta: float32(out)})
@@ -83,7 +106,7 @@ func (f *pair) begin(b *op.Builder, y *onnx.Value) *block {
 	if f.mean {
 		fit = b.Sub(y, b.ReduceMean(y, true, 1))
 	}
-	return &block{b: b, y: y, fit: fit, first: b.MatMul(fit, f.forward)}
+	return f.products.begin(b, y, fit)
 }
 
 func (f *pair) ascend(k *block, w *onnx.Value, scale, out float64) *onnx.Value {

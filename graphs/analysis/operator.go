@@ -61,10 +61,11 @@ func (o Operator) side() (int, error) {
 
 func (o Operator) matrix() *mat.Dense { return mat.NewDense(o.Rows, o.Columns, o.W) }
 
-// centred is W without the mean of each row: what it gives for a patch is what W gives for the patch without its mean.
-func (o Operator) centred() *mat.Dense {
-	m := mat.DenseCopyOf(o.matrix())
-	for i := range o.Rows {
+// centred is a matrix without the mean of each row: what it gives for a patch is what the matrix gives for the patch without its mean.
+func centred(a *mat.Dense) *mat.Dense {
+	m := mat.DenseCopyOf(a)
+	rows, _ := m.Dims()
+	for i := range rows {
 		row := m.RawRowView(i)
 		mean := 0.0
 		for _, v := range row {
@@ -95,6 +96,25 @@ func (o Operator) lipschitz() (float64, error) {
 		return largest * (1 + 1e-6), nil
 	}
 	return 1, nil
+}
+
+// ridge is (W W^T + weight)^-1 W, which is W (W^T W + weight)^-1.
+func (o Operator) ridge(weight float64) (*mat.Dense, error) {
+	w := o.matrix()
+	var gram mat.SymDense
+	gram.SymOuterK(1, w.T())
+	for i := range o.Columns {
+		gram.SetSym(i, i, gram.At(i, i)+weight)
+	}
+	var factor mat.Cholesky
+	var out mat.Dense
+	if !factor.Factorize(&gram) {
+		return nil, errors.New("the operator's numbers are too far apart to begin with a ridge solution: begin at 0")
+	}
+	if err := factor.SolveTo(&out, w.T()); err != nil {
+		return nil, fmt.Errorf("begin with a ridge solution: %w: begin at 0", err)
+	}
+	return mat.DenseCopyOf(out.T()), nil
 }
 
 // Differences are the differences of neighbours in a patch, down and to the right: total variation of patches, anisotropic.

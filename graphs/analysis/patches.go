@@ -34,15 +34,15 @@ const (
 
 // Solver says how far the dual problem is solved.
 type Solver struct {
-	Iterations int64   // of the accelerated projected gradient; with a Tolerance the most. 20, or 500
+	Iterations int64   // of the accelerated projected gradient; with a Tolerance the most. 16 of Patches, 20 if they begin at 0 and of Filters; or 500
 	Restart    int64   // without a tolerance the momentum begins anew after so many iterations; 0: never
 	Tolerance  float64 // above 0 a Loop goes on until the duality gap is at most this fraction of the primal objective, block by block
 	Check      int64   // iterations between looks at the gap, 10; where the dual objective rose meanwhile the momentum begins anew
 }
 
-func (s Solver) defaults() Solver {
+func (s Solver) defaults(iterations int64) Solver {
 	if s.Iterations == 0 {
-		if s.Iterations = 20; s.Tolerance > 0 {
+		if s.Iterations = iterations; s.Tolerance > 0 {
 			s.Iterations = 500
 		}
 	}
@@ -74,6 +74,7 @@ type Patches struct {
 	Optional bool    // beta need not be fed: it is an initializer too. Runtimes in JavaScript then cannot change it
 	Stride   int64   // 1
 	Mean     bool    // a patch's mean is taken off first and put back: W need not be blind to it
+	Cold     bool    // z begins at 0, not at a ridge solution; both end at the same
 	Solver
 	Chunk int64 // at most so many patches of a row are worked on at a time, so that they stay in cache; 0: chosen
 }
@@ -82,7 +83,11 @@ type Patches struct {
 const chunkElements = 1 << 14
 
 func (p Patches) defaults() Patches {
-	p.Solver = p.Solver.defaults()
+	iterations := int64(16)
+	if p.Cold {
+		iterations = 20
+	}
+	p.Solver = p.Solver.defaults(iterations)
 	if p.Stride == 0 {
 		p.Stride = 1
 	}
@@ -129,7 +134,7 @@ func (p Patches) build() (*onnx.Model, error) {
 	}
 	c := &cutter{side: int64(side), stride: p.Stride, chunk: p.Chunk}
 	d.metadata(KeyMethod, MethodPatches, keyOrigin, p.Operator.String(), KeySide, fmt.Sprint(side), "graft.stride", fmt.Sprint(p.Stride),
-		"graft.mean", fmt.Sprint(p.Mean))
+		"graft.mean", fmt.Sprint(p.Mean), "graft.cold", fmt.Sprint(p.Cold))
 	d.describe(p.Solver)
 	return d.finish(c.eachPatch(d.b, d.image, d.solver(f, p.Solver)))
 }

@@ -25,6 +25,7 @@ type block struct {
 	y     *onnx.Value
 	fit   *onnx.Value // y, or y without its means, for a form that goes back to it
 	first *onnx.Value // W fit / L
+	start *onnx.Value // what z begins with, before it is clipped; nil: 0
 }
 
 // in is the block for the nodes of a body inside its graph.
@@ -94,10 +95,14 @@ func (s Solver) momenta() []float64 {
 	return list
 }
 
-// unrolled is z after the steps, from z = 0.
+// unrolled is z after the steps.
 func (d *denoiser) unrolled(f form, k *block, steps []step) *onnx.Value {
 	b := k.b
-	z := b.Clip(k.first, steps[0].low, steps[0].high)
+	z := k.first // of z = 0
+	if k.start != nil {
+		z = f.ascend(k, b.Clip(k.start, d.low, d.beta), 1, steps[0].scale)
+	}
+	z = b.Clip(z, steps[0].low, steps[0].high)
 	var before *onnx.Value
 	for i, s := range steps[1:] {
 		w, scale := z, 1/steps[i].scale

@@ -20,8 +20,12 @@ func (d *denoiser) until(f form, k *block, s Solver) *onnx.Value {
 	for i, m := range long.momenta() {
 		table.Float32s()[i] = float32(m)
 	}
-	zero := filled(b, b.Shape(k.first), onnx.NewTensor(onnx.Float, 1))
-	started := []*onnx.Value{zero, zero, b.Const(onnx.Scalar(int64(0))), b.Const(onnx.Scalar(float32(-math.MaxFloat32)))}
+	start := k.start
+	if start == nil {
+		start = filled(b, b.Shape(k.first), onnx.NewTensor(onnx.Float, 1))
+	}
+	start = b.Clip(start, d.low, d.beta)
+	started := []*onnx.Value{start, start, b.Const(onnx.Scalar(int64(0))), b.Const(onnx.Scalar(float32(-math.MaxFloat32)))}
 	if b.Err() != nil {
 		return nil
 	}
