@@ -77,12 +77,14 @@ type pacArm struct {
 	dropout float64
 }
 
+const methodPacBayes = "pac-bayes"
+
 // Roles of arms.
 const (
-	roleUsual = "pac-bayes" // with what is usual
-	roleMoved = "moved"     // with a rate or batch moved
+	roleUsual = "usual"     // PAC-Bayes with what is usual
+	roleMoved = "moved"     // PAC-Bayes with a rate or the batch moved
 	roleBare  = "bare adam" // a setting of the grid without regularisation, at the usual batch
-	roleGrid  = "of the grid"
+	roleGrid  = "grid"
 )
 
 func planPacBayes(c *call) (experiment, error) {
@@ -121,7 +123,7 @@ func planPacBayes(c *call) (experiment, error) {
 
 // chooseArms settles PAC-Bayes as it comes, PAC-Bayes with something moved, and the grid.
 func (s *pacStudy) chooseArms() error {
-	usual := pacArm{name: "PAC-Bayes", role: roleUsual, method: roleUsual, batch: s.batch, rate: pacbayes.UsualRate, noises: pacbayes.UsualNoiseRate}
+	usual := pacArm{name: "PAC-Bayes", role: roleUsual, method: methodPacBayes, batch: s.batch, rate: pacbayes.UsualRate, noises: pacbayes.UsualNoiseRate}
 	s.arms = append(s.arms, usual)
 	f := s.Float("factor")
 	for _, by := range []struct {
@@ -222,7 +224,7 @@ func (s *pacStudy) cell(a pacArm, seed uint64) study.Cell {
 	c := study.Cell{{Name: "network", Value: s.name}, {Name: "settings", Value: strings.Join(graphs.Settings(s.network), " ")},
 		{Name: "data", Value: s.dataID}, {Name: "samples", Value: s.set.samples()}, {Name: "seed", Value: seed}, {Name: "method", Value: a.method},
 		{Name: "batch", Value: a.batch}, {Name: "epochs", Value: s.epochs(a)}, {Name: "rate", Value: a.rate}}
-	if a.method == roleUsual {
+	if a.method == methodPacBayes {
 		c = c.With("noise_rate", a.noises)
 	} else {
 		c = c.With("weight_decay", a.decay).With("noise", a.sigma).With("dropout", a.dropout)
@@ -238,7 +240,7 @@ func (s *pacStudy) perEpoch(batch int64) int64 { return (s.set.samples() + batch
 
 // epochs are those of stage 1, or of a run of the grid, which sees as many samples whatever its batch.
 func (s *pacStudy) epochs(a pacArm) int64 {
-	if a.method == roleUsual {
+	if a.method == methodPacBayes {
 		least := int64(20)
 		if s.Bool("quick") {
 			least = 1

@@ -35,7 +35,7 @@ func (s *pacStudy) Run(ctx context.Context, c study.Cell, _ string, _ *study.Fol
 		return nil, fmt.Errorf("cell %s is none of this grid", c)
 	}
 	var out *pacResult
-	if a.method == roleUsual {
+	if a.method == methodPacBayes {
 		out, err = s.bound(ctx, a, seed)
 	} else {
 		out, err = s.descend(ctx, a, seed)
@@ -135,7 +135,7 @@ func (s *pacStudy) Cost(ctx context.Context, todo []study.Cell) (studyCost, erro
 	cost, seconds, each := studyCost{}, map[string]float64{}, map[stepKind]float64{}
 	for _, c := range todo {
 		a := s.arm[c.Key()]
-		kind := stepKind{a.batch, a.method == roleUsual || a.sigma > 0}
+		kind := stepKind{a.batch, a.method == methodPacBayes || a.sigma > 0}
 		if each[kind] == 0 {
 			least, err := s.stepTime(ctx, kind)
 			if err != nil {
@@ -145,7 +145,7 @@ func (s *pacStudy) Cost(ctx context.Context, todo []study.Cell) (studyCost, erro
 		}
 		steps := s.epochs(a) * s.perEpoch(a.batch)
 		took := float64(steps)
-		if a.method == roleUsual {
+		if a.method == methodPacBayes {
 			steps += steps / 3
 			took = float64(steps) + 80./3*float64(s.perEpoch(a.batch))
 		}

@@ -182,6 +182,9 @@ type pacRun struct {
 }
 
 func runPacBayes(r *methodRun) (*methodResult, error) {
+	if r.data.vocabulary != nil && r.Text("vocab") == "" && !r.Bool("no-certificate") {
+		return nil, misuse("--vocab is missing: a vocabulary made of the text that the certificate counts is not independent of it: give one, or --no-certificate")
+	}
 	config, err := r.pacConfig()
 	if err != nil {
 		return nil, err

@@ -114,14 +114,18 @@ func UniformAt(dst []float32, k Key, from uint32) {
 // Normal fills dst with standard normal numbers (Box and Muller 1958), two for each pair of uniforms. The last bits depend
 // on the platform's logarithm and cosine.
 func Normal(dst []float32, k Key) {
-	for i := range dst {
-		pair := uint32(i) &^ 1
-		r := math.Sqrt(-2 * math.Log(float64(Float(k, pair))))
-		sin, cos := math.Sincos(2 * math.Pi * float64(Float(k, pair+1)))
-		if i&1 == 0 {
-			dst[i] = float32(r * cos)
-		} else {
-			dst[i] = float32(r * sin)
+	var pairs [256]float32
+	for from := 0; from < len(dst); from += len(pairs) {
+		part := dst[from:min(from+len(pairs), len(dst))]
+		uniforms := pairs[:len(part)+len(part)&1]
+		UniformAt(uniforms, k, uint32(from))
+		for i := 0; i < len(part); i += 2 {
+			r := math.Sqrt(-2 * math.Log(float64(uniforms[i])))
+			sin, cos := math.Sincos(2 * math.Pi * float64(uniforms[i+1]))
+			part[i] = float32(r * cos)
+			if i+1 < len(part) {
+				part[i+1] = float32(r * sin)
+			}
 		}
 	}
 }

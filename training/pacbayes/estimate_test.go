@@ -62,3 +62,16 @@ func TestGrid(t *testing.T) {
 		}
 	}
 }
+
+// TestFall: rates are whole over the first half of stage 1, and otherwise fall to almost nothing in the last step.
+func TestFall(t *testing.T) {
+	for _, c := range []struct {
+		stage int
+		step  int64
+		want  float64
+	}{{1, 1, 1}, {1, 51, 1}, {1, 76, 0.5}, {1, 100, 0.02}, {2, 1, 1}, {2, 51, 0.5}, {2, 100, 0.01}} {
+		if got := fall(c.stage, c.step, 100); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("stage %d, step %d of 100: %g, want %g", c.stage, c.step, got, c.want)
+		}
+	}
+}

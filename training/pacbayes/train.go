@@ -253,7 +253,7 @@ func (r *run) followed(ctx context.Context, stage int, step *training.Step, star
 	name := fmt.Sprintf("stage %d", stage)
 	var reading string
 	loop := &training.Loop{Step: step, Session: r.Run.Session, Data: data,
-		Rate: func(step int64) float64 { return r.config.Rate },
+		Rate: func(step int64) float64 { return r.config.Rate * fall(stage, step, epochs*per) },
 		Feed: func(step int64) map[string]*onnx.Tensor {
 			return map[string]*onnx.Tensor{inputNoise: draws.at(step)}
 		},
@@ -302,6 +302,16 @@ func (r *run) followed(ctx context.Context, stage int, step *training.Step, star
 		return nil, fmt.Errorf("stage %d: %w", stage, r.cause(ctx, loop, start, err))
 	}
 	return end, r.save(stage, step, end)
+}
+
+// fall is what rates are multiplied by in a step of a stage: one over the first half of stage 1, and from there, and over the whole
+// of stage 2, falling evenly to nothing, so that neither ends in the noise of its steps.
+func fall(stage int, step, steps int64) float64 {
+	left := float64(steps-step+1) / float64(steps)
+	if stage == 1 {
+		left = min(1, 2*left)
+	}
+	return left
 }
 
 // converged reports whether stage 2 ends with an epoch.
