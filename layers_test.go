@@ -59,7 +59,7 @@ const (
 	leaves  = "onnx/atomicfile onnx/gguf onnx/limits onnx/llama2c onnx/safetensors onnx/strictzip"
 	l0      = "onnx onnx/diff onnx/inspect onnx/noise onnx/op/... onnx/precision onnx/quantize onnx/rewrite/... " + leaves
 	l1      = "graphs/... masking/... runtime runtime/kernels"
-	parts   = "training/autodiff/... training/loss/... training/optim/... training/ort/... training/setting/... training/dataset/... training/degrade/... training/denoiser/... training/metric/... training/study/... training/chart/... training/curvature/..."
+	parts   = "training/autodiff/... training/loss/... training/optim/... training/ort/... training/setting/... training/dataset/... training/degrade/... training/denoiser/... training/signal/... training/metric/... training/study/... training/chart/... training/curvature/..."
 	makers  = "cli/pipeline/pipelinetest export/pickle/pickletest onnx/gguf/gguftest onnx/safetensors/safetensorstest onnx/strictzip/ziptest training/dataset/datasettest"
 	systems = "training/oes/... training/pacbayes/... training/momentum/... training/bilevel/... training/prosocial/..."
 )

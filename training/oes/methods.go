@@ -78,7 +78,8 @@ type Method struct {
 // Work counts steps by what one takes.
 type Work struct{ Fit, Mask, Decoder int64 }
 
-// Methods lists all there are. A row for each pruning score, for all layers together and layer by layer, is among them.
+// Methods lists all there are. Rows for each pruning score, for all layers together and layer by layer, and one for each baseline of
+// package denoiser are among them.
 func Methods() []Method {
 	list := []Method{
 		{"dense", "the whole network, Adam 1e-3", NeedsSteps, denseAt(1e-3), fits(1), WholeNothing},
@@ -97,6 +98,11 @@ func Methods() []Method {
 				c := IMPConfig{Keep: masking.KeepCount(n, t.Sparsity)}
 				return Work{Fit: t.Steps + int64(c.Rounds(n))*t.RoundSteps}
 			}, WholeNorms},
+	}
+	for _, b := range denoiser.Baselines {
+		if b.Pictures != nil && !slices.ContainsFunc(list, func(m Method) bool { return m.Name == b.Name }) {
+			list = append(list, Method{b.Name, b.Doc, NeedsNoise, filtered(b), fits(0), WholeNothing})
+		}
 	}
 	list = append(list, recipes...)
 	for _, s := range masking.Scores {
@@ -281,6 +287,17 @@ func runTV(_ context.Context, t *Trial) (*Outcome, error) {
 
 func runBM3D(_ context.Context, t *Trial) (*Outcome, error) {
 	return t.Problem.planes(func(p denoiser.Planes) (denoiser.Planes, error) { return denoiser.BM3D(p, t.Sigma) })
+}
+
+// filtered runs a method with the weight that is usual for the noise.
+func filtered(b denoiser.Baseline) func(context.Context, *Trial) (*Outcome, error) {
+	return func(_ context.Context, t *Trial) (*Outcome, error) {
+		f, err := b.Pictures(denoiser.Given{Sigma: t.Sigma})
+		if err != nil {
+			return nil, err
+		}
+		return t.Problem.planes(func(p denoiser.Planes) (denoiser.Planes, error) { return f(p, b.Usual*t.Sigma) })
+	}
 }
 
 // runDenoiser gives each plane to the network as a picture of its own.
