@@ -21,6 +21,7 @@ var buildVerb = verb{
 		"graft build hourglass --out hourglass.onnx",
 		"graft build hourglass --preset quick --size 128x192 --out small.onnx",
 		"graft build hourglass --set channels=16,32,64 --set upkernel=5 --out own.onnx",
+		"graft build analysis --operator W.npy --set beta=0.1 --out denoiser.onnx",
 		"graft build --list",
 	},
 	groups: writes | writesModel,
@@ -28,6 +29,7 @@ var buildVerb = verb{
 		text("preset", "NAME", "configuration to start from; paper unless given"),
 		text("size", "H[xW]", "height and width of the image in pixels"),
 		repeated("set", "KEY=VALUE", "a field of the configuration; repeatable"),
+		text("operator", "FILE", "analysis, analysis-filters: the operator W [rows, pixels], and beta where the file has it: .npy, .npz, .safetensors, .json"),
 		toggle("list", "list the networks"),
 	},
 	run: runBuild,
@@ -87,13 +89,9 @@ func runBuild(c *call) error {
 
 // network is the configuration that the command line asks for.
 func (c *call) network() (graphs.Network, *built, error) {
-	entry, err := graphs.Find(c.Arg(0))
+	entry, err := findNetwork(c.Arg(0))
 	if err != nil {
-		names := make([]string, len(graphs.Catalog))
-		for i, e := range graphs.Catalog {
-			names[i] = e.Name
-		}
-		return nil, nil, misuse("%v%s", err, didYouMean(nearest(c.Arg(0), names)))
+		return nil, nil, err
 	}
 	preset := c.Text("preset")
 	if preset == "" {
@@ -122,6 +120,9 @@ func (c *call) network() (graphs.Network, *built, error) {
 		if network, err = graphs.Set(network, key, value); err != nil {
 			return nil, nil, misuse("--set %s: %v", quote(s), err)
 		}
+	}
+	if network, err = c.withOperator(network); err != nil {
+		return nil, nil, err
 	}
 	return network, &built{Network: entry.Name, Preset: preset, Settings: graphs.Settings(network), Seed: c.Common.Seed}, nil
 }
@@ -159,7 +160,7 @@ func listNetworks(c *call) error {
 		Networks []listed `json:"networks"`
 	}{}
 	t := table{Head: []string{"network", "presets", "what"}}
-	for _, e := range graphs.Catalog {
+	for _, e := range networks {
 		l := listed{Name: e.Name, Short: e.Short, Presets: map[string][]string{}}
 		for name, n := range e.Presets {
 			l.Presets[name] = graphs.Settings(n)

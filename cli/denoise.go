@@ -23,13 +23,17 @@ inside the file), model.sparse.onnx, mask.safetensors, history.csv, psnr.png, re
 
 The photo is PNG, JPEG, BMP, TIFF or WebP, 32 to 8192 pixels a side, at most 40 megapixels. Without --noise and --clean it is
 taken as noisy, and no PSNR is given. With --task it is restored where something else is wrong: missing pixels, too few of
-them, JPEG, photon noise.`,
+them, JPEG, photon noise.
+
+With --method learned nothing is trained: a model that removes noise is run on the photo, and denoised.png, report.html and
+summary.json are written.`,
 	examples: []string{
 		"graft denoise photo.jpg --out out/",
 		"graft denoise clean.png --noise 0.1 --out out/",
 		"graft denoise noisy.png --clean clean.png --size 128 --baseline dense --out out/",
 		"graft denoise photo.jpg --mask default --out out/",
 		"graft denoise holed.png --task inpaint --hole holes.png --out out/",
+		"graft denoise photo.jpg --method learned --model denoiser.onnx --out out/",
 	},
 	groups: runsModel | writes,
 	flags:  denoiseFlags(),
@@ -42,6 +46,9 @@ func denoiseFlags() []cli.Flag {
 		integer("size", "N", 32, 8192, 0, "make the whole run this small: pixels of the longer side").under("Photo"),
 	}
 	return slices.Concat(photo, taskOptions(), []cli.Flag{
+		choice("method", methodSparse, "train a sparse network on the one photo, or run a model that is learned already", methodSparse, methodLearned).under("Method"),
+		text("model", "FILE", "learned: a denoiser, an ONNX file with one picture in and one out, as graft build analysis makes them").under("Method"),
+		number("beta", "X", between(0, 1e9), 0, "learned: strength of the model that has an input of that name; what the file recommends without it").under("Method"),
 		choice("preset", "quick", "how large the network and how long the run", "quick", "balanced", "paper").under("Method"),
 		choice("network", "hourglass", "what draws the picture", priorNames()...).under("Method"),
 		fraction("sparsity", "S", below(0, 1), 0, "fraction of weights to remove; the preset's without it").under("Method"),
@@ -80,6 +87,9 @@ type curve struct {
 }
 
 func runDenoise(c *call) error {
+	if c.Text("method") == methodLearned {
+		return runLearned(c)
+	}
 	d := &denoising{call: c, preset: denoisePresets[c.Text("preset")], started: time.Now()}
 	if err := d.arguments(); err != nil {
 		return err

@@ -11,6 +11,11 @@ func (d *denoising) arguments() error {
 	if d.Out() == "" {
 		return misuse("denoise needs --out DIR, the folder that the results go to")
 	}
+	for _, name := range []string{"model", "beta"} {
+		if d.IsSet(name) {
+			return misuse("--%s is for --method learned", name)
+		}
+	}
 	if d.IsSet("noise") && d.IsSet("clean") {
 		return misuse("--noise and --clean exclude each other: --noise makes the noisy photo, --clean says what one looks like without noise")
 	}

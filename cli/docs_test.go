@@ -12,7 +12,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"graft/graphs"
 	"graft/training/degrade"
 	"graft/training/loss"
 	"graft/training/oes"
@@ -124,7 +123,7 @@ func TestPagesTables(t *testing.T) {
 	for name, p := range denoisePresets {
 		wants("docs/denoise.md", "row of a preset", presetRow(name, p))
 	}
-	for _, e := range graphs.Catalog {
+	for _, e := range networks {
 		wants("docs/models.md", "network", fmt.Sprintf("| `%s` | %s |", e.Name, e.Short))
 	}
 	for _, name := range pruneMethods() {

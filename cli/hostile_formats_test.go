@@ -161,5 +161,6 @@ func inputLines(name string) []string {
 		"simplify" + model + "--out $OUT.onnx --verify --inputs " + name,
 		"convert" + model + "--out $OUT.onnx --precision fp16 --inputs " + name,
 		"convert" + model + "--out $OUT.onnx --quantize int8-static --data " + name,
+		"build analysis --set beta=1 --out $OUT.onnx --operator " + name,
 	}
 }

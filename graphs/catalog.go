@@ -70,11 +70,11 @@ func Find(name string) (Entry, error) {
 func Set(n Network, key, value string) (Network, error) {
 	c := reflect.New(reflect.TypeOf(n)).Elem()
 	c.Set(reflect.ValueOf(n))
-	for i := range c.NumField() {
-		if !strings.EqualFold(c.Type().Field(i).Name, key) {
+	for _, f := range fields(c.Type()) {
+		if !strings.EqualFold(f.Name, key) {
 			continue
 		}
-		if err := assign(c.Field(i), value); err != nil {
+		if err := assign(c.FieldByIndex(f.Index), value); err != nil {
 			return nil, fmt.Errorf("set %s: %w", key, err)
 		}
 		return c.Interface().(Network), nil
@@ -86,11 +86,16 @@ func Set(n Network, key, value string) (Network, error) {
 func Settings(n Network) []string {
 	v := reflect.ValueOf(n)
 	var out []string
-	for i := range v.NumField() {
-		value := strings.ReplaceAll(strings.Trim(fmt.Sprint(v.Field(i).Interface()), "[]"), " ", ",")
-		out = append(out, strings.ToLower(v.Type().Field(i).Name)+"="+value)
+	for _, f := range fields(v.Type()) {
+		value := strings.ReplaceAll(strings.Trim(fmt.Sprint(v.FieldByIndex(f.Index).Interface()), "[]"), " ", ",")
+		out = append(out, strings.ToLower(f.Name)+"="+value)
 	}
 	return out
+}
+
+// fields are those of a configuration, and of what is embedded in it.
+func fields(t reflect.Type) []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.Anonymous })
 }
 
 func assign(field reflect.Value, value string) error {
@@ -116,6 +121,9 @@ func assign(field reflect.Value, value string) error {
 		}
 		field.SetInt(n)
 		return nil
+	}
+	if field.Kind() != reflect.Slice {
+		return errors.New("it is not set by a text")
 	}
 	var list []int64
 	for part := range strings.SplitSeq(value, ",") {
