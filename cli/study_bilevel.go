@@ -55,7 +55,7 @@ without its mean: never as a baseline's. Baselines: ` + strings.Join(lineBaselin
 	plan: planBilevel,
 }
 
-const methodLearned = "learned"
+const bilevelLearned = "learned"
 
 var bilevelForms = []string{"free", "orthonormal", "tight", "convolution"}
 
@@ -121,10 +121,10 @@ func planBilevel(c *call) (experiment, error) {
 		s.kinds = append(s.kinds, kind)
 	}
 	if len(s.methods) == 0 {
-		s.methods = append([]string{methodLearned}, lineBaselines()...)
+		s.methods = append([]string{bilevelLearned}, lineBaselines()...)
 	}
 	for i, name := range s.methods {
-		known := append([]string{methodLearned}, lineBaselines()...)
+		known := append([]string{bilevelLearned}, lineBaselines()...)
 		if !slices.Contains(known, name) {
 			return nil, misuse("--methods: no such method of signals: %s (%s)%s", quote(name), strings.Join(known, ", "), didYouMean(nearest(name, known)))
 		}
@@ -185,7 +185,7 @@ func (s *bilevelStudy) Cells() []study.Cell {
 			for _, method := range s.methods {
 				c := study.Cell{{Name: "signals", Value: kind.Name}, {Name: "length", Value: s.Int("length")}, {Name: "rate", Value: s.Float("rate")}, {Name: "sigma", Value: s.Float("sigma")},
 					{Name: "train", Value: s.train}, {Name: "test", Value: s.test}, {Name: "seed", Value: seed}, {Name: "method", Value: method}}
-				if method == methodLearned {
+				if method == bilevelLearned {
 					rows, _ := s.form.Size()
 					c = c.With("form", s.Text("form")).With("rows", rows).With("start", s.Text("start")).With("rule", s.Text("rule")).
 						With("lr", s.Float("lr")).With("batch", s.Int("batch")).With("steps", s.steps)

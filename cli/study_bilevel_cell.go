@@ -68,7 +68,7 @@ func (s *bilevelStudy) Run(ctx context.Context, c study.Cell, work string, _ *st
 	if err != nil {
 		return nil, err
 	}
-	if c.Get("method") == methodLearned {
+	if c.Get("method") == bilevelLearned {
 		return s.learn(ctx, c, sets, work)
 	}
 	return s.tune(c.Get("method"), sets)
@@ -201,7 +201,7 @@ func (s *bilevelStudy) Cost(ctx context.Context, todo []study.Cell) (studyCost, 
 	cost, seconds, step := studyCost{}, map[string]float64{}, map[string]float64{}
 	for _, c := range todo {
 		took := secondsBeside + 1e-3*float64(s.train)
-		if kind := c.Get("signals"); c.Get("method") == methodLearned {
+		if kind := c.Get("signals"); c.Get("method") == bilevelLearned {
 			if step[kind] == 0 {
 				var err error
 				if step[kind], err = s.stepTime(ctx, c); err != nil {

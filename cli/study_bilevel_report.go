@@ -46,12 +46,12 @@ func (s *bilevelStudy) gather(all []studyRecord[bilevelResult]) []bilevelSignals
 		}
 		seed := func(r studyRecord[bilevelResult]) string { return r.Cell.Get("seed") }
 		mse := func(r studyRecord[bilevelResult]) *float64 { return &r.Result.TestMSE }
-		learned := g.records[methodLearned]
+		learned := g.records[bilevelLearned]
 		for name, records := range g.records {
 			g.TestMSE[name] = meanOf(records, mse)
 			g.weights[name] = meanOf(records, func(r studyRecord[bilevelResult]) *float64 { return r.Result.Weight })
 			g.noisy = meanOf(records, func(r studyRecord[bilevelResult]) *float64 { return &r.Result.NoisyMSE })
-			if name != methodLearned && learned != nil {
+			if name != bilevelLearned && learned != nil {
 				g.Against[name] = pairedOf(records, learned, seed, mse)
 			}
 		}
@@ -74,7 +74,7 @@ func (g *bilevelSignals) best() (name string, mse *study.Estimate) {
 
 // criteria are what is asked of learned operators.
 func (g *bilevelSignals) criteria() []studyCriterion {
-	learned := g.TestMSE[methodLearned]
+	learned := g.TestMSE[bilevelLearned]
 	if learned == nil {
 		return nil
 	}
@@ -139,7 +139,7 @@ func (s *bilevelStudy) table(g *bilevelSignals) report.Table {
 
 // drawn are the errors over steps, and the largest rows of the first seed's W.
 func (s *bilevelStudy) drawn(g *bilevelSignals) []chart.Figure {
-	learned := g.records[methodLearned]
+	learned := g.records[bilevelLearned]
 	if len(learned) == 0 || len(learned[0].Result.Curve) < 2 {
 		return nil
 	}

@@ -4,7 +4,7 @@ onnxruntime-node and onnxruntime-web.
 
     python denoiser.py MODEL.onnx W.npy [--node-modules FOLDER]
 
-MODEL is of graft build analysis --operator W.npy without a tolerance or a restart; its metadata say the rest. Pictures have several
+MODEL is of graft build analysis --operator W.npy --set cold=true, without a tolerance or a restart; its metadata say the rest. Pictures have several
 sizes, planes and strengths. Exits with 1 where a runtime is further off than 1e-5.
 """
 import argparse
