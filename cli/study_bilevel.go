@@ -24,8 +24,8 @@ interrupted goes on.
 Signals:
 ` + signalLines() + `
 
-W is --form free, orthonormal (rows), tight (a frame) or convolution (filters of --filter samples), and begins random, or as the identity
-without its mean: never as a baseline's. Baselines: ` + strings.Join(lineBaselines(), ", ") + `.`,
+W is --form free, orthonormal (rows), tight (a frame) or convolution (filters of --filter samples), and begins as the identity without its mean,
+or random: never as a baseline's. Baselines: ` + strings.Join(lineBaselines(), ", ") + `.`,
 	examples: []string{
 		"graft study bilevel --out study/",
 		"graft study bilevel --signals piecewise --length 64 --sigma 0.1 --seeds 5 --jobs 2 --out study/",
@@ -43,7 +43,7 @@ without its mean: never as a baseline's. Baselines: ` + strings.Join(lineBaselin
 		integer("rows", "N", 1, 1<<16, 0, "rows of W; as many as samples without it").under("Methods"),
 		integer("filters", "N", 1, 1<<16, 2, "filters of a convolution").under("Methods"),
 		integer("filter", "N", 3, 11, 5, "samples of a filter").under("Methods"),
-		choice("start", "random", "what W begins as", "random", "identity").under("Methods"),
+		choice("start", "identity", "what W begins as: the identity without its mean, or random rows", "identity", "random").under("Methods"),
 		choice("rule", "adam", "how W follows the gradient", "sgd", "heavy-ball", "adam").under("Methods"),
 		number("lr", "X", above(0, 1e6), 3e-3, "learning rate of the first step; it falls to a hundredth").under("Methods"),
 		integer("batch", "N", 1, 1<<20, 32, "signals of a step").under("Methods"),
