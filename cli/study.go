@@ -49,16 +49,6 @@ type follower interface {
 	More(done []*study.Record) ([]study.Cell, error)
 }
 
-// studyCost is what lies before a study.
-type studyCost struct {
-	Cells   int     `json:"cells"`
-	Found   int     `json:"found"` // of them, done before
-	Steps   int64   `json:"steps"` // of those that are not
-	Seconds float64 `json:"estimated_seconds"`
-	// Of gives the share of the work that a cell is, for the time that is left.
-	Of func(study.Cell) float64 `json:"-"`
-}
-
 // studied is a study that has been run.
 type studied struct {
 	Records  []*study.Record
@@ -229,15 +219,6 @@ func follow(c *call, e experiment, f follower, cells []study.Cell, records []*st
 		c.Say("%s", cost)
 	}
 	return cells, cost, err
-}
-
-// String is the line that a study begins with.
-func (s studyCost) String() string {
-	line := counted(s.Cells, "cell")
-	if s.Found > 0 {
-		line += fmt.Sprintf(", %d of them done already", s.Found)
-	}
-	return fmt.Sprintf("%s; %d steps to take, about %s", line, s.Steps, roughly(s.Seconds))
 }
 
 // gradeStudy gives an error its exit code.

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -100,9 +99,7 @@ func planBilevel(c *call) (experiment, error) {
 			seeds = 1
 		}
 	}
-	for i := range seeds {
-		s.seeds = append(s.seeds, c.Common.Seed+uint64(i))
-	}
+	s.seeds = c.seedsFrom(seeds)
 	if s.train < c.Int("batch") {
 		return nil, misuse("--train %d signals are less than a --batch of %d", s.train, c.Int("batch"))
 	}
@@ -199,6 +196,3 @@ func (s *bilevelStudy) Cells() []study.Cell {
 	}
 	return study.Unique(cells)
 }
-
-// seedOfCell is the cell's seed.
-func seedOfCell(c study.Cell) (uint64, error) { return strconv.ParseUint(c.Get("seed"), 10, 64) }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
-	goruntime "runtime"
 	"time"
 
 	"gonum.org/v1/gonum/floats"
@@ -198,25 +196,20 @@ const measuredBilevelSteps = 20
 
 // Cost times some steps of a training, and takes a baseline for a hundred looks at a signal a millisecond long together.
 func (s *bilevelStudy) Cost(ctx context.Context, todo []study.Cell) (studyCost, error) {
-	cost, seconds, step := studyCost{}, map[string]float64{}, map[string]float64{}
-	for _, c := range todo {
-		took := secondsBeside + 1e-3*float64(s.train)
-		if kind := c.Get("signals"); c.Get("method") == bilevelLearned {
-			if step[kind] == 0 {
-				var err error
-				if step[kind], err = s.stepTime(ctx, c); err != nil {
-					return cost, err
-				}
-			}
-			cost.Steps += int64(s.steps)
-			took = secondsBeside + step[kind]*float64(s.steps)
+	step := map[string]float64{}
+	return costOf(s.call, todo, func(c study.Cell) (int64, float64, error) {
+		if c.Get("method") != bilevelLearned {
+			return 0, 1e-3 * float64(s.train), nil
 		}
-		seconds[c.Key()] = took
-		cost.Seconds += took
-	}
-	cost.Seconds = math.Ceil(cost.Seconds / float64(max(1, min(s.Int("jobs"), goruntime.NumCPU()))))
-	cost.Of = func(c study.Cell) float64 { return seconds[c.Key()] }
-	return cost, nil
+		kind := c.Get("signals")
+		if step[kind] == 0 {
+			var err error
+			if step[kind], err = s.stepTime(ctx, c); err != nil {
+				return 0, 0, err
+			}
+		}
+		return int64(s.steps), step[kind] * float64(s.steps), nil
+	})
 }
 
 func (s *bilevelStudy) stepTime(ctx context.Context, c study.Cell) (float64, error) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -9,12 +10,14 @@ import (
 	"slices"
 	"strings"
 
+	"graft/cli/report"
 	"graft/graphs"
 	"graft/onnx"
 	"graft/onnx/limits"
 	"graft/runtime"
 	"graft/training"
 	"graft/training/dataset"
+	"graft/training/momentum"
 )
 
 // classifierStudy is what studies of classifiers share: a network of the catalogue that is made to fit the data.
@@ -187,3 +190,47 @@ func (s *classifierStudy) hash() (string, error) {
 
 // session is where a cell's models run: without --threads, cells at once share the cores.
 func (s *classifierStudy) session() runtime.Options { return sharedSession(s.call) }
+
+// problem is the classifier of a network and a seed, in batches of that size.
+func (s *classifierStudy) problem(network graphs.Network, batch int64, seed uint64) (*momentum.Problem, error) {
+	m, err := network.Build(seed)
+	if err != nil {
+		return nil, err
+	}
+	p := &momentum.Problem{Network: m}
+	if p.Data, err = s.set.batches(dataset.BatchConfig{Size: batch, Partial: true, Seed: seed}); err != nil {
+		return nil, err
+	}
+	if p.Ordered, err = s.set.inOrder(s.batch); err != nil {
+		return nil, err
+	}
+	if s.test != nil {
+		p.Test, err = s.test.inOrder(s.batch)
+	}
+	return p, err
+}
+
+// stepTime is what a step of a training takes, in seconds.
+func (s *classifierStudy) stepTime(ctx context.Context, batch int64, c momentum.Config) (float64, error) {
+	p, err := s.problem(s.network, batch, c.Seed)
+	if err != nil {
+		return 0, err
+	}
+	c.Steps = measuredSteps
+	c.Rate = 1e-9 // as fast as any, and diverges nowhere
+	watch := newStepWatch()
+	_, err = p.Train(ctx, c, momentum.Run{Session: s.session(), Told: func(step, _ int64, _ float64) { watch.see(step) }})
+	return watch.least, err
+}
+
+// setPairs are the settings that such studies share.
+func (s *classifierStudy) setPairs() []report.Pair {
+	pairs := []report.Pair{
+		{Name: "network", Value: s.name + ", " + strings.Join(graphs.Settings(s.network), ", ")},
+		{Name: "data", Value: fmt.Sprintf("%s (%d samples, %s)", strings.Join(s.List("data"), ", "), s.set.samples(), s.dataID)},
+	}
+	if s.test != nil {
+		pairs = append(pairs, report.Pair{Name: "test", Value: fmt.Sprintf("%s (%d samples)", s.Text("test"), s.test.samples())})
+	}
+	return append(pairs, report.Pair{Name: "batch", Value: fmt.Sprint(s.batch)})
+}

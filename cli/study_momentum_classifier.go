@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	goruntime "runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"graft/graphs"
 	"graft/training/curvature"
-	"graft/training/dataset"
 	"graft/training/momentum"
 	"graft/training/study"
 )
@@ -51,9 +47,7 @@ func planMomentumClassifier(c *call) (experiment, error) {
 			seeds = 1
 		}
 	}
-	for i := range seeds {
-		s.seeds = append(s.seeds, c.Common.Seed+uint64(i))
-	}
+	s.seeds = c.seedsFrom(seeds)
 	var err error
 	if s.rates, err = c.fractions("rates", above(0, 1000), 0.1); err != nil {
 		return nil, err
@@ -161,28 +155,9 @@ type classifierResult struct {
 // config is what a cell trains with.
 func (s *momentumClassifier) config(c study.Cell) (momentum.Config, error) {
 	method, err := momentum.FindMethod(c.Get("method"))
-	seed, failed := strconv.ParseUint(c.Get("seed"), 10, 64)
+	seed, failed := seedOfCell(c)
 	return momentum.Config{Heavy: momentum.Heavy{Rate: c.Float("h_eff"), Beta: c.Float("beta")}, Method: method, Strength: c.Float("strength"),
 		Steps: s.steps, Schedule: s.schedule, Seed: seed}, errors.Join(err, failed)
-}
-
-// problem is the classifier of a seed.
-func (s *momentumClassifier) problem(seed uint64) (*momentum.Problem, error) {
-	m, err := s.network.Build(seed)
-	if err != nil {
-		return nil, err
-	}
-	p := &momentum.Problem{Network: m}
-	if p.Data, err = s.set.batches(dataset.BatchConfig{Size: s.batch, Partial: true, Seed: seed}); err != nil {
-		return nil, err
-	}
-	if p.Ordered, err = s.set.inOrder(s.batch); err != nil {
-		return nil, err
-	}
-	if s.test != nil {
-		p.Test, err = s.test.inOrder(s.batch)
-	}
-	return p, err
 }
 
 // Run does a cell.
@@ -191,7 +166,7 @@ func (s *momentumClassifier) Run(ctx context.Context, c study.Cell, _ string, _ 
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.problem(config.Seed)
+	p, err := s.problem(s.network, s.batch, config.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -214,41 +189,23 @@ func (s *momentumClassifier) Run(ctx context.Context, c study.Cell, _ string, _ 
 
 // Cost times a few steps of each method.
 func (s *momentumClassifier) Cost(ctx context.Context, todo []study.Cell) (studyCost, error) {
-	cost, seconds, each := studyCost{}, map[string]float64{}, map[string]float64{}
-	for _, c := range todo {
+	each := map[string]float64{}
+	return costOf(s.call, todo, func(c study.Cell) (int64, float64, error) {
 		name := c.Get("method")
 		if each[name] == 0 {
 			config, err := s.config(c)
 			if err != nil {
-				return cost, err
+				return 0, 0, err
 			}
-			p, err := s.problem(config.Seed)
-			if err != nil {
-				return cost, err
+			config.Schedule = nil
+			if each[name], err = s.stepTime(ctx, s.batch, config); err != nil {
+				return 0, 0, err
 			}
-			least, last := math.Inf(1), time.Time{}
-			config.Steps, config.Schedule = measuredSteps, nil
-			config.Rate = 1e-9 // as fast as any, and diverges nowhere
-			if _, err := p.Train(ctx, config, momentum.Run{Session: s.session(), Told: func(step, _ int64, _ float64) {
-				now := time.Now()
-				if step > 2 {
-					least = min(least, now.Sub(last).Seconds())
-				}
-				last = now
-			}}); err != nil {
-				return cost, err
-			}
-			each[name] = least
 		}
 		// A product takes about two steps' time for each batch of its samples.
 		products := float64(s.Int("probes")+s.Int("products")/2) * 2 * math.Ceil(c.Float("curvature_samples")/float64(s.batch))
-		cost.Steps += s.steps
-		seconds[c.Key()] = secondsBeside + each[name]*(float64(s.steps)+products)
-		cost.Seconds += seconds[c.Key()]
-	}
-	cost.Seconds = math.Ceil(cost.Seconds / float64(max(1, min(s.Int("jobs"), goruntime.NumCPU()))))
-	cost.Of = func(c study.Cell) float64 { return seconds[c.Key()] }
-	return cost, nil
+		return s.steps, each[name] * (float64(s.steps) + products), nil
+	})
 }
 
 // Line is a finished cell.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"graft/cli/report"
-	"graft/graphs"
 	"graft/training/chart"
 	"graft/training/study"
 )
@@ -142,7 +141,8 @@ func (s *momentumClassifier) Finish(done *studied) (*studyResult, error) {
 	p := &studyPage{page: report.Study{Title: fmt.Sprintf("Heavy-ball momentum on a classifier: %s", s.name)}}
 	p.page.Summary = []string{fmt.Sprintf("%s of %s at equal effective steps h/(1-beta), from %s; ± is a standard error over seeds.", counted(len(sum.Groups), "arm"), s.name, counted(len(s.seeds), "seed")),
 		"Nothing here says that momentum gives higher accuracy: see the differences with their errors."}
-	p.page.Set = s.setPairs()
+	p.page.Set = append(s.setPairs(), report.Pair{Name: "steps", Value: fmt.Sprint(s.steps)},
+		report.Pair{Name: "schedule", Value: s.Text("schedule")}, report.Pair{Name: "seeds", Value: strings.Trim(fmt.Sprint(s.seeds), "[]")})
 	measured := report.Table{Head: []string{"", "sharpness", "trace", "Frobenius norm", "|gradient|^2", "seeds"}}
 	scored := report.Table{Head: []string{"", "train loss", "train accuracy, %", "test loss", "test accuracy, %", "seeds"}}
 	against := report.Table{Head: []string{"minus beta 0", "log sharpness", "log |gradient|^2", "test loss", "test accuracy, %", "above zero"}}
@@ -250,17 +250,4 @@ func (s *momentumClassifier) curves(groups []momentumGroup) []chart.Figure {
 		return nil
 	}
 	return []chart.Figure{{Title: "training", Panels: []chart.Panel{panel}}}
-}
-
-// setPairs are the settings.
-func (s *momentumClassifier) setPairs() []report.Pair {
-	pairs := []report.Pair{
-		{Name: "network", Value: s.name + ", " + strings.Join(graphs.Settings(s.network), ", ")},
-		{Name: "data", Value: fmt.Sprintf("%s (%d samples, %s)", strings.Join(s.List("data"), ", "), s.set.samples(), s.dataID)},
-	}
-	if s.test != nil {
-		pairs = append(pairs, report.Pair{Name: "test", Value: fmt.Sprintf("%s (%d samples)", s.Text("test"), s.test.samples())})
-	}
-	return append(pairs, report.Pair{Name: "batch", Value: fmt.Sprint(s.batch)}, report.Pair{Name: "steps", Value: fmt.Sprint(s.steps)},
-		report.Pair{Name: "schedule", Value: s.Text("schedule")}, report.Pair{Name: "seeds", Value: strings.Trim(fmt.Sprint(s.seeds), "[]")})
 }

@@ -154,9 +154,7 @@ func (s *oesStudy) settings() (err error) {
 			seeds = 1
 		}
 	}
-	for i := range seeds {
-		s.seeds = append(s.seeds, s.Common.Seed+uint64(i))
-	}
+	s.seeds = s.seedsFrom(seeds)
 	for name, to := range map[string]*int64{"mask-steps": &s.steps.Mask, "train-steps": &s.steps.Fit, "round-steps": &s.steps.Round} {
 		if n := s.Int(name); n > 0 {
 			*to = int64(n)

@@ -6,17 +6,10 @@ import (
 	"fmt"
 	"math"
 	goruntime "runtime"
-	"time"
 
 	"graft/training/oes"
 	"graft/training/study"
 )
-
-// Work that is not steps: setting a cell up, sizes and latencies.
-const secondsBeside = 1.0
-
-// measuredSteps is how many steps are run to find out what one costs; the first are slower.
-const measuredSteps = 6
 
 // stepTimes are the seconds of a step for each pixel of the padded picture.
 type stepTimes struct{ fit, mask, decoder float64 }
@@ -100,21 +93,15 @@ func (s *oesStudy) measure(ctx context.Context, c study.Cell, wanted oes.Work) (
 		if kind.wanted == 0 {
 			continue
 		}
-		least, last := math.Inf(1), time.Time{}
-		run := oes.Run{Session: s.session(), Progress: func(step, _ int64, _, _ float64) {
-			now := time.Now()
-			if step > 2 {
-				least = min(least, now.Sub(last).Seconds())
-			}
-			last = now
-		}}
+		watch := newStepWatch()
+		run := oes.Run{Session: s.session(), Progress: func(step, _ int64, _, _ float64) { watch.see(step) }}
 		if err := kind.run(run); err != nil {
 			if errors.Is(err, context.Canceled) {
 				return stepTimes{}, err
 			}
 			return stepTimes{}, fmt.Errorf("measure a step: %w", err)
 		}
-		*kind.to = least / pixels
+		*kind.to = watch.least / pixels
 	}
 	return out, nil
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
 	"graft/graphs"
 	"graft/training"
@@ -82,7 +81,7 @@ func (s *oesStudy) protects(m oes.Method) string {
 // trial sets a cell's picture up: the noise, the network, its input and the deep decoder all follow from the seed.
 func (s *oesStudy) trial(p studyPicture, c study.Cell) (*oes.Trial, error) {
 	sigma := c.Float("noise")
-	seed, err := strconv.ParseUint(c.Get("seed"), 10, 64)
+	seed, err := seedOfCell(c)
 	if err != nil {
 		return nil, fmt.Errorf("cell %s: %w", c, err)
 	}

@@ -102,9 +102,7 @@ func planPacBayes(c *call) (experiment, error) {
 			seeds = 1
 		}
 	}
-	for i := range seeds {
-		s.seeds = append(s.seeds, c.Common.Seed+uint64(i))
-	}
+	s.seeds = c.seedsFrom(seeds)
 	s.gridSeeds = c.Int("grid-seeds")
 	if s.gridSeeds == 0 {
 		s.gridSeeds = seeds

@@ -4,15 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	goruntime "runtime"
 	"slices"
-	"strconv"
-	"time"
 
 	"graft/graphs"
 	"graft/training"
-	"graft/training/dataset"
 	"graft/training/momentum"
 	"graft/training/pacbayes"
 	"graft/training/study"
@@ -30,7 +25,7 @@ type pacResult struct {
 // Run does a cell.
 func (s *pacStudy) Run(ctx context.Context, c study.Cell, _ string, _ *study.Folder) (any, error) {
 	a, ok := s.arm[c.Key()]
-	seed, err := strconv.ParseUint(c.Get("seed"), 10, 64)
+	seed, err := seedOfCell(c)
 	if !ok || err != nil {
 		return nil, fmt.Errorf("cell %s is none of this grid", c)
 	}
@@ -48,7 +43,7 @@ func (s *pacStudy) Run(ctx context.Context, c study.Cell, _ string, _ *study.Fol
 
 // descend trains by an optimizer alone.
 func (s *pacStudy) descend(ctx context.Context, a pacArm, seed uint64) (*pacResult, error) {
-	p, err := s.problem(a, seed)
+	p, err := s.problemOf(a, seed)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +61,7 @@ func (s *pacStudy) descend(ctx context.Context, a pacArm, seed uint64) (*pacResu
 
 // bound trains by PAC-Bayes.
 func (s *pacStudy) bound(ctx context.Context, a pacArm, seed uint64) (*pacResult, error) {
-	p, err := s.problem(a, seed)
+	p, err := s.problemOf(a, seed)
 	if err != nil {
 		return nil, err
 	}
@@ -100,28 +95,16 @@ func (s *pacStudy) bound(ctx context.Context, a pacArm, seed uint64) (*pacResult
 	return out, nil
 }
 
-// problem is the classifier of an arm and a seed.
-func (s *pacStudy) problem(a pacArm, seed uint64) (*momentum.Problem, error) {
-	network := s.network
-	if a.dropout > 0 {
-		var err error
-		if network, err = graphs.Set(network, "dropout", fmt.Sprint(a.dropout)); err != nil {
-			return nil, err
-		}
+// problemOf is the classifier of an arm and a seed.
+func (s *pacStudy) problemOf(a pacArm, seed uint64) (*momentum.Problem, error) {
+	if a.dropout == 0 {
+		return s.problem(s.network, a.batch, seed)
 	}
-	m, err := network.Build(seed)
+	network, err := graphs.Set(s.network, "dropout", fmt.Sprint(a.dropout))
 	if err != nil {
 		return nil, err
 	}
-	p := &momentum.Problem{Network: m}
-	if p.Data, err = s.set.batches(dataset.BatchConfig{Size: a.batch, Partial: true, Seed: seed}); err != nil {
-		return nil, err
-	}
-	if p.Ordered, err = s.set.inOrder(s.batch); err != nil {
-		return nil, err
-	}
-	p.Test, err = s.test.inOrder(s.batch)
-	return p, err
+	return s.problem(network, a.batch, seed)
 }
 
 // stepKind is what the time of a step depends on.
@@ -132,56 +115,30 @@ type stepKind struct {
 
 // Cost times a few steps of each kind. K takes as much as eighty epochs of inference.
 func (s *pacStudy) Cost(ctx context.Context, todo []study.Cell) (studyCost, error) {
-	cost, seconds, each := studyCost{}, map[string]float64{}, map[stepKind]float64{}
-	for _, c := range todo {
+	each := map[stepKind]float64{}
+	return costOf(s.call, todo, func(c study.Cell) (int64, float64, error) {
 		a := s.arm[c.Key()]
 		kind := stepKind{a.batch, a.method == methodPacBayes || a.sigma > 0}
 		if each[kind] == 0 {
-			least, err := s.stepTime(ctx, kind)
-			if err != nil {
-				return cost, err
+			timed := pacArm{method: "adam", batch: a.batch}
+			if kind.noisy {
+				timed.sigma = 1e-3
 			}
-			each[kind] = least
+			config, err := s.plain(timed, s.seeds[0])
+			if err == nil {
+				each[kind], err = s.stepTime(ctx, a.batch, config)
+			}
+			if err != nil {
+				return 0, 0, err
+			}
 		}
 		steps := s.epochs(a) * s.perEpoch(a.batch)
-		took := float64(steps)
-		if a.method == methodPacBayes {
-			steps += steps / 3
-			took = float64(steps) + 80./3*float64(s.perEpoch(a.batch))
+		if a.method != methodPacBayes {
+			return steps, each[kind] * float64(steps), nil
 		}
-		cost.Steps += steps
-		seconds[c.Key()] = secondsBeside + each[kind]*took
-		cost.Seconds += seconds[c.Key()]
-	}
-	cost.Seconds = math.Ceil(cost.Seconds / float64(max(1, min(s.Int("jobs"), goruntime.NumCPU()))))
-	cost.Of = func(c study.Cell) float64 { return seconds[c.Key()] }
-	return cost, nil
-}
-
-// stepTime is what a step takes, in seconds.
-func (s *pacStudy) stepTime(ctx context.Context, kind stepKind) (float64, error) {
-	a := pacArm{method: "adam", batch: kind.batch, rate: 1e-9}
-	if kind.noisy {
-		a.sigma = 1e-3
-	}
-	p, err := s.problem(a, s.seeds[0])
-	if err != nil {
-		return 0, err
-	}
-	least, last := math.Inf(1), time.Time{}
-	config, err := s.plain(a, s.seeds[0])
-	if err != nil {
-		return 0, err
-	}
-	config.Steps = measuredSteps
-	_, err = p.Train(ctx, config, momentum.Run{Session: s.session(), Told: func(step, _ int64, _ float64) {
-		now := time.Now()
-		if step > 2 {
-			least = min(least, now.Sub(last).Seconds())
-		}
-		last = now
-	}})
-	return least, err
+		steps += steps / 3
+		return steps, each[kind] * (float64(steps) + 80./3*float64(s.perEpoch(a.batch))), nil
+	})
 }
 
 // More are the cells of the finalists: the settings of the grid that are best on the seeds that it was run with, for all seeds.

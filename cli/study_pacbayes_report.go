@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"graft/cli/report"
-	"graft/graphs"
 	"graft/training/chart"
 	"graft/training/study"
 )
@@ -183,7 +182,8 @@ func (s *pacStudy) Finish(done *studied) (*studyResult, error) {
 	sum.Criteria = s.criteria(sum)
 	p := &studyPage{page: report.Study{Title: fmt.Sprintf("PAC-Bayes training beside a grid: %s", s.name)}}
 	p.page.Summary = []string{fmt.Sprintf("PAC-Bayes with what is usual for it, and %s of SGD and Adam; accuracies in percent, ± is a standard error over seeds. The best setting is chosen by the test accuracy itself.", counted(sum.Settings, "setting"))}
-	p.page.Set = s.setPairs()
+	p.page.Set = append(s.setPairs(), report.Pair{Name: "steps of stage 1", Value: fmt.Sprint(s.steps)}, report.Pair{Name: "steps of a run of the grid", Value: fmt.Sprint(s.gridSteps)},
+		report.Pair{Name: "seeds", Value: strings.Trim(fmt.Sprint(s.seeds), "[]")}, report.Pair{Name: "seeds of the grid", Value: fmt.Sprint(s.gridSeeds)})
 	figures := s.ranking(groups)
 	sections := []struct {
 		title, text string
@@ -263,15 +263,4 @@ func (s *pacStudy) ranking(groups []pacGroup) []chart.Figure {
 		}
 	}
 	return []chart.Figure{{Title: "settings of the grid, from the best to the worst", Panels: []chart.Panel{{XLabel: "setting", YLabel: "test accuracy, %", Series: series}}}}
-}
-
-// setPairs are the settings.
-func (s *pacStudy) setPairs() []report.Pair {
-	return []report.Pair{
-		{Name: "network", Value: s.name + ", " + strings.Join(graphs.Settings(s.network), ", ")},
-		{Name: "data", Value: fmt.Sprintf("%s (%d samples, %s)", strings.Join(s.List("data"), ", "), s.set.samples(), s.dataID)},
-		{Name: "test", Value: fmt.Sprintf("%s (%d samples)", s.Text("test"), s.test.samples())},
-		{Name: "batch", Value: fmt.Sprint(s.batch)}, {Name: "steps of stage 1", Value: fmt.Sprint(s.steps)}, {Name: "steps of a run of the grid", Value: fmt.Sprint(s.gridSteps)},
-		{Name: "seeds", Value: strings.Trim(fmt.Sprint(s.seeds), "[]")}, {Name: "seeds of the grid", Value: fmt.Sprint(s.gridSeeds)},
-	}
 }

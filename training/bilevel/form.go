@@ -107,22 +107,20 @@ func (f Free) Begin(s Start, scale float64, seed uint64) ([]float64, error) {
 
 // Begin is what lies nearest to the start, whose scale it does not have.
 func (f Orthonormal) Begin(s Start, _ float64, seed uint64) ([]float64, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	p, err := Free(f).Begin(s, 1, seed)
-	if err == nil {
-		err = f.Retract(p)
-	}
-	return p, err
+	return nearest(f, Free(f), s, seed)
 }
 
 // Begin is what lies nearest to the start, whose scale it does not have.
 func (f TightFrame) Begin(s Start, _ float64, seed uint64) ([]float64, error) {
+	return nearest(f, Free(f), s, seed)
+}
+
+// nearest is what of a form lies nearest to a start of any numbers.
+func nearest(f Form, free Free, s Start, seed uint64) ([]float64, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	p, err := Free(f).Begin(s, 1, seed)
+	p, err := free.Begin(s, 1, seed)
 	if err == nil {
 		err = f.Retract(p)
 	}
