@@ -29,7 +29,7 @@ var buildVerb = verb{
 		text("preset", "NAME", "configuration to start from; paper unless given"),
 		text("size", "H[xW]", "height and width of the image in pixels"),
 		repeated("set", "KEY=VALUE", "a field of the configuration; repeatable"),
-		text("operator", "FILE", "analysis, analysis-filters: the operator W [rows, pixels], and beta where the file has it: .npy, .npz, .safetensors, .json"),
+		text("operator", "FILE", "analysis, analysis-filters, analysis-signals: the operator W [rows, pixels], and beta where the file has it: .npy, .npz, .safetensors, .json"),
 		toggle("list", "list the networks"),
 	},
 	run: runBuild,

@@ -50,7 +50,7 @@ func (p Filters) build() (*onnx.Model, error) {
 	if err := p.Solver.check(); err != nil {
 		return nil, err
 	}
-	d, err := newDenoiser("filters", p.Beta, p.Optional)
+	d, err := newDenoiser("filters", InputImage, pictures, p.Beta, p.Optional)
 	if err != nil {
 		return nil, err
 	}
