@@ -132,14 +132,15 @@ func (m *operatorModel) denoise(x *onnx.Tensor, beta float64) ([]float32, error)
 // tune finds beta on what W was learned from: signals by their solutions, pictures, whose patches are averaged, by the model.
 func (r *operatorRun) tune(m *operatorModel, doc *operatorLearned) error {
 	r.Progress().Stage("tune beta", 0)
-	looks := 0
+	looks, duals := 0, map[int][]float64{}
 	errorAt := func(beta float64) (float64, error) {
 		looks++
 		r.Progress().Step(looks, "")
 		if err := r.Context().Err(); err != nil {
 			return 0, err
 		}
-		return r.solvedError(r.data.noisy, r.data.train, beta)
+		x, err := r.solve(r.trained.Operator, r.data.noisy, beta, searched, duals)
+		return signal.MSE(x, r.data.train), err
 	}
 	doc.NoisyMSE = signal.MSE(r.data.noisy, r.data.train)
 	if r.data.side > 0 {
@@ -177,13 +178,20 @@ func meanError(list []noisyPicture, denoise func(*noisyPicture) ([]float32, erro
 // solveBatch is how many signals are solved at a time.
 const solveBatch = 256
 
-// solve gives the solutions of all signals.
-func (r *operatorRun) solve(o *bilevel.Operator, noisy signal.Set, beta float64) (signal.Set, error) {
+// searched is how exactly signals are solved while beta is looked for: |x - x*|^2 is 1e-7 |y|^2 at most.
+var searched = bilevel.Config{Plain: true, Tolerance: 1e-7}
+
+// solve gives the solutions of all signals. duals, which may be nil, are those of a beta near this one, to begin with, and become those of
+// this one.
+func (r *operatorRun) solve(o *bilevel.Operator, noisy signal.Set, beta float64, c bilevel.Config, duals map[int][]float64) (signal.Set, error) {
 	x := signal.Set{Count: noisy.Count, Length: noisy.Length}
 	for from := 0; from < noisy.Count; from += solveBatch {
-		s, err := bilevel.Solve(o, beta, noisy.Part(from, min(noisy.Count, from+solveBatch)).Values, bilevel.Config{}, nil)
+		s, err := bilevel.Solve(o, beta, noisy.Part(from, min(noisy.Count, from+solveBatch)).Values, c, duals[from])
 		if err != nil {
 			return x, err
+		}
+		if duals != nil {
+			duals[from] = s.Dual
 		}
 		x.Values = append(x.Values, s.X...)
 	}
@@ -191,11 +199,8 @@ func (r *operatorRun) solve(o *bilevel.Operator, noisy signal.Set, beta float64)
 }
 
 func (r *operatorRun) solvedError(noisy, clean signal.Set, beta float64) (float64, error) {
-	x, err := r.solve(r.trained.Operator, noisy, beta)
-	if err != nil {
-		return 0, err
-	}
-	return signal.MSE(x, clean), nil
+	x, err := r.solve(r.trained.Operator, noisy, beta, bilevel.Config{}, nil)
+	return signal.MSE(x, clean), err
 }
 
 // test judges by what W and beta have not seen.
@@ -241,7 +246,7 @@ func (r *operatorRun) solved(m *operatorModel, doc *operatorLearned) error {
 	if r.data.side == 0 {
 		n := min(solvedSignals, r.data.noisy.Count)
 		noisy := r.data.noisy.Part(0, n)
-		x, err := r.solve(r.trained.Operator, noisy, doc.Beta)
+		x, err := r.solve(r.trained.Operator, noisy, doc.Beta, bilevel.Config{}, nil)
 		if err != nil {
 			return err
 		}
@@ -302,7 +307,9 @@ func (r *operatorRun) solvedPicture(p *noisyPicture, beta float64) ([]float64, e
 		if err != nil {
 			return nil, err
 		}
-		x, err := r.solve(o, signal.Set{Count: 1, Length: columns, Values: p.noisy.Pix}, beta)
+		// Rows of filters depend on each other, of which the exact solution takes long: this is as near as float32 can tell.
+		nearly := bilevel.Config{Plain: true, Tolerance: 1e-9}
+		x, err := r.solve(o, signal.Set{Count: 1, Length: columns, Values: p.noisy.Pix}, beta, nearly, nil)
 		return x.Values, err
 	}
 	g, err := signal.NewGrid(h, w, r.data.side, 1)
@@ -313,7 +320,7 @@ func (r *operatorRun) solvedPicture(p *noisyPicture, beta float64) ([]float64, e
 	if err != nil {
 		return nil, err
 	}
-	x, err := r.solve(r.trained.Operator, patches, beta)
+	x, err := r.solve(r.trained.Operator, patches, beta, bilevel.Config{}, nil)
 	if err != nil {
 		return nil, err
 	}

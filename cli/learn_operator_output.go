@@ -144,13 +144,13 @@ func decibelText(x *float64) string {
 
 // lines are what is printed.
 func (d *operatorLearned) lines() []string {
-	lines := []string{fmt.Sprintf("beta %.4g, tuned: mean squared error %.4g of %.4g of the noise", d.Beta, d.MSE, d.NoisyMSE)}
+	lines := []string{fmt.Sprintf("beta %.4g, tuned: mean squared error %.4g, of the noise %.4g", d.Beta, d.MSE, d.NoisyMSE)}
 	if d.Edge {
 		lines[0] += "; at the end of where it was searched"
 	}
 	switch {
 	case d.TestMSE != nil:
-		lines = append(lines, fmt.Sprintf("test: mean squared error %.4g of %.4g of the noise", *d.TestMSE, *d.TestNoisyMSE))
+		lines = append(lines, fmt.Sprintf("test: mean squared error %.4g, of the noise %.4g", *d.TestMSE, *d.TestNoisyMSE))
 	case d.TestPSNR != nil && d.TestNoisyPSNR != nil:
 		lines = append(lines, fmt.Sprintf("test: %.2f dB became %.2f dB, mean of %s", *d.TestNoisyPSNR, *d.TestPSNR, counted(len(d.Pictures), "picture")))
 	}
