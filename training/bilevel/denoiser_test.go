@@ -21,7 +21,7 @@ type exported struct {
 	beta      float64
 	dims      []int64 // of the input; each of the first axis is solved for by itself
 	input     string
-	lipschitz float64                               // no less than what the model divides by
+	lipschitz float64                              // no less than what the model divides by
 	model     func(analysis.Solver) graphs.Network // unrolled, it begins at 0
 }
 
