@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"graft/graphs"
+	"graft/graphs/analysis"
 	"graft/onnx"
 	"graft/onnx/inspect"
 )
@@ -69,6 +71,9 @@ func runBuild(c *call) error {
 		return err
 	}
 	m, err := network.Build(c.Common.Seed)
+	if _, unfit := errors.AsType[*analysis.OperatorError](err); unfit && c.Text("operator") != "" {
+		return refused(c.Text("operator"), err)
+	}
 	if err != nil {
 		return &Error{Err: err, Code: exitUsage}
 	}

@@ -179,9 +179,9 @@ func (r *operatorRun) chooseForm() error {
 	return nil
 }
 
-// config is how W is learned.
+// config is how W is learned. A start of the size of the noise asks for about as much smoothing as there is noise.
 func (r *operatorRun) config() bilevel.TrainConfig {
-	c := bilevel.TrainConfig{Form: r.form, Start: r.start, Rule: r.rule, Rate: r.Float("lr"), Decay: 0.01, Batch: r.Int("batch"), Steps: r.steps, Seed: r.Common.Seed}
+	c := bilevel.TrainConfig{Form: r.form, Start: r.start, Scale: r.sigma, Rule: r.rule, Rate: r.Float("lr"), Decay: 0.01, Batch: r.Int("batch"), Steps: r.steps, Seed: r.Common.Seed}
 	switch r.form.(type) {
 	case bilevel.Orthonormal, bilevel.TightFrame: // whose scale is fixed
 		c.Beta, c.LearnBeta = r.sigma, true

@@ -48,7 +48,7 @@ func (r *operatorRun) readData() (*operatorData, error) {
 		return r.madeSignals()
 	}
 	path := r.Arg(0)
-	if info, err := os.Stat(path); err == nil && (info.IsDir() || dataset.IsPicture(path)) {
+	if info, err := os.Stat(path); err == nil && (info.IsDir() || signal.IsPictureName(path) || dataset.IsPicture(path)) {
 		return r.pictures(path)
 	}
 	if r.IsSet("patch") {

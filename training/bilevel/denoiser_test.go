@@ -82,6 +82,9 @@ func TestExportedDenoiser(t *testing.T) {
 		floats.Scale(1/math.Sqrt(float64(n)), w)
 		return w
 	}
+	twice := random(16, 16) // rows of zeros, and rows that are there twice
+	clear(twice[:32])
+	copy(twice[32:64], twice[64:96])
 	var cases []exported
 	for _, c := range []struct {
 		name string
@@ -91,6 +94,7 @@ func TestExportedDenoiser(t *testing.T) {
 	}{
 		{"free, fewer rows", Free{11, 16}, random(11, 16), 0.2}, {"free, square", Free{16, 16}, random(16, 16), 0.2},
 		{"free, more rows", Free{24, 16}, random(24, 16), 0.1}, {"free, far more rows", Free{40, 16}, random(40, 16), 0.05},
+		{"rows of zeros, rows twice", Free{16, 16}, twice, 0.2},
 		{"orthonormal", Orthonormal{15, 16}, polarOf(Orthonormal{15, 16}), 0.3}, {"tight frame", TightFrame{20, 16}, polarOf(TightFrame{20, 16}), 0.2},
 	} {
 		matrices[c.name] = c.w

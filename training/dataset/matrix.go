@@ -14,8 +14,11 @@ import (
 	"graft/onnx/limits"
 )
 
-// maxMatrix bounds the numbers of a matrix of text, each of which takes two bytes of the file at least.
-const maxMatrix = 1 << 28
+// maxMatrix bounds the numbers of a matrix of text, each of which takes two bytes of the file at least; maxMatrixLine the bytes of a row.
+const (
+	maxMatrix     = 1 << 28
+	maxMatrixLine = 4 << 20
+)
 
 // ReadMatrix reads rows of numbers, all as long as the first: the one tensor of a .npy, .npz or safetensors file, of two axes, or CSV, also
 // with tabs or semicolons, with or without a header, also .gz. The numbers are double and finite.
@@ -71,7 +74,7 @@ func matrixOfCSV(f *source) (*onnx.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := csv.NewReader(&shortLines{r: bufio.NewReaderSize(io.LimitReader(plain, f.most()), 1<<16)})
+	r := csv.NewReader(&shortLines{r: bufio.NewReaderSize(io.LimitReader(plain, f.most()), 1<<16), most: maxMatrixLine})
 	r.FieldsPerRecord, r.ReuseRecord, r.TrimLeadingSpace = -1, true, true
 	switch first, _, _ := strings.Cut(string(f.head), "\n"); {
 	case f.ending() == ".tsv" || strings.Contains(first, "\t") && !strings.Contains(first, ","):
