@@ -17,6 +17,7 @@ var verbs = []verb{
 	artifactsVerb,
 	trainVerb,
 	certifyVerb,
+	biasVerb,
 	pruneVerb,
 	exportVerb,
 	unpackVerb,
