@@ -90,24 +90,33 @@ func effectSize(x, y []float64) float64 {
 // permutationTest is the share of partitions that do as well as the first n of s. Sums within rounding of one another are the
 // same.
 func permutationTest(s []float64, n int, seed uint64) float64 {
-	observed := floats.Sum(s[:n])
-	slack := 1e-12 * (1 + math.Abs(observed))
-	asWell := func(sum float64) bool { return sum >= observed-slack }
-	if combin.LogGeneralizedBinomial(float64(len(s)), float64(n)) <= math.Log(maxPermutations)+1e-9 {
-		hits, total := 0, 0
-		g := combin.NewCombinationGenerator(len(s), n)
-		index := make([]int, n)
-		for g.Next() {
-			sum := 0.
-			for _, i := range g.Combination(index) {
-				sum += s[i]
-			}
-			if total++; asWell(sum) {
-				hits++
-			}
-		}
-		return float64(hits) / float64(total)
+	if combin.LogGeneralizedBinomial(float64(len(s)), float64(n)) > math.Log(maxPermutations)+1e-9 {
+		return sampledTest(s, n, seed)
 	}
+	least := leastAsWell(s, n)
+	hits, total := 0, 0
+	g := combin.NewCombinationGenerator(len(s), n)
+	index := make([]int, n)
+	for g.Next() {
+		sum := 0.
+		for _, i := range g.Combination(index) {
+			sum += s[i]
+		}
+		if total++; sum >= least {
+			hits++
+		}
+	}
+	return float64(hits) / float64(total)
+}
+
+// leastAsWell is what a sum has to be to count as that of the first n.
+func leastAsWell(s []float64, n int) float64 {
+	observed := floats.Sum(s[:n])
+	return observed - 1e-12*(1+math.Abs(observed))
+}
+
+func sampledTest(s []float64, n int, seed uint64) float64 {
+	least := leastAsWell(s, n)
 	hits := 1
 	drawn := append([]float64{}, s...)
 	uniform := make([]float32, n)
@@ -119,7 +128,7 @@ func permutationTest(s []float64, n int, seed uint64) float64 {
 			drawn[i], drawn[j] = drawn[j], drawn[i]
 			sum += drawn[i]
 		}
-		if asWell(sum) {
+		if sum >= least {
 			hits++
 		}
 	}
