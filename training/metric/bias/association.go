@@ -73,6 +73,9 @@ func (set *AssociationTests) read(path string) (*AssociationTest, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(data) > maxLine {
+		return nil, fmt.Errorf("%d bytes, at most %d are read", len(data), maxLine)
+	}
 	type list struct {
 		Category string   `json:"category"`
 		Examples []string `json:"examples"`

@@ -37,6 +37,9 @@ func ReadCrowsPairs(path string) (*CrowsPairs, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n := bytes.Count(data, []byte(",")); n > maxRows {
+		return nil, limits.InFile(path, limits.Refuse("", "more than %d commas", maxRows))
+	}
 	set := &CrowsPairs{Path: path}
 	r := csv.NewReader(bytes.NewReader(data))
 	r.FieldsPerRecord, r.ReuseRecord = -1, true

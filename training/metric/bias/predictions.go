@@ -3,8 +3,6 @@ package bias
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 
 	"graft/onnx/limits"
 )
@@ -24,21 +22,16 @@ func ReadPredictions(path string) (*Predictions, error) {
 	if err != nil {
 		return nil, err
 	}
-	var doc map[string]json.RawMessage
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return nil, limits.InFile(path, limits.Refuse("", "no JSON object of recorded scores: %s", plainJSON(err)).WithHint("JSON has no NaN or Infinity"))
-	}
 	p := &Predictions{Path: path, Scores: map[string]float64{}}
-	known := []string{"intrasentence", "intersentence"}
-	for _, part := range known {
-		if err := p.read(part, doc[part]); err != nil {
-			return nil, limits.InFile(path, err)
+	err = members(data, func(part string, d *json.Decoder) error {
+		if part != "intrasentence" && part != "intersentence" {
+			p.Skips.add(Skipped{File: path, Row: limits.Name(part), Reason: "is neither intrasentence nor intersentence"})
+			return nil
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(doc)) {
-		if !slices.Contains(known, name) {
-			p.Skips.add(Skipped{File: path, Row: limits.Name(name), Reason: "is neither intrasentence nor intersentence"})
-		}
+		return elements(d, 3*maxRows, func(i int, raw json.RawMessage) { p.read(part, i, raw) })
+	})
+	if err != nil {
+		return nil, limits.InFile(path, limits.Refuse("", "no JSON object of lists of recorded scores: %s", plainJSON(err)).WithHint("JSON has no NaN or Infinity"))
 	}
 	if len(p.Scores) == 0 {
 		return nil, p.Skips.nothing(path, "recorded score under intrasentence or intersentence")
@@ -46,38 +39,26 @@ func ReadPredictions(path string) (*Predictions, error) {
 	return p, nil
 }
 
-func (p *Predictions) read(part string, raw json.RawMessage) error {
-	if raw == nil {
-		return nil
+// read takes one row.
+func (p *Predictions) read(part string, i int, raw json.RawMessage) {
+	skip := func(reason string) {
+		p.Skips.add(Skipped{File: p.Path, Row: fmt.Sprintf("%s %d", part, i+1), Reason: reason})
 	}
-	var rows []json.RawMessage
-	if err := json.Unmarshal(raw, &rows); err != nil {
-		return limits.Refuse(part, "%s", plainJSON(err))
+	var row struct {
+		ID    *string  `json:"id"`
+		Score *float64 `json:"score"`
 	}
-	if len(rows) > 3*maxRows {
-		return limits.Refuse(part, "more than %d scores", 3*maxRows)
-	}
-	for i, raw := range rows {
-		skip := func(reason string) {
-			p.Skips.add(Skipped{File: p.Path, Row: fmt.Sprintf("%s %d", part, i+1), Reason: reason})
+	switch err := json.Unmarshal(raw, &row); {
+	case err != nil:
+		skip(plainJSON(err))
+	case row.ID == nil || *row.ID == "":
+		skip("id is missing")
+	case row.Score == nil:
+		skip("score is missing")
+	default:
+		if before, twice := p.Scores[*row.ID]; twice && before != *row.Score {
+			skip("id " + limits.Name(*row.ID) + " is there twice; the later score counts")
 		}
-		var row struct {
-			ID    *string  `json:"id"`
-			Score *float64 `json:"score"`
-		}
-		switch err := json.Unmarshal(raw, &row); {
-		case err != nil:
-			skip(plainJSON(err))
-		case row.ID == nil || *row.ID == "":
-			skip("id is missing")
-		case row.Score == nil:
-			skip("score is missing")
-		default:
-			if before, twice := p.Scores[*row.ID]; twice && before != *row.Score {
-				skip("id " + limits.Name(*row.ID) + " is there twice; the later score counts")
-			}
-			p.Scores[*row.ID] = *row.Score
-		}
+		p.Scores[*row.ID] = *row.Score
 	}
-	return nil
 }

@@ -61,11 +61,13 @@ func TestStereoSetLines(t *testing.T) {
 		{strings.Replace(goodExample, `"target": "X"`, `"target": 3`, 1), "field \"target\" is a JSON number"},
 		{goodExample[:30] + "\xff\xfe", "not UTF-8"},
 	}
+	if set, err := ReadStereoSet(write(t, "s.jsonl", "{broken\n"+goodExample)); err != nil || len(set.Examples) != 1 || set.Skips.Count != 1 {
+		t.Errorf("a malformed first line: %v, %v", set, err)
+	}
 	text, want := goodExample+"\n\n", []string{}
-	for i, b := range bad {
+	for _, b := range bad {
 		text += b.line + "\r\n"
 		want = append(want, b.reason)
-		_ = i
 	}
 	set, err := ReadStereoSet(write(t, "s.jsonl", "\ufeff"+text+goodExample))
 	if err != nil {

@@ -18,13 +18,20 @@ func ReadStereoSet(path string) (*StereoSet, error) {
 		return nil, err
 	}
 	set := &StereoSet{Path: path}
+	var notOne error
 	if isDocument(data) {
-		err = set.readDocument(data)
-	} else {
-		err = eachLine(path, data, &set.Skips, set.readLine)
+		if notOne = set.readDocument(data); notOne == nil && len(set.Examples) == 0 {
+			return nil, set.Skips.nothing(path, "example of StereoSet")
+		}
 	}
-	if err != nil {
-		return nil, err
+	if len(set.Examples) == 0 { // its first line may be one that is malformed
+		set.Skips = Skips{}
+		if err := eachLine(path, data, &set.Skips, set.readLine); err != nil {
+			return nil, err
+		}
+	}
+	if len(set.Examples) == 0 && notOne != nil {
+		return nil, notOne
 	}
 	if len(set.Examples) == 0 {
 		return nil, set.Skips.nothing(path, "example of StereoSet")
@@ -32,14 +39,11 @@ func ReadStereoSet(path string) (*StereoSet, error) {
 	return set, nil
 }
 
-// isDocument tells a file that is one JSON value over several lines, or one with the published layout's outermost fields,
-// from JSON lines.
+// isDocument tells a file of one JSON value, over several lines or with the published layout's member, from JSON lines.
 func isDocument(data []byte) bool {
 	first, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte("\n"))
-	var line struct {
-		Data json.RawMessage `json:"data"`
-	}
-	return json.Unmarshal(first, &line) != nil || len(line.Data) > 0
+	whole := json.Valid(first)
+	return !whole || bytes.Contains(first, []byte(`"data"`)) && !bytes.Contains(first, []byte(`"type"`))
 }
 
 // stereoLine is a row of the layout in JSON lines.
@@ -97,23 +101,25 @@ type publishedExample struct {
 }
 
 func (set *StereoSet) readDocument(data []byte) error {
-	var doc struct {
-		Data struct {
-			Intrasentence []json.RawMessage `json:"intrasentence"`
-			Intersentence []json.RawMessage `json:"intersentence"`
-		} `json:"data"`
-	}
-	if err := json.Unmarshal(data, &doc); err != nil {
+	err := members(data, func(name string, d *json.Decoder) error {
+		if name != "data" {
+			return nil
+		}
+		var parts json.RawMessage
+		if err := d.Decode(&parts); err != nil {
+			return err
+		}
+		return members(parts, func(part string, d *json.Decoder) error {
+			if part != "intrasentence" && part != "intersentence" {
+				return nil
+			}
+			return elements(d, maxRows, func(i int, raw json.RawMessage) {
+				set.readExample(raw, part == "intersentence", fmt.Sprintf("%s example %d", part, i+1))
+			})
+		})
+	})
+	if err != nil {
 		return limits.InFile(set.Path, limits.Refuse("", "neither StereoSet's document nor JSON lines: %s", plainJSON(err)))
-	}
-	if n := len(doc.Data.Intrasentence) + len(doc.Data.Intersentence); n > maxRows {
-		return limits.InFile(set.Path, limits.Refuse("", "more than %d examples", maxRows))
-	}
-	for i, raw := range doc.Data.Intrasentence {
-		set.readExample(raw, false, fmt.Sprintf("intrasentence example %d", i+1))
-	}
-	for i, raw := range doc.Data.Intersentence {
-		set.readExample(raw, true, fmt.Sprintf("intersentence example %d", i+1))
 	}
 	return nil
 }

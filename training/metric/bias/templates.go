@@ -70,38 +70,44 @@ func ReadOccupations(path string) ([]Occupation, Skips, error) {
 }
 
 func occupationsOfJSON(path string, data []byte, skips *Skips) (out []Occupation, err error) {
-	var rows []json.RawMessage
-	if err := json.Unmarshal(data, &rows); err != nil {
+	err = elements(json.NewDecoder(bytes.NewReader(data)), maxRows, func(i int, raw json.RawMessage) {
+		o, reason := occupationOf(raw)
+		if reason != "" {
+			skips.add(Skipped{File: path, Row: fmt.Sprintf("entry %d", i+1), Reason: reason})
+		} else if o.Name != "" {
+			out = append(out, o)
+		}
+	})
+	if err != nil {
 		return nil, limits.InFile(path, limits.Refuse("", "no JSON list of occupations: %s", plainJSON(err)))
 	}
-	for i, raw := range rows {
-		o := Occupation{Stereotype: math.NaN()}
-		if json.Unmarshal(raw, &o.Name) != nil {
-			var row []any
-			if json.Unmarshal(raw, &row) != nil || len(row) != 3 {
-				skips.add(Skipped{File: path, Row: fmt.Sprintf("entry %d", i+1), Reason: "is neither a word nor [word, number, number]"})
-				continue
-			}
-			name, isName := row[0].(string)
-			definition, isNumber := row[1].(float64)
-			stereotype, also := row[2].(float64)
-			if !isName || !isNumber || !also || !(math.Abs(stereotype) <= 1) {
-				skips.add(Skipped{File: path, Row: fmt.Sprintf("entry %d", i+1), Reason: "is no [word, number, number in -1 to 1]"})
-				continue
-			}
-			if math.Abs(definition) >= 0.5 {
-				continue
-			}
-			o = Occupation{name, stereotype}
-		}
-		o.Name = strings.ReplaceAll(o.Name, "_", " ")
-		if !sentence(o.Name) {
-			skips.add(Skipped{File: path, Row: fmt.Sprintf("entry %d", i+1), Reason: "the word is empty"})
-			continue
-		}
-		out = append(out, o)
-	}
 	return out, nil
+}
+
+// occupationOf reads an entry: an occupation, or none where the word has a gender by definition, or why it is no entry.
+func occupationOf(raw json.RawMessage) (Occupation, string) {
+	o := Occupation{Stereotype: math.NaN()}
+	if json.Unmarshal(raw, &o.Name) != nil {
+		var row []any
+		if json.Unmarshal(raw, &row) != nil || len(row) != 3 {
+			return o, "is neither a word nor [word, number, number]"
+		}
+		name, isName := row[0].(string)
+		definition, isNumber := row[1].(float64)
+		stereotype, also := row[2].(float64)
+		if !isName || !isNumber || !also || !(math.Abs(stereotype) <= 1) {
+			return o, "is no [word, number, number in -1 to 1]"
+		}
+		if math.Abs(definition) >= 0.5 {
+			return Occupation{}, ""
+		}
+		o = Occupation{name, stereotype}
+	}
+	o.Name = strings.ReplaceAll(o.Name, "_", " ")
+	if !sentence(o.Name) {
+		return o, "the word is empty"
+	}
+	return o, ""
 }
 
 // OccupationResult is a Result of templates with the correlation of an occupation's score and its stereotype, where that is
