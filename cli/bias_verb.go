@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"graft/cli/outdir"
 	"graft/training/metric/bias"
 )
 
@@ -33,13 +32,6 @@ func runBias(c *call) error {
 	if err != nil {
 		return err
 	}
-	var dir *outdir.Dir
-	if c.Out() != "" && !c.Common.DryRun {
-		if dir, err = createFolder(c.Out(), c.Common.Force); err != nil {
-			return err
-		}
-		defer func() { _ = dir.Abort() }()
-	}
 	doc := &biasDoc{Benchmarks: map[string]*biasOne{}, Level: c.Float("level"), Data: map[string]string{}}
 	if c.Text("scores") == "" {
 		return misuse("flag --scores is missing: the recorded scores")
@@ -51,8 +43,8 @@ func runBias(c *call) error {
 		return err
 	}
 	doc.executed = c.executed()
-	if dir != nil {
-		if err := c.writeBias(dir, doc); err != nil {
+	if c.Out() != "" && !c.Common.DryRun {
+		if err := c.writeBias(doc); err != nil {
 			return err
 		}
 	}
@@ -107,7 +99,12 @@ func (c *call) recordedOutcomes(set *bias.StereoSet, path string, doc *biasDoc) 
 }
 
 // writeBias writes the folder of a run.
-func (c *call) writeBias(dir *outdir.Dir, doc *biasDoc) error {
+func (c *call) writeBias(doc *biasDoc) error {
+	dir, err := createFolder(c.Out(), c.Common.Force)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Abort() }() // nothing after Commit
 	page, err := c.biasPage(doc)
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ var verbs = []verb{
 	trainVerb,
 	certifyVerb,
 	biasVerb,
+	counterfactualVerb,
 	pruneVerb,
 	exportVerb,
 	unpackVerb,

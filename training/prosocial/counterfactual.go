@@ -97,7 +97,7 @@ func pronounOf(word, rest string, whole bool) (to string, ambiguous, ok bool) {
 // nounMayFollow reports whether a text begins with spaces and a word that may begin a noun phrase: any but those that never stand
 // between a possessive and its noun.
 func nounMayFollow(rest string) bool {
-	word := strings.TrimLeft(rest, " \t\r\n ")
+	word := strings.TrimLeft(rest, " \t\r\n\u00a0")
 	if len(word) == len(rest) {
 		return false
 	}

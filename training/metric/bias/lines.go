@@ -10,7 +10,7 @@ import (
 const (
 	maxFile = 64 << 20 // bytes of a benchmark's file
 	maxLine = 1 << 20  // bytes of a line, of an example, and of a sentence
-	maxRows = 1 << 20
+	maxRows = 1 << 17
 )
 
 // readFile is the content of a regular file of at most maxFile bytes.

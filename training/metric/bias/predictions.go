@@ -28,7 +28,7 @@ func ReadPredictions(path string) (*Predictions, error) {
 			p.Skips.add(Skipped{File: path, Row: limits.Name(part), Reason: "is neither intrasentence nor intersentence"})
 			return nil
 		}
-		return elements(d, 3*maxRows, func(i int, raw json.RawMessage) { p.read(part, i, raw) })
+		return elements(d, maxRows, func(i int, raw json.RawMessage) { p.read(part, i, raw) })
 	})
 	if err != nil {
 		return nil, limits.InFile(path, limits.Refuse("", "no JSON object of lists of recorded scores: %s", plainJSON(err)).WithHint("JSON has no NaN or Infinity"))
