@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"graft/training/metric/bias"
 )
 
 // biasLayout says where a benchmark's files are below --data: in one of these folders, or in the folder itself, the first that
@@ -84,6 +86,32 @@ func (c *call) biasFile(benchmark string) (string, error) {
 		return path, nil
 	}
 	l := biasLayouts[benchmark]
+	if benchmark == benchStereoSet {
+		if path := c.anyStereoSet(l); path != "" {
+			return path, nil
+		}
+	}
 	return "", &Error{File: strings.Join(c.List("data"), ", "), Reason: "has no file of " + benchmark, Code: exitInput,
 		Hint: "looked for " + strings.Join(l.patterns, ", ") + " there and in " + strings.Join(l.folders, ", ")}
+}
+
+// anyStereoSet looks into files of other names: the first JSON file that has examples.
+func (c *call) anyStereoSet(l biasLayout) string {
+	for _, given := range c.List("data") {
+		for _, folder := range append(l.folders, ".") {
+			for _, pattern := range []string{"*.jsonl", "*.json"} {
+				entries, _ := os.ReadDir(filepath.Join(given, folder))
+				for _, e := range entries {
+					path := filepath.Join(given, folder, e.Name())
+					if ok, _ := filepath.Match(pattern, e.Name()); !ok || !e.Type().IsRegular() {
+						continue
+					}
+					if _, err := bias.ReadStereoSet(path); err == nil {
+						return path
+					}
+				}
+			}
+		}
+	}
+	return ""
 }
