@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"maps"
 	"slices"
 
@@ -46,24 +47,37 @@ int8-static takes its ranges from runs on --data, --inputs or made-up inputs.`,
 		repeated("inputs", "FILE", "inputs by name to decide and check by: .npz, .safetensors or .npy; repeatable (default: made up from --seed)").under("Runs"),
 		dimFlag().under("Runs"),
 		toggle("no-verify", "convert without running the model").under("Runs"),
-	}, formatFlags),
+	}, formatFlags, languageFlags),
 	run: runConvert,
 }
 
 // convertedFile is the document of graft convert --json.
 type convertedFile struct {
 	executed
-	File      string           `json:"file"`
-	Format    string           `json:"format"`
-	Bytes     int64            `json:"bytes"`
-	Opset     int64            `json:"opset,omitempty"`
-	Changes   []rewrite.Change `json:"changes,omitempty"` // of nodes, by --opset
-	Narrowed  *narrowedModel   `json:"precision,omitempty"`
-	Quantized *quantizedModel  `json:"quantization,omitempty"`
+	File      string             `json:"file"`
+	Format    string             `json:"format"`
+	Bytes     int64              `json:"bytes"`
+	Opset     int64              `json:"opset,omitempty"`
+	Changes   []rewrite.Change   `json:"changes,omitempty"` // of nodes, by --opset
+	Narrowed  *narrowedModel     `json:"precision,omitempty"`
+	Quantized *quantizedModel    `json:"quantization,omitempty"`
+	Language  *convertedLanguage `json:"language,omitempty"`
 	*savedModel
 }
 
 func runConvert(c *call) error {
+	if c.Common.Out == "" {
+		return misuse("flag --out is missing")
+	}
+	if _, err := formatOf(c.Common.Out); err != nil && len(c.Args) == 1 {
+		s, failed := c.openLanguage(c.Arg(0))
+		if failed != nil {
+			return failed
+		}
+		if s != nil {
+			return errors.Join(c.convertLanguage(s, c.Common.Out), s.Close())
+		}
+	}
 	out, err := c.OutFile()
 	if err != nil {
 		return err

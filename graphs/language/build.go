@@ -15,6 +15,9 @@ const (
 	totalDim    = "past_sequence_length + sequence_length"
 )
 
+// leastOpset is the oldest that models are declared in: before it, LayerNormalization was no operator.
+const leastOpset = 17
+
 // net is a model that is being built. What is between its layers is float [N·S, HiddenSize].
 type net struct {
 	Config
@@ -100,7 +103,12 @@ func (n *net) finish(y *built) (*onnx.Model, error) {
 	for i, v := range n.heads {
 		n.g.AddOutput(v, fmt.Sprintf("head_outputs.%d", i))
 	}
-	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: op.Opset}}, ProducerName: "graft", Graph: n.g}
+	lowest, err := op.LowestOpset(n.g)
+	if err != nil {
+		return nil, err
+	}
+	m := &onnx.Model{Opsets: []onnx.Opset{{Version: op.Opset}}, ProducerName: "graft", Graph: n.g}
+	m.Declare(max(lowest, leastOpset))
 	return m, nil
 }
 
