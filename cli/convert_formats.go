@@ -73,7 +73,8 @@ func formatOf(path string) (*format, error) {
 
 // readSource reads one file. What it is its first bytes say where they can, else its extension.
 func (c *call) readSource(path string) (*content, error) {
-	if s, err := c.openLanguage(path); s != nil || err != nil {
+	if isFolder(path) {
+		s, err := c.openLanguage(path)
 		if err != nil {
 			return nil, err
 		}

@@ -39,11 +39,23 @@ func isFolder(path string) bool {
 }
 
 // openLanguage opens a pretrained language model; nil where path holds none.
-func (c *call) openLanguage(path string) (*language.Source, error) {
-	if !isFolder(path) {
-		return nil, nil
+func (c *call) openLanguage(path string) (s *language.Source, err error) {
+	switch name := ""; {
+	case isFolder(path):
+		s, err = language.OpenFolder(path)
+	default:
+		if name, err = sniff(path); err != nil {
+			return nil, refused(path, err)
+		}
+		switch name {
+		case "GGUF":
+			s, err = language.OpenGGUF(path)
+		case "llama2.c":
+			s, err = language.OpenLlama2c(path)
+		default:
+			return nil, nil
+		}
 	}
-	s, err := language.OpenFolder(path)
 	if err != nil {
 		return nil, refused("", err)
 	}

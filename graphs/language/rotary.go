@@ -7,34 +7,51 @@ import (
 )
 
 // frequencies are those that pairs turn by, one a pair, in the steps of float32 that transformers takes:
-// 1 / theta^(2i/width), changed by RopeScaling.
+// 1 / theta^(2i/width), divided by RotaryFactors.
 func (c Config) frequencies() []float32 {
+	list := c.unscaled()
+	for i, f := range c.RotaryFactors() {
+		list[i] = float32(float64(list[i]) / f)
+	}
+	return list
+}
+
+func (c Config) unscaled() []float32 {
 	list := make([]float32, c.HeadDim/2)
 	for i := range list {
 		exponent := float32(2*i) / float32(c.HeadDim)
 		list[i] = 1 / float32(math.Pow(c.RopeTheta, float64(exponent)))
 	}
-	s := c.RopeScaling
-	if s == nil {
-		return list
-	}
-	for i, f := range list {
-		if s.Type == "linear" {
-			list[i] = f / float32(s.Factor)
-			continue
-		}
-		// llama3: short waves stay, long ones are stretched, and what is between is mixed of both.
-		wave := 2 * math.Pi / float64(f)
-		low, high := float64(s.Original)/s.LowFreq, float64(s.Original)/s.HighFreq
-		switch {
-		case wave > low:
-			list[i] = float32(float64(f) / s.Factor)
-		case wave >= high:
-			smooth := (float64(s.Original)/wave - s.LowFreq) / (s.HighFreq - s.LowFreq)
-			list[i] = float32((1-smooth)*float64(f)/s.Factor + smooth*float64(f))
-		}
+	return list
+}
+
+// RotaryFactors are what RopeScaling divides the frequency of each pair by.
+func (c Config) RotaryFactors() []float64 {
+	list := make([]float64, c.HeadDim/2)
+	for i, f := range c.unscaled() {
+		list[i] = c.RopeScaling.factor(float64(f))
 	}
 	return list
+}
+
+// factor is that of one frequency. llama3 leaves short waves, stretches long ones, and mixes both between.
+func (s *RopeScaling) factor(frequency float64) float64 {
+	switch {
+	case s == nil:
+		return 1
+	case s.Type == "linear":
+		return s.Factor
+	}
+	wave := 2 * math.Pi / frequency
+	switch original := float64(s.Original); {
+	case wave > original/s.LowFreq:
+		return s.Factor
+	case wave < original/s.HighFreq:
+		return 1
+	default:
+		smooth := (original/wave - s.LowFreq) / (s.HighFreq - s.LowFreq)
+		return 1 / ((1-smooth)/s.Factor + smooth)
+	}
 }
 
 // rotation is how far each pair of a token turns: cosines and sines [N,1,S,width/2].
