@@ -17,11 +17,15 @@ import (
 
 // languageFlags are those of graft convert for language models.
 var languageFlags = []cli.Flag{
+	choice("to", "", "what the folder at --out is: ONNX in Optimum's layout, or safetensors in Hugging Face's (default: onnx)", toONNX, toHuggingFace).under("Language models"),
 	choice("task", "", "what a language model is for, which says what head it has (default: by its config.json)", language.Tasks()...).under("Language models"),
 }
 
-// modelName is the network's file in Optimum's layout.
-const modelName = "model.onnx"
+// The forms that --to names.
+const (
+	toONNX        = "onnx"
+	toHuggingFace = "huggingface"
+)
 
 // convertedLanguage is what graft convert --json says of a language model.
 type convertedLanguage struct {
@@ -73,10 +77,7 @@ func (c *call) languageModel(s *language.Source) (*onnx.Model, *convertedLanguag
 	if err != nil {
 		return nil, nil, refused("", err)
 	}
-	doc := &convertedLanguage{ModelType: s.Config.ModelType, Task: s.Options.Task, Ignored: s.Ignored}
-	if s.Options.Cache {
-		doc.Task = language.PastTask
-	}
+	doc := aboutLanguage(s)
 	for _, v := range m.Graph.Initializers() {
 		doc.Parameters += v.Const.Len()
 	}
@@ -86,8 +87,11 @@ func (c *call) languageModel(s *language.Source) (*onnx.Model, *convertedLanguag
 	return m, doc, nil
 }
 
-// convertLanguage writes a folder in Optimum's layout: the network, its configuration, the tokenizer's files.
+// convertLanguage writes a folder: the model in the form that --to asks for, its configuration, the tokenizer's files.
 func (c *call) convertLanguage(s *language.Source, out string) error {
+	if c.Text("to") == toHuggingFace {
+		return c.convertBack(s, out)
+	}
 	m, about, err := c.languageModel(s)
 	if err != nil {
 		return err
@@ -96,49 +100,95 @@ func (c *call) convertLanguage(s *language.Source, out string) error {
 	if err := c.convertModel(w, &doc); err != nil {
 		return err
 	}
-	about.Files = append(slices.Sorted(maps.Keys(s.Files)), export.ManifestName, modelName)
-	slices.Sort(about.Files)
-	for _, data := range s.Files {
+	return c.writeLanguage(&doc, s.Files, language.ModelName, func(path string) (*savedModel, error) {
+		if !c.Common.DryRun {
+			return c.saveModel(w.model, path, false, nil)
+		}
+		saving, err := c.layOut(w.model, path)
+		if err != nil {
+			return nil, err
+		}
+		return &savedModel{bytes: written(saving)}, saving.Close()
+	})
+}
+
+// convertBack writes a folder of Hugging Face's layout.
+func (c *call) convertBack(s *language.Source, out string) error {
+	l, err := s.HuggingFace()
+	if err != nil {
+		return refused("", err)
+	}
+	doc := convertedFile{File: out, Format: "folder of Hugging Face's layout", Language: aboutLanguage(s)}
+	params, err := s.Config.Parameters(s.Options)
+	if err != nil {
+		return refused("", err)
+	}
+	for _, p := range params {
+		n, _ := onnx.ElementCount(p.Dims)
+		doc.Language.Parameters += n
+	}
+	return c.writeLanguage(&doc, l.Files, l.Name, func(path string) (*savedModel, error) {
+		if c.Common.DryRun {
+			return &savedModel{bytes: l.Bytes}, nil
+		}
+		n, err := c.writeEach(path, l.Bytes, l.Write)
+		return &savedModel{bytes: n}, err
+	})
+}
+
+func aboutLanguage(s *language.Source) *convertedLanguage {
+	doc := &convertedLanguage{ModelType: s.Config.ModelType, Task: s.Options.Task, Ignored: s.Ignored}
+	if s.Options.Cache {
+		doc.Task = language.PastTask
+	}
+	return doc
+}
+
+// writeLanguage writes a folder of files, one of them large, which write puts at a path.
+func (c *call) writeLanguage(doc *convertedFile, files map[string][]byte, large string, write func(path string) (*savedModel, error)) error {
+	about := doc.Language
+	about.Files = append(slices.Sorted(maps.Keys(files)), export.ManifestName, large)
+	for _, data := range files {
 		doc.Bytes += int64(len(data))
 	}
 	if c.Common.DryRun {
-		saving, err := c.layOut(w.model, filepath.Join(out, modelName))
+		saved, err := write(filepath.Join(doc.File, large))
 		if err != nil {
 			return err
 		}
-		doc.Bytes += written(saving)
-		err = saving.Close()
-		c.tellLanguage(doc)
-		return err
+		doc.Bytes += saved.bytes
+		c.tellLanguage(*doc)
+		return nil
 	}
-	dir, err := createFolder(out, c.Common.Force)
+	dir, err := createFolder(doc.File, c.Common.Force)
 	if err != nil {
 		return err
 	}
 	defer dir.Abort()
-	saved, err := c.saveModel(w.model, dir.File(modelName), false, nil)
+	saved, err := write(dir.File(large))
 	if err != nil {
 		return err
 	}
 	for i := range saved.DataFiles {
 		name := filepath.Base(saved.DataFiles[i].File)
-		saved.DataFiles[i].File = filepath.Join(out, name)
+		saved.DataFiles[i].File = filepath.Join(doc.File, name)
 		about.Files = append(about.Files, name)
 	}
+	slices.Sort(about.Files)
 	doc.Bytes += saved.bytes
 	doc.savedModel = saved
-	if err := c.finishLanguage(dir, s, about); err != nil {
+	if err := c.finishLanguage(dir, files, about); err != nil {
 		return err
 	}
-	c.tellLanguage(doc)
+	c.tellLanguage(*doc)
 	return nil
 }
 
 // finishLanguage writes what goes along, and the manifest by which graft knows the folder.
-func (c *call) finishLanguage(dir *outdir.Dir, s *language.Source, about *convertedLanguage) error {
+func (c *call) finishLanguage(dir *outdir.Dir, files map[string][]byte, about *convertedLanguage) error {
 	manifest := export.NewManifest(readVersion().Version)
 	manifest.Settings = map[string]any{"verb": "convert", "model_type": about.ModelType, "task": about.Task}
-	for name, data := range s.Files {
+	for name, data := range files {
 		if err := dir.WriteFile(name, data); err != nil {
 			return folderError(dir.Path(), err)
 		}

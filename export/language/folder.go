@@ -26,6 +26,9 @@ var carried = map[string]int64{
 	"sentencepiece.bpe.model": 64 << 20, "chat_template.jinja": 1 << 20, "sentence_bert_config.json": 1 << 20, "modules.json": 1 << 20,
 }
 
+// ModelName is the network's file in Optimum's layout.
+const ModelName = "model.onnx"
+
 // The files of weights, the first that is there counts.
 const (
 	safeFile  = "model.safetensors"
@@ -98,7 +101,7 @@ func (s *Source) openWeights(path string) error {
 	for _, try := range []struct {
 		name string
 		open func(path, name string) error
-	}{{safeFile, s.openSafetensors}, {safeFile + ".index.json", s.openShards}, {torchFile, s.openTorch}, {torchFile + ".index.json", s.openTorchShards}} {
+	}{{safeFile, s.openSafetensors}, {safeFile + ".index.json", s.openShards}, {torchFile, s.openTorch}, {torchFile + ".index.json", s.openTorchShards}, {ModelName, s.openONNX}} {
 		f, _, err := openInside(path, try.name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -109,7 +112,7 @@ func (s *Source) openWeights(path string) error {
 		f.Close()
 		return try.open(path, try.name)
 	}
-	return limits.InFile(path, limits.Refuse("", "has no weights: neither %s nor %s, nor an .index.json of one of them", safeFile, torchFile))
+	return limits.InFile(path, limits.Refuse("", "has no weights: neither %s nor %s, nor an .index.json of one of them, nor %s", safeFile, torchFile, ModelName))
 }
 
 func (s *Source) openSafetensors(path, name string) error {
@@ -124,6 +127,21 @@ func (s *Source) openSafetensors(path, name string) error {
 	}
 	for _, e := range f.Entries() {
 		s.add(e.Name, e.Dims, func() (*onnx.Tensor, error) { return f.Tensor(e.Name) })
+	}
+	return nil
+}
+
+// openONNX takes the weights of a network that was made here: they have their names there.
+func (s *Source) openONNX(path, name string) error {
+	m, err := onnx.Load(filepath.Join(path, name), onnx.LoadOptions{})
+	if err != nil {
+		return err
+	}
+	s.network = true
+	for _, v := range m.Graph.Initializers() {
+		if t := v.Const; t != nil {
+			s.add(v.Name, t.Dims, func() (*onnx.Tensor, error) { return t, nil })
+		}
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ type Source struct {
 	Ignored []string          // tensors that a model for Options does not have: buffers, copies, other heads
 
 	name    string // in errors
+	network bool   // the weights are those of a network, which has constants besides
 	taskErr error
 	entries []entry
 	index   map[string]int
@@ -64,36 +65,45 @@ func (s *Source) add(name string, dims []int64, read func() (*onnx.Tensor, error
 // Model builds the network with the source's weights. All tensors that are missing, not known or of another shape are in the
 // one error.
 func (s *Source) Model(o net.Options) (*onnx.Model, error) {
-	if s.taskErr != nil {
-		return nil, limits.InFile(s.name, limits.Refuse("", "%v", s.taskErr))
+	o, found, err := s.find(o)
+	if err != nil {
+		return nil, limits.InFile(s.name, err)
 	}
-	if o.Task == net.FeatureExtraction || o.Task == "" {
-		for _, name := range spellings(net.Prefix(s.Config.ModelType)+"pooler.dense.weight", net.Prefix(s.Config.ModelType)) {
-			if _, ok := s.index[name]; ok && net.HasPooler(s.Config.ModelType) {
+	m, err := s.Config.Build(o, func(p net.Parameter) (*onnx.Tensor, error) { return found[p.Name].float32s() })
+	return m, limits.InFile(s.name, err)
+}
+
+// find gives the tensors that a form of the model is made of, which has a pooler where the source has one.
+func (s *Source) find(o net.Options) (net.Options, map[string]*entry, error) {
+	if s.taskErr != nil {
+		return o, nil, limits.Refuse("", "%v", s.taskErr)
+	}
+	prefix := net.Prefix(s.Config.ModelType)
+	if (o.Task == net.FeatureExtraction || o.Task == "") && net.HasPooler(s.Config.ModelType) {
+		for _, name := range spellings(prefix+"pooler.dense.weight", prefix) {
+			if _, ok := s.index[name]; ok {
 				o.Pooler = true
 			}
 		}
 	}
 	params, err := s.Config.Parameters(o)
 	if err != nil {
-		return nil, limits.InFile(s.name, limits.Refuse("", "%v", err))
+		return o, nil, limits.Refuse("", "%v", err)
 	}
-	found, err := s.match(params, o)
+	found, err := s.match(params)
+	return o, found, err
+}
+
+func (e *entry) float32s() (*onnx.Tensor, error) {
+	t, err := e.read()
 	if err != nil {
-		return nil, limits.InFile(s.name, err)
+		return nil, err
 	}
-	m, err := s.Config.Build(o, func(p net.Parameter) (*onnx.Tensor, error) {
-		t, err := found[p.Name].read()
-		if err != nil {
-			return nil, err
-		}
-		return float32s(t)
-	})
-	return m, limits.InFile(s.name, err)
+	return float32s(t)
 }
 
 // match finds each parameter's tensor.
-func (s *Source) match(params []net.Parameter, o net.Options) (map[string]*entry, error) {
+func (s *Source) match(params []net.Parameter) (map[string]*entry, error) {
 	prefix := net.Prefix(s.Config.ModelType)
 	found, used := map[string]*entry{}, map[string]bool{}
 	var missing, shapes, unknown []string
@@ -119,7 +129,8 @@ func (s *Source) match(params []net.Parameter, o net.Options) (map[string]*entry
 		name := s.entries[i].name
 		switch {
 		case used[name]:
-		case beside(name, prefix, s.Config, o):
+		case s.network:
+		case beside(name, prefix):
 			s.Ignored = append(s.Ignored, name)
 		default:
 			unknown = append(unknown, name)
@@ -165,7 +176,7 @@ func spellings(name, prefix string) []string {
 
 // beside reports whether a tensor that a network does not want is one that files of its kind have all the same: a buffer, a copy
 // of a shared weight, or a part of another head.
-func beside(name, prefix string, c net.Config, o net.Options) bool {
+func beside(name, prefix string) bool {
 	for _, end := range []string{"position_ids", ".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq", "embeddings.token_type_ids"} {
 		if strings.HasSuffix(name, end) {
 			return true
