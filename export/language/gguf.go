@@ -324,7 +324,7 @@ func (m *metadata) llama(f *gguf.File, c *net.Config) {
 	c.NumKeyValueHeads = m.whole("attention.head_count_kv", c.NumAttentionHeads)
 	c.HeadDim = m.whole("attention.key_length", 0)
 	if v := m.whole("attention.value_length", c.HeadDim); v != c.HeadDim {
-		m.bad("attention.value_length", "is %d, keys have %d", v, c.HeadDim)
+		m.bad(m.prefix+"attention.value_length", "is %d, keys have %d", v, c.HeadDim)
 	}
 	c.RopeTheta = m.number("rope.freq_base", 10000)
 	width := c.HeadDim
@@ -332,10 +332,10 @@ func (m *metadata) llama(f *gguf.File, c *net.Config) {
 		width = c.HiddenSize / c.NumAttentionHeads
 	}
 	if d := m.whole("rope.dimension_count", width); d != width {
-		m.bad("rope.dimension_count", "is %d of %d: heads that turn in part are not built", d, width)
+		m.bad(m.prefix+"rope.dimension_count", "is %d of %d: heads that turn in part are not built", d, width)
 	}
 	if n := m.whole("expert_count", 0); n > 0 {
-		m.bad("expert_count", "is %d: mixtures of experts are not built", n)
+		m.bad(m.prefix+"expert_count", "is %d: mixtures of experts are not built", n)
 	}
 	_, c.AttentionBias = f.Entry("blk.0.attn_q.bias")
 	_, c.MLPBias = f.Entry("blk.0.ffn_up.bias")
@@ -345,7 +345,7 @@ func (m *metadata) llama(f *gguf.File, c *net.Config) {
 	case "linear":
 		c.RopeScaling = &net.RopeScaling{Type: kind, Factor: m.number("rope.scaling.factor", -1)}
 	default:
-		m.bad("rope.scaling.type", "is %s: there are none and linear", limits.Name(kind))
+		m.bad(m.prefix+"rope.scaling.type", "is %s: there are none and linear", limits.Name(kind))
 	}
 	if e, ok := f.Entry("rope_freqs.weight"); ok && len(m.wrong) == 0 {
 		m.factors(f, e, c)

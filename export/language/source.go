@@ -204,10 +204,10 @@ func float32s(t *onnx.Tensor) (*onnx.Tensor, error) {
 		out := onnx.NewTensor(onnx.Float, t.Dims...)
 		for i, v := range onnx.Read[float64](t) {
 			if out.Float32s()[i] = float32(v); math.IsInf(float64(float32(v)), 0) && !math.IsInf(v, 0) {
-				return nil, fmt.Errorf("%g is beyond float32", v)
+				return nil, limits.Refuse("", "%g is beyond float32", v)
 			}
 		}
 		return out, nil
 	}
-	return nil, fmt.Errorf("is %v, wants floating-point numbers", t.DType)
+	return nil, limits.Refuse("", "is %v, wants floating-point numbers", t.DType)
 }
