@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"maps"
 	"slices"
 
@@ -69,13 +68,21 @@ func runConvert(c *call) error {
 	if c.Common.Out == "" {
 		return misuse("flag --out is missing")
 	}
-	if _, err := formatOf(c.Common.Out); err != nil && len(c.Args) == 1 {
+	if _, err := formatOf(c.Common.Out); len(c.Args) == 1 && (err != nil || isGGUF(c.Common.Out)) {
 		s, failed := c.openLanguage(c.Arg(0))
 		if failed != nil {
 			return failed
 		}
 		if s != nil {
-			return errors.Join(c.convertLanguage(s, c.Common.Out), s.Close())
+			convert := c.convertLanguage
+			if isGGUF(c.Common.Out) {
+				convert = c.convertGGUF
+			}
+			err := convert(s)
+			if failed := s.Close(); err == nil {
+				err = failed
+			}
+			return err
 		}
 	}
 	out, err := c.OutFile()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,11 +14,13 @@ import (
 	"graft/export"
 	"graft/export/language"
 	"graft/onnx"
+	"graft/onnx/gguf"
 )
 
 // languageFlags are those of graft convert for language models.
 var languageFlags = []cli.Flag{
-	choice("to", "", "what the folder at --out is: ONNX in Optimum's layout, or safetensors in Hugging Face's (default: onnx)", toONNX, toHuggingFace).under("Language models"),
+	choice("to", "", "what a folder at --out holds: ONNX in Optimum's layout, or safetensors in Hugging Face's (default: onnx)", toONNX, toHuggingFace).under("Language models"),
+	choice("gguf-type", "f32", "type of the matrices of a .gguf file at --out", slices.Sorted(maps.Keys(ggufTypes))...).under("Language models"),
 	choice("task", "", "what a language model is for, which says what head it has (default: by its config.json)", language.Tasks()...).under("Language models"),
 }
 
@@ -34,6 +37,33 @@ type convertedLanguage struct {
 	Parameters int64    `json:"parameters"`
 	Files      []string `json:"files,omitempty"`           // of the folder
 	Ignored    []string `json:"ignored_tensors,omitempty"` // of the input that the network does not have
+}
+
+// ggufTypes are the values of --gguf-type.
+var ggufTypes = map[string]gguf.Type{"f32": gguf.F32, "f16": gguf.F16, "q8_0": gguf.Q8_0}
+
+// isGGUF reports whether the output is a GGUF file.
+func isGGUF(path string) bool { return strings.EqualFold(filepath.Ext(path), ".gguf") }
+
+// convertGGUF writes a GGUF file.
+func (c *call) convertGGUF(s *language.Source) error {
+	out, err := c.OutFile()
+	if err != nil {
+		return err
+	}
+	l, err := s.GGUF(ggufTypes[c.Text("gguf-type")])
+	if err != nil {
+		return refused("", err)
+	}
+	doc := convertedFile{File: out, Format: "GGUF", Language: aboutLanguage(s)}
+	if doc.Language.Parameters, err = s.Parameters(); err != nil {
+		return refused("", err)
+	}
+	if doc.Bytes, err = c.writeEach(out, l.Bytes, l.Write); err != nil {
+		return err
+	}
+	c.tellLanguage(doc)
+	return nil
 }
 
 // isFolder reports whether path is a folder.
@@ -88,7 +118,8 @@ func (c *call) languageModel(s *language.Source) (*onnx.Model, *convertedLanguag
 }
 
 // convertLanguage writes a folder: the model in the form that --to asks for, its configuration, the tokenizer's files.
-func (c *call) convertLanguage(s *language.Source, out string) error {
+func (c *call) convertLanguage(s *language.Source) error {
+	out := c.Common.Out
 	if c.Text("to") == toHuggingFace {
 		return c.convertBack(s, out)
 	}
@@ -119,13 +150,8 @@ func (c *call) convertBack(s *language.Source, out string) error {
 		return refused("", err)
 	}
 	doc := convertedFile{File: out, Format: "folder of Hugging Face's layout", Language: aboutLanguage(s)}
-	params, err := s.Config.Parameters(s.Options)
-	if err != nil {
+	if doc.Language.Parameters, err = s.Parameters(); err != nil {
 		return refused("", err)
-	}
-	for _, p := range params {
-		n, _ := onnx.ElementCount(p.Dims)
-		doc.Language.Parameters += n
 	}
 	return c.writeLanguage(&doc, l.Files, l.Name, func(path string) (*savedModel, error) {
 		if c.Common.DryRun {

@@ -113,7 +113,7 @@ func (s *Source) fromGGUF(f *gguf.File) error {
 	m := &metadata{f: f, prefix: kind + "."}
 	c := net.Config{ModelType: kind, HiddenSize: m.whole("embedding_length", -1), NumHiddenLayers: m.whole("block_count", -1),
 		NumAttentionHeads: m.whole("attention.head_count", -1), IntermediateSize: m.whole("feed_forward_length", -1),
-		MaxPositionEmbeddings: m.whole("context_length", -1), NormEps: m.number(a.eps, -1), PadTokenID: -1}
+		MaxPositionEmbeddings: m.whole("context_length", -1), NormEps: m.number(a.eps, -1), PadTokenID: -1, NumLabels: 2}
 	c.VocabSize, c.TypeVocabSize = rows(f, "token_embd.weight"), rows(f, "token_types.weight")
 	_, own := f.Entry("output.weight")
 	c.TieWordEmbeddings = !own
@@ -154,6 +154,11 @@ func (s *Source) fromGGUF(f *gguf.File) error {
 			name = e.Name
 		}
 		s.addGGUF(f, e, name, row.turn)
+	}
+	for _, k := range f.Keys() {
+		if strings.HasPrefix(k.Name, "tokenizer.") || k.Name == "general.name" {
+			s.keys = append(s.keys, k)
+		}
 	}
 	data, err := encodeConfig(s.Config, s.Options.Task, map[string]int64{"bos_token_id": m.token("bos_token_id"), "eos_token_id": m.token("eos_token_id")})
 	s.Files[ConfigName] = data
@@ -387,7 +392,7 @@ func OpenLlama2c(path string) (*Source, error) {
 	s := &Source{name: path, close: f.Close, Files: map[string][]byte{}}
 	s.Config = net.Config{ModelType: "llama", VocabSize: int64(f.Vocabulary), HiddenSize: int64(f.Width), IntermediateSize: int64(f.Hidden),
 		NumHiddenLayers: int64(f.Layers), NumAttentionHeads: int64(f.Heads), NumKeyValueHeads: int64(f.KVHeads),
-		MaxPositionEmbeddings: int64(f.Sequence), HiddenAct: "silu", NormEps: 1e-5, PadTokenID: -1, TieWordEmbeddings: !f.OwnClassifier}.Defaults()
+		MaxPositionEmbeddings: int64(f.Sequence), HiddenAct: "silu", NormEps: 1e-5, PadTokenID: -1, NumLabels: 2, TieWordEmbeddings: !f.OwnClassifier}.Defaults()
 	err = s.Config.Check()
 	if err != nil {
 		err = limits.Refuse("llama2.c header", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))

@@ -17,21 +17,24 @@ import (
 const (
 	maxConfig  = 8 << 20 // bytes of a config.json
 	maxDepth   = 32
-	maxMembers = 1 << 20
+	maxMembers = 1 << 20 // values in it
 )
 
 // object is a JSON object whose keys are each there once.
 type object map[string]any
 
 // parseJSON reads one object: nothing behind it, no key twice, values of known depth. Numbers stay text.
-func parseJSON(data []byte) (object, error) {
+func parseJSON(data []byte) (object, error) { return parseLarge(data, maxConfig, maxMembers) }
+
+// parseLarge is parseJSON for other numbers of bytes and of values.
+func parseLarge(data []byte, bytesMost, valuesMost int64) (object, error) {
 	switch {
-	case len(data) > maxConfig:
-		return nil, limits.Refuse("", "%d bytes, at most %d", len(data), maxConfig)
+	case int64(len(data)) > bytesMost:
+		return nil, limits.Refuse("", "%d bytes, at most %d", len(data), bytesMost)
 	case !utf8.Valid(data):
 		return nil, limits.Refuse("", "is not UTF-8")
 	}
-	p := &parser{d: json.NewDecoder(bytes.NewReader(data)), left: limits.NewBudget("values", maxMembers), depth: limits.NewDepth(maxDepth)}
+	p := &parser{d: json.NewDecoder(bytes.NewReader(data)), left: limits.NewBudget("values", valuesMost), depth: limits.NewDepth(maxDepth)}
 	p.d.UseNumber()
 	v, err := p.value()
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 
 	net "graft/graphs/language"
 	"graft/onnx"
+	"graft/onnx/gguf"
 	"graft/onnx/limits"
 	"graft/onnx/precision"
 )
@@ -26,8 +27,9 @@ type Source struct {
 	Files   map[string][]byte // what goes along: config.json, generation_config.json, tokenizer files
 	Ignored []string          // tensors that a model for Options does not have: buffers, copies, other heads
 
-	name    string // in errors
-	network bool   // the weights are those of a network, which has constants besides
+	name    string     // in errors
+	keys    []gguf.Key // of the tokenizer, where the source is a GGUF file
+	network bool       // the weights are those of a network, which has constants besides
 	taskErr error
 	entries []entry
 	index   map[string]int
@@ -92,6 +94,20 @@ func (s *Source) find(o net.Options) (net.Options, map[string]*entry, error) {
 	}
 	found, err := s.match(params)
 	return o, found, err
+}
+
+// Parameters is the number of weights of the model for Options.
+func (s *Source) Parameters() (n int64, err error) {
+	o, _, err := s.find(s.Options)
+	if err != nil {
+		return 0, limits.InFile(s.name, err)
+	}
+	params, err := s.Config.Parameters(o)
+	for _, p := range params {
+		k, _ := onnx.ElementCount(p.Dims)
+		n += k
+	}
+	return n, err
 }
 
 func (e *entry) float32s() (*onnx.Tensor, error) {
