@@ -85,6 +85,11 @@ func runConvert(c *call) error {
 			return err
 		}
 	}
+	if len(c.Args) > 1 || !isFolder(c.Arg(0)) {
+		if err := c.noLanguageFlags(); err != nil {
+			return err
+		}
+	}
 	out, err := c.OutFile()
 	if err != nil {
 		return err

@@ -51,6 +51,9 @@ func (c *call) convertGGUF(s *language.Source) error {
 	if err != nil {
 		return err
 	}
+	if err := c.networkFlags(); err != nil {
+		return err
+	}
 	l, err := s.GGUF(ggufTypes[c.Text("gguf-type")])
 	if err != nil {
 		return refused("", err)
@@ -63,6 +66,27 @@ func (c *call) convertGGUF(s *language.Source) error {
 		return err
 	}
 	c.tellLanguage(doc)
+	return nil
+}
+
+// networkFlags refuses flags that change a network where weights alone are written.
+func (c *call) networkFlags() error {
+	for _, f := range c.verb.flags {
+		name := f.Names()[0]
+		if c.IsSet(name) && !slices.ContainsFunc(languageFlags, func(l cli.Flag) bool { return l.Names()[0] == name }) {
+			return misuse("--%s changes a network, --out %s holds weights alone", name, quote(c.Common.Out))
+		}
+	}
+	return nil
+}
+
+// noLanguageFlags refuses flags of language models where there is none.
+func (c *call) noLanguageFlags() error {
+	for _, f := range languageFlags {
+		if name := f.Names()[0]; c.IsSet(name) {
+			return misuse("--%s wants a language model: a folder with config.json, a GGUF file or one of llama2.c", name)
+		}
+	}
 	return nil
 }
 
@@ -145,6 +169,9 @@ func (c *call) convertLanguage(s *language.Source) error {
 
 // convertBack writes a folder of Hugging Face's layout.
 func (c *call) convertBack(s *language.Source, out string) error {
+	if err := c.networkFlags(); err != nil {
+		return err
+	}
 	l, err := s.HuggingFace()
 	if err != nil {
 		return refused("", err)
