@@ -11,12 +11,15 @@ read by transformers, and a vocabulary of llama2.c by its own algorithm as it st
 Small tokenizers of every kind are trained on the lines. Needs tokenizers; transformers, gguf and sentencepiece for some.
 """
 import argparse
+import gzip
 import json
 import pathlib
 import random
+import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -178,6 +181,33 @@ def write(folder, tokenizer, text, expected=None):
     print(f"{folder.name:14} {len(text)} lines, {total} tokens, {total / seconds / 1e6:.2f} M tokens/s")
 
 
+def golden():
+    pages = [line for page in sorted((ROOT / "docs").glob("*.md")) for line in page.read_text().split("\n") if line.strip()]
+    text = [s for s in lines([], 110, seed=1) if len(s) <= 100][:26] + ["".join(PIECES)] + pages[:: len(pages) // 4]
+    target = ROOT / "onnx/tokenizer/testdata"
+    target.mkdir(exist_ok=True)
+    out = dict(trained(pages, 420))
+    with tempfile.TemporaryDirectory() as folder:
+        graft_writes(target / "tok512.bin", pathlib.Path(folder) / "tokenizer.json")
+        out["llama2c"] = Tokenizer.from_file(folder + "/tokenizer.json")
+    with gzip.GzipFile(target / "goldens.jsonl.gz", "wb", mtime=0) as f:
+        for name, t in out.items():
+            t = Tokenizer.from_str(t.to_str())
+            cases, pairs = [], []
+            for s, other in zip(text, text[1:] + text[:1]):
+                e = t.encode(s)
+                cases.append([s, e.ids, t.decode(e.ids), t.decode(e.ids, skip_special_tokens=False)])
+                if t.model.__class__.__name__ == "WordLevel":
+                    continue
+                for most in (7, 12):
+                    t.enable_truncation(most)
+                    e = t.encode(s, other)
+                    pairs.append([s, other, most, e.ids, e.type_ids, e.special_tokens_mask])
+                    t.no_truncation()
+            row = {"name": name, "tokenizer": None if name == "llama2c" else json.loads(t.to_str()), "cases": cases, "pairs": pairs[::9]}
+            f.write((json.dumps(row, ensure_ascii=True) + "\n").encode())
+
+
 def graft_writes(source, target):
     target.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["go", "test", "./onnx/tokenizer", "-run", "TestWriteFrom", "-count=1", "-from", str(source), "-to", str(target)], cwd=ROOT, check=True)
@@ -215,7 +245,7 @@ def llama2c(path):
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("--out", type=pathlib.Path, required=True)
+    p.add_argument("--out", type=pathlib.Path, default=".")
     p.add_argument("--text", nargs="*", default=[], help="files of text, the more the better")
     p.add_argument("--lines", type=int, default=10000)
     p.add_argument("--size", type=int, default=2000, help="tokens of the vocabularies that are trained")
@@ -224,11 +254,19 @@ def main():
     p.add_argument("--gguf", action="append", default=[], help="NAME=FILE")
     p.add_argument("--llama2c")
     p.add_argument("--only", nargs="*", help="names of tokenizers")
+    p.add_argument("--golden", action="store_true", help="write the goldens of go test instead: small tokenizers, trained on the project's own pages")
+    p.add_argument("--points", action="store_true", help="lines of every code point there is, in words and alone, in place of the drawn ones")
     p.add_argument("--no-go", action="store_true")
     a = p.parse_args()
+    if a.golden:
+        return golden()
     a.out = a.out.resolve()
     texts = [pathlib.Path(t).read_text(errors="replace") for t in a.text if pathlib.Path(t).is_file()]
     text = lines(texts, a.lines)
+    corpus = [s for s in text if len(s) < 2000]
+    if a.points:
+        points = [chr(c) for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
+        text = ["".join(f"a{c}b {c}1{c} e{c}\u0301\u0323 " for c in points[i:i + 256]) for i in range(0, len(points), 256)]
     wanted = lambda name: not a.only or name in a.only
     for spec in a.folder:
         name, folder = spec.split("=")
@@ -250,6 +288,9 @@ def main():
             from transformers import AutoTokenizer
             other = AutoTokenizer.from_pretrained(str(pathlib.Path(path).parent), gguf_file=pathlib.Path(path).name).backend_tokenizer
             other.no_truncation()
+            own = json.loads((a.out / name / "tokenizer.json").read_text())
+            if own["pre_tokenizer"]["type"] == "Sequence":  # transformers does not read tokenizer.ggml.pre
+                other.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
             differ = sum(other.encode(s, add_special_tokens=False).ids != Tokenizer.encode(t, s, add_special_tokens=False).ids for t in [Tokenizer.from_file(str(a.out / name / "tokenizer.json"))] for s in text)
             print(f"{name}: {differ} of {len(text)} lines differ from what transformers reads out of the GGUF")
     if a.llama2c and wanted("llama2c"):
@@ -261,7 +302,6 @@ def main():
         print(f"llama2c: {len(differ)} of {len(plain)} lines differ from run.c's encoder", [ascii(s[:80]) for s in differ[:3]])
     names = ("roberta", "llama3", "qwen2", "o200k", "digits", "uncased", "cased", "sentencepiece", "metaspace", "unigram", "suffix", "wordlevel")
     if any(map(wanted, names)):
-        corpus = [s for s in text if len(s) < 2000]
         for name, t in trained(corpus, a.size).items():
             if wanted(name):
                 write(a.out / name, t, text)
