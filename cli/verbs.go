@@ -16,6 +16,7 @@ var verbs = []verb{
 	verifyVerb,
 	artifactsVerb,
 	trainVerb,
+	learnOperatorVerb,
 	certifyVerb,
 	biasVerb,
 	counterfactualVerb,
