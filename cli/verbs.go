@@ -18,6 +18,8 @@ var verbs = []verb{
 	trainVerb,
 	learnOperatorVerb,
 	certifyVerb,
+	biasVerb,
+	counterfactualVerb,
 	pruneVerb,
 	exportVerb,
 	unpackVerb,
