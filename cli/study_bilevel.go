@@ -23,7 +23,7 @@ interrupted goes on.
 Signals:
 ` + signalLines() + `
 
-W is --form free, orthonormal (rows), tight (a frame) or convolution (filters of --filter samples), and begins as the identity without its mean,
+W is --form free, orthonormal (rows), tight (a frame) or convolution (filters of --filter samples without a mean), and begins as the identity without its mean,
 or random: never as a baseline's. Baselines: ` + strings.Join(lineBaselines(), ", ") + `.`,
 	examples: []string{
 		"graft study bilevel --out study/",
@@ -154,7 +154,7 @@ func (s *bilevelStudy) chooseForm() error {
 		if s.IsSet("rows") {
 			return misuse("--rows: a convolution has as many as its filters have places: --filters and --filter")
 		}
-		s.form = bilevel.Convolution{Filters: s.Int("filters"), Width: s.Int("filter"), Signal: []int{n}}
+		s.form = bilevel.Convolution{Filters: s.Int("filters"), Width: s.Int("filter"), Signal: []int{n}, Extended: true, Centred: true}
 	}
 	for _, flag := range []string{"filters", "filter"} {
 		if s.IsSet(flag) && s.Text("form") != "convolution" {
