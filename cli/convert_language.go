@@ -21,6 +21,7 @@ import (
 var languageFlags = []cli.Flag{
 	choice("to", "", "what a folder at --out holds: ONNX in Optimum's layout, or safetensors in Hugging Face's (default: onnx)", toONNX, toHuggingFace).under("Language models"),
 	choice("gguf-type", "f32", "type of the matrices of a .gguf file at --out", slices.Sorted(maps.Keys(ggufTypes))...).under("Language models"),
+	text("tokenizer", "FILE", "tokenizer to put beside a language model: a folder, tokenizer.json, vocab.txt or llama2.c's tokenizer.bin").under("Language models"),
 	choice("task", "", "what a language model is for, which says what head it has (default: by its config.json)", language.Tasks()...).under("Language models"),
 }
 
@@ -121,6 +122,14 @@ func (c *call) openLanguage(path string) (s *language.Source, err error) {
 		if err := s.SetTask(task); err != nil {
 			return nil, errors.Join(misuse("--task %s: %v", task, err), s.Close())
 		}
+	}
+	if file := c.Text("tokenizer"); file != "" {
+		if err := s.ReadTokenizer(file); err != nil {
+			return nil, errors.Join(refused(file, err), s.Close())
+		}
+	}
+	for _, note := range s.Notes {
+		c.Say("%s: %s", path, note)
 	}
 	return s, nil
 }
