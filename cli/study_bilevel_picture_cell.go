@@ -39,8 +39,23 @@ func (s *bilevelStudy) patches(c study.Cell) (bilevel.Pairs, error) {
 	return bilevel.Pairs{Noisy: noisy.Values, Truth: clean.Values}, nil
 }
 
-// pictureIterations of the exported model's solver: its PSNR is then within a hundredth of a dB of that of many more.
-const pictureIterations = 60
+// How far the exported models' solvers go: more changes the PSNR by less than a hundredth of a dB.
+const (
+	patchIterations  = 60
+	filterIterations = 500
+	filterTolerance  = 1e-4
+)
+
+// exported is what has been learned as a model: of patches, or, for filters, of the picture as a whole.
+func (s *bilevelStudy) exported(t *bilevel.Trained, beta float64) (*onnx.Model, error) {
+	if c, ok := t.Form.(bilevel.Convolution); ok {
+		return analysis.Filters{Operator: analysis.Operator{Rows: c.Filters, Columns: c.Taps(), W: t.Parameters, Origin: "learned"}, Beta: beta,
+			Solver: analysis.Solver{Tolerance: filterTolerance, Iterations: filterIterations}}.Build(0)
+	}
+	o := t.Operator
+	return analysis.Patches{Operator: analysis.Operator{Rows: o.Rows(), Columns: o.Cols(), W: o.W(), Origin: "learned"}, Beta: beta, Mean: true,
+		Solver: analysis.Solver{Iterations: patchIterations}}.Build(0)
+}
 
 // learnPictures trains W on patches, and denoises with the model that is exported from it.
 func (s *bilevelStudy) learnPictures(ctx context.Context, c study.Cell, work string, folder *study.Folder) (*bilevelResult, error) {
@@ -53,10 +68,7 @@ func (s *bilevelStudy) learnPictures(ctx context.Context, c study.Cell, work str
 	if err != nil {
 		return nil, err
 	}
-	o := trained.Operator
-	model := analysis.Patches{Operator: analysis.Operator{Rows: o.Rows(), Columns: o.Cols(), W: o.W(), Origin: "learned"}, Beta: trained.Beta, Mean: true,
-		Solver: analysis.Solver{Iterations: pictureIterations}}
-	m, err := model.Build(0)
+	m, err := s.exported(trained, trained.Beta)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +93,7 @@ func (s *bilevelStudy) learnPictures(ctx context.Context, c study.Cell, work str
 	if err := s.test(c, out, &tunedFilter{denoise, best}); err != nil {
 		return nil, err
 	}
-	model.Beta = best.Weight
-	if m, err = model.Build(0); err != nil {
+	if m, err = s.exported(trained, best.Weight); err != nil {
 		return nil, err
 	}
 	data, err := m.Encode()
@@ -92,7 +103,7 @@ func (s *bilevelStudy) learnPictures(ctx context.Context, c study.Cell, work str
 	if err := folder.WriteFile(operatorFile(c, ".onnx"), data); err != nil {
 		return nil, err
 	}
-	return out, s.keepOperator(c, o, best.Weight, folder)
+	return out, s.keepOperator(c, trained.Operator, best.Weight, folder)
 }
 
 // session is where a cell's models run: without --threads, cells at once share the cores.

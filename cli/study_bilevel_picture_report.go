@@ -63,9 +63,13 @@ func (s *bilevelStudy) pictureText() []string {
 	for _, one := range p.test {
 		test = append(test, fmt.Sprintf("%s (%dx%d)", one.Name, one.Width, one.Height))
 	}
+	how := fmt.Sprintf("patches at every pixel, %d iterations.", patchIterations)
+	if s.Text("form") == "convolution" {
+		how = "the filters wherever they lie inside the picture."
+	}
 	return []string{
 		fmt.Sprintf("Learned on patches of %d x %d pixels of %s, tuned on their middles; tested on %s.", p.side, p.side, strings.Join(train, ", "), strings.Join(test, ", ")),
-		fmt.Sprintf("The learned operator denoises by the ONNX model that is exported from it, %d iterations, patches at every pixel.", pictureIterations),
+		"The learned operator denoises by the ONNX model that is exported from it: " + how,
 	}
 }
 
@@ -96,7 +100,13 @@ func (s *bilevelStudy) pictureTables(g *bilevelSignals) []report.Table {
 			continue
 		}
 		last = records
-		row := []string{name, decibels(g.PSNR[name]), "", "", significant(g.weights[name])}
+		row := []string{name, decibels(g.PSNR[name]), "", "", ""}
+		switch e := g.weights[name]; {
+		case e != nil && name == bilevelLearned:
+			row[4] = significant(e)
+		case e != nil: // of a baseline, the same for all seeds
+			row[4] = fmt.Sprintf("%.4g", e.Mean)
+		}
 		if a := g.PSNRAgainst[name]; a != nil {
 			row[2], row[3] = decibels(a), fmt.Sprintf("%d of %d", a.Above, a.N)
 		}
@@ -129,14 +139,19 @@ func timings(all []studyRecord[bilevelResult]) (list []*gradientTiming) {
 	return list
 }
 
-const timingText = "With respect to W, for a batch, in milliseconds, the least of the runs: the forward solve and the closed form, and automatic differentiation through " +
-	"the unrolled solver on ONNX Runtime, with as few iterations, doubled each time, as have the gradient to a millionth, or the most that are tried."
+const timingText = "With respect to W, for a batch, in milliseconds of processors, of all threads, where they are known, and else by the clock: the forward solve and the closed " +
+	"form, and automatic differentiation through the unrolled solver on ONNX Runtime, with as few iterations, doubled each time, as have the gradient to a millionth, or the most that are tried."
 
 func timingTable(list []*gradientTiming) report.Table {
-	t := report.Table{Head: []string{"samples", "batch", "threads", "closed form", "of it the solve", "in float", "unrolled", "iterations", "its error", "times as long"}}
+	t := report.Table{Head: []string{"samples", "batch", "closed form", "of it the solve", "in float", "unrolled", "iterations", "its error", "times as long"}}
+	ms := func(r runTime) string {
+		if r.Processor != nil {
+			return fmt.Sprintf("%.3g", *r.Processor)
+		}
+		return fmt.Sprintf("%.3g", r.Milliseconds)
+	}
 	for _, g := range list {
-		ms := func(x float64) string { return fmt.Sprintf("%.3g", x) }
-		t.Rows = append(t.Rows, []string{fmt.Sprint(g.Rows), fmt.Sprint(g.Batch), fmt.Sprint(g.Threads), ms(g.Closed), ms(g.Solve), ms(g.Single), ms(g.Unrolled),
+		t.Rows = append(t.Rows, []string{fmt.Sprint(g.Samples), fmt.Sprint(g.Batch), ms(g.Closed), ms(g.Solve), ms(g.Single), ms(g.Unrolled),
 			fmt.Sprint(g.Steps), fmt.Sprintf("%.1g", g.Error), fmt.Sprintf("%.1f", g.Faster)})
 	}
 	return t

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	goruntime "runtime"
 	"time"
 
 	"gonum.org/v1/gonum/floats"
@@ -37,25 +36,46 @@ const (
 // secondsOfTiming is about what a cell takes, most of it to open the unrolled solvers.
 const secondsOfTiming = 60
 
-// gradientTiming is the time of a gradient with respect to W for a batch, forward solve and all. Milliseconds are the least of the runs.
+// gradientTiming is the time of a gradient with respect to W for a batch, forward solve and all.
 type gradientTiming struct {
-	Rows    int     `json:"rows"`
-	Batch   int     `json:"batch"`
-	Threads int     `json:"threads"`
-	Closed  float64 `json:"closed_ms"`        // solve and closed form in double
-	Single  float64 `json:"closed_single_ms"` // iterated in float
-	Solve   float64 `json:"solve_ms"`         // of Closed
-	// Unrolled is automatic differentiation through FISTA on ONNX Runtime, in double, of the fewest iterations that have the gradient to a
-	// millionth, or the most that are tried: Error says how far it is off then.
-	Unrolled float64 `json:"unrolled_ms"`
+	Samples int `json:"samples"` // of a signal, and rows of W
+	Batch   int `json:"batch"`
+	// Closed is solve and closed form in double, Solve the solve alone, Single iterated in float. Unrolled is automatic differentiation through
+	// FISTA on ONNX Runtime, in double, of the fewest iterations that have the gradient to a millionth, or the most that are tried: Error says how
+	// far it is off then.
+	Closed   runTime `json:"closed"`
+	Solve    runTime `json:"solve"`
+	Single   runTime `json:"closed_single"`
+	Unrolled runTime `json:"unrolled"`
 	Steps    int     `json:"unrolled_iterations"`
 	Error    float64 `json:"unrolled_error"`
 	Open     float64 `json:"unrolled_open_seconds"` // before its first run
-	Faster   float64 `json:"faster"`                // Unrolled over Closed
+	Faster   float64 `json:"faster"`                // Unrolled over Closed, by processor time where that is known
+}
+
+// runTime is what a run takes: by the clock the least of the runs, and of the processors the mean, absent where that is not known.
+type runTime struct {
+	Milliseconds float64  `json:"ms"`
+	Processor    *float64 `json:"cpu_ms,omitempty"`
+}
+
+// over is how many times as long r takes as q.
+func (r runTime) over(q runTime) float64 {
+	if r.Processor != nil && q.Processor != nil && *q.Processor > 0 {
+		return *r.Processor / *q.Processor
+	}
+	return r.Milliseconds / q.Milliseconds
+}
+
+func (r runTime) String() string {
+	if r.Processor == nil {
+		return fmt.Sprintf("%.3g ms", r.Milliseconds)
+	}
+	return fmt.Sprintf("%.3g ms, %.3g of processors", r.Milliseconds, *r.Processor)
 }
 
 func (t *gradientTiming) String() string {
-	return fmt.Sprintf("closed form %.3g ms, unrolled %.3g ms with %d iterations, error %.1g", t.Closed, t.Unrolled, t.Steps, t.Error)
+	return fmt.Sprintf("closed form %v, unrolled %v with %d iterations, error %.1g", t.Closed, t.Unrolled, t.Steps, t.Error)
 }
 
 // timingCells are those of --timing.
@@ -68,7 +88,7 @@ func (s *bilevelStudy) timingCells() (cells []study.Cell) {
 		sizes, most = []int{16}, 2*firstUnrolled
 	}
 	for _, n := range sizes {
-		cells = append(cells, study.Cell{{Name: cellTiming, Value: n}, {Name: "batch", Value: timedBatch}, {Name: "most_iterations", Value: most}, {Name: "threads", Value: goruntime.GOMAXPROCS(0)}})
+		cells = append(cells, study.Cell{{Name: cellTiming, Value: n}, {Name: "batch", Value: timedBatch}, {Name: "most_iterations", Value: most}})
 	}
 	return cells
 }
@@ -100,37 +120,43 @@ func newTimedProblem(n int) (*timedProblem, error) {
 	return p, nil
 }
 
-// closed is an operator, its solutions from nothing, and the gradient; solve is the part of the time before that.
-func closedGradient[T bilevel.Float](p *timedProblem, y, truth []T) (g *bilevel.Gradient, solve float64, err error) {
-	begun := time.Now()
+// solved is an operator and its solutions from nothing.
+func solved[T bilevel.Float](p *timedProblem, y []T) (*bilevel.Solution[T], error) {
 	o, err := bilevel.NewOperator(p.n, p.n, p.w)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	s, err := bilevel.Solve(o, timedBeta, y, bilevel.Config{}, nil)
-	if err != nil {
-		return nil, 0, err
-	}
-	solve = 1e3 * time.Since(begun).Seconds()
-	_, cotangent, err := s.HalfSquare(truth)
-	if err != nil {
-		return nil, 0, err
-	}
-	g, err = s.Gradient(cotangent)
-	return g, solve, err
+	return bilevel.Solve(o, timedBeta, y, bilevel.Config{}, nil)
 }
 
-// leastTime is the least of some runs, in milliseconds.
-func leastTime(ctx context.Context, run func() error) (float64, error) {
-	least := math.Inf(1)
-	for begun, n := time.Now(), 0; n < timedRuns || time.Since(begun).Seconds() < timedSeconds; n++ {
+// closedGradient is that, and the gradient.
+func closedGradient[T bilevel.Float](p *timedProblem, y, truth []T) (*bilevel.Gradient, error) {
+	s, err := solved(p, y)
+	if err != nil {
+		return nil, err
+	}
+	_, cotangent, err := s.HalfSquare(truth)
+	if err != nil {
+		return nil, err
+	}
+	return s.Gradient(cotangent)
+}
+
+// timeRuns is the time of some runs.
+func timeRuns(ctx context.Context, run func() error) (t runTime, err error) {
+	t.Milliseconds = math.Inf(1)
+	begun, used, runs := time.Now(), processorSeconds(), 0
+	for ; runs < timedRuns || time.Since(begun).Seconds() < timedSeconds; runs++ {
 		at := time.Now()
 		if err := errors.Join(ctx.Err(), run()); err != nil {
-			return 0, err
+			return t, err
 		}
-		least = min(least, 1e3*time.Since(at).Seconds())
+		t.Milliseconds = min(t.Milliseconds, 1e3*time.Since(at).Seconds())
 	}
-	return least, nil
+	if used = 1e3 * (processorSeconds() - used) / float64(runs); !math.IsNaN(used) {
+		t.Processor = &used
+	}
+	return t, nil
 }
 
 // time does a cell of the timing.
@@ -140,34 +166,36 @@ func (s *bilevelStudy) time(ctx context.Context, c study.Cell) (*bilevelResult, 
 	if err != nil {
 		return nil, err
 	}
-	t := &gradientTiming{Rows: n, Batch: timedBatch, Threads: goruntime.GOMAXPROCS(0), Solve: math.Inf(1)}
-	var exact *bilevel.Gradient
-	if t.Closed, err = leastTime(ctx, func() error {
-		g, solve, err := closedGradient(p, p.y, p.truth)
-		exact, t.Solve = g, min(t.Solve, solve)
-		return err
-	}); err != nil {
+	t := &gradientTiming{Samples: n, Batch: timedBatch}
+	exact, err := closedGradient(p, p.y, p.truth)
+	if err != nil {
 		return nil, err
 	}
 	y, truth := singles(p.y), singles(p.truth)
-	if t.Single, err = leastTime(ctx, func() error {
-		_, _, err := closedGradient(p, y, truth)
-		return err
-	}); err != nil {
-		return nil, err
+	for _, one := range []struct {
+		to  *runTime
+		run func() error
+	}{
+		{&t.Closed, func() error { _, err := closedGradient(p, p.y, p.truth); return err }},
+		{&t.Solve, func() error { _, err := solved(p, p.y); return err }},
+		{&t.Single, func() error { _, err := closedGradient(p, y, truth); return err }},
+	} {
+		if *one.to, err = timeRuns(ctx, one.run); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.timeUnrolled(ctx, p, exact.W, int(c.Float("most_iterations")), t); err != nil {
 		return nil, err
 	}
-	t.Faster = t.Unrolled / t.Closed
+	t.Faster = t.Unrolled.over(t.Closed)
 	return &bilevelResult{Timing: t}, nil
 }
 
-// timeUnrolled doubles the iterations until the gradient is exact.
+// timeUnrolled doubles the iterations until the gradient is exact. One thread runs them: more only wait for each other at these sizes.
 func (s *bilevelStudy) timeUnrolled(ctx context.Context, p *timedProblem, exact []float64, most int, t *gradientTiming) error {
 	norm := mat.Norm(mat.NewDense(p.n, p.n, p.w), 2)
 	options := s.runtimeOptions()
-	options.Provider, options.Threads = "", t.Threads
+	options.Provider, options.Threads = "", 1
 	options.Optimization = runtime.OptimizeNone // runs as fast, and opens in half the time
 	signals := []int64{timedBatch, int64(p.n)}
 	feeds := map[string]*onnx.Tensor{bilevel.UnrolledSignals: onnx.FromSlice(p.y, signals...), bilevel.UnrolledTruth: onnx.FromSlice(p.truth, signals...),
@@ -191,11 +219,11 @@ func (s *bilevelStudy) timeUnrolled(ctx context.Context, p *timedProblem, exact 
 		if err = run(); err == nil {
 			t.Error = floats.Distance(onnx.Read[float64](out[bilevel.UnrolledGradient]), exact, math.Inf(1)) / floats.Norm(exact, math.Inf(1))
 			if t.Error <= timedAccuracy || steps*2 > most {
-				t.Unrolled, err = leastTime(ctx, run)
+				t.Unrolled, err = timeRuns(ctx, run)
 			}
 		}
 		session.Close()
-		if err != nil || t.Unrolled > 0 {
+		if err != nil || t.Unrolled.Milliseconds > 0 {
 			return err
 		}
 	}
