@@ -51,12 +51,13 @@ var layers = []struct {
 	{set("onnx/limits"), nil},
 	{set("onnx/safetensors"), set("onnx", "onnx/atomicfile", "onnx/limits")},
 	{set("onnx/gguf", "onnx/llama2c"), set("onnx", "onnx/limits")},
+	{set("onnx/tokenizer"), set("onnx/limits")},
 	{set(leaves), set(leaves)},
 	{set("onnx"), set("onnx/internal/...", leaves)},
 }
 
 const (
-	leaves  = "onnx/atomicfile onnx/gguf onnx/limits onnx/llama2c onnx/safetensors onnx/strictzip"
+	leaves  = "onnx/atomicfile onnx/gguf onnx/limits onnx/llama2c onnx/safetensors onnx/strictzip onnx/tokenizer"
 	l0      = "onnx onnx/diff onnx/inspect onnx/noise onnx/op/... onnx/precision onnx/quantize onnx/rewrite/... " + leaves
 	l1      = "graphs/... masking/... runtime runtime/kernels"
 	parts   = "training/autodiff/... training/loss/... training/optim/... training/ort/... training/setting/... training/dataset/... training/degrade/... training/denoiser/... training/signal/... training/metric/... training/study/... training/chart/... training/curvature/..."

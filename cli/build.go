@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"graft/graphs"
+	"graft/graphs/analysis"
 	"graft/onnx"
 	"graft/onnx/inspect"
 )
@@ -29,7 +31,7 @@ var buildVerb = verb{
 		text("preset", "NAME", "configuration to start from; paper unless given"),
 		text("size", "H[xW]", "height and width of the image in pixels"),
 		repeated("set", "KEY=VALUE", "a field of the configuration; repeatable"),
-		text("operator", "FILE", "analysis, analysis-filters: the operator W [rows, pixels], and beta where the file has it: .npy, .npz, .safetensors, .json"),
+		text("operator", "FILE", "analysis, analysis-filters, analysis-signals: the operator W [rows, pixels], and beta where the file has it: .npy, .npz, .safetensors, .json"),
 		toggle("list", "list the networks"),
 	},
 	run: runBuild,
@@ -69,6 +71,9 @@ func runBuild(c *call) error {
 		return err
 	}
 	m, err := network.Build(c.Common.Seed)
+	if _, unfit := errors.AsType[*analysis.OperatorError](err); unfit && c.Text("operator") != "" {
+		return refused(c.Text("operator"), err)
+	}
 	if err != nil {
 		return &Error{Err: err, Code: exitUsage}
 	}

@@ -46,24 +46,50 @@ int8-static takes its ranges from runs on --data, --inputs or made-up inputs.`,
 		repeated("inputs", "FILE", "inputs by name to decide and check by: .npz, .safetensors or .npy; repeatable (default: made up from --seed)").under("Runs"),
 		dimFlag().under("Runs"),
 		toggle("no-verify", "convert without running the model").under("Runs"),
-	}, formatFlags),
+	}, formatFlags, languageFlags),
 	run: runConvert,
 }
 
 // convertedFile is the document of graft convert --json.
 type convertedFile struct {
 	executed
-	File      string           `json:"file"`
-	Format    string           `json:"format"`
-	Bytes     int64            `json:"bytes"`
-	Opset     int64            `json:"opset,omitempty"`
-	Changes   []rewrite.Change `json:"changes,omitempty"` // of nodes, by --opset
-	Narrowed  *narrowedModel   `json:"precision,omitempty"`
-	Quantized *quantizedModel  `json:"quantization,omitempty"`
+	File      string             `json:"file"`
+	Format    string             `json:"format"`
+	Bytes     int64              `json:"bytes"`
+	Opset     int64              `json:"opset,omitempty"`
+	Changes   []rewrite.Change   `json:"changes,omitempty"` // of nodes, by --opset
+	Narrowed  *narrowedModel     `json:"precision,omitempty"`
+	Quantized *quantizedModel    `json:"quantization,omitempty"`
+	Language  *convertedLanguage `json:"language,omitempty"`
 	*savedModel
 }
 
 func runConvert(c *call) error {
+	if c.Common.Out == "" {
+		return misuse("flag --out is missing")
+	}
+	if _, err := formatOf(c.Common.Out); len(c.Args) == 1 && (err != nil || isGGUF(c.Common.Out)) {
+		s, failed := c.openLanguage(c.Arg(0))
+		if failed != nil {
+			return failed
+		}
+		if s != nil {
+			convert := c.convertLanguage
+			if isGGUF(c.Common.Out) {
+				convert = c.convertGGUF
+			}
+			err := convert(s)
+			if failed := s.Close(); err == nil {
+				err = failed
+			}
+			return err
+		}
+	}
+	if len(c.Args) > 1 || !isFolder(c.Arg(0)) {
+		if err := c.noLanguageFlags(); err != nil {
+			return err
+		}
+	}
 	out, err := c.OutFile()
 	if err != nil {
 		return err

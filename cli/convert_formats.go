@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -72,6 +73,14 @@ func formatOf(path string) (*format, error) {
 
 // readSource reads one file. What it is its first bytes say where they can, else its extension.
 func (c *call) readSource(path string) (*content, error) {
+	if isFolder(path) {
+		s, err := c.openLanguage(path)
+		if err != nil {
+			return nil, err
+		}
+		m, _, err := c.languageModel(s)
+		return &content{model: m}, errors.Join(err, s.Close())
+	}
 	name, err := sniff(path)
 	if err != nil {
 		return nil, refused(path, err)

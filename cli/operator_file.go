@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 
@@ -32,6 +33,9 @@ func readOperator(path string) (o analysis.Operator, beta *float64, err error) {
 			v, ok := t.Reals()
 			if !ok || len(v) != 1 {
 				return o, nil, refused(path, fmt.Errorf("beta is %v, wants one number", t.Type()))
+			}
+			if !(v[0] >= 0) || v[0] > math.MaxFloat32 {
+				return o, nil, refused(path, fmt.Errorf("beta is %g, wants a number from 0 on", v[0]))
 			}
 			beta = &v[0]
 		}

@@ -24,7 +24,7 @@ interrupted goes on.
 Signals:
 ` + signalLines() + `
 
-W is --form free, orthonormal (rows), tight (a frame) or convolution (filters of --filter samples), and begins as the identity without its mean,
+W is --form free, orthonormal (rows), tight (a frame) or convolution (filters of --filter samples without a mean), and begins as the identity without its mean,
 or random: never as a baseline's. Baselines: ` + strings.Join(lineBaselines(), ", ") + `;
 of pictures also tv-anisotropic, bm3d, and dncnn with --dncnn.`,
 	examples: []string{
@@ -100,7 +100,7 @@ var usualLearning = map[string]learningSettings{
 	"piecewise":      {2000, 1000, 6000, 3e-3, 0.1, 0},
 	"dct-sparse":     {2000, 1000, 6000, 1e-2, 0.1, 0},
 	"constant-patch": {2000, 1000, 6000, 3e-3, 0.1, 0},
-	kindPictures:     {20_000, 0, 6000, 3e-3, 25. / 255, 0},
+	kindPictures:     {20_000, 0, 3000, 1e-3, 25. / 255, 0},
 }
 
 // settings are a kind's.
@@ -248,10 +248,11 @@ func (s *bilevelStudy) chooseForm() error {
 		if s.IsSet("rows") {
 			return misuse("--rows: a convolution has as many as its filters have places: --filters and --filter")
 		}
-		s.form = bilevel.Convolution{Filters: s.Int("filters"), Width: s.Int("filter"), Signal: []int{n}}
-		if s.pictures != nil {
-			s.form = bilevel.Convolution{Filters: s.Int("filters"), Width: s.Int("filter"), Signal: []int{s.pictures.side, s.pictures.side}}
+		f := bilevel.Convolution{Filters: s.Int("filters"), Width: s.Int("filter"), Signal: []int{n}, Extended: true, Centred: true}
+		if s.pictures != nil { // whose model has filters where they lie inside a picture
+			f.Signal, f.Extended = []int{s.pictures.side, s.pictures.side}, false
 		}
+		s.form = f
 	}
 	for _, flag := range []string{"filters", "filter"} {
 		if s.IsSet(flag) && s.Text("form") != "convolution" {

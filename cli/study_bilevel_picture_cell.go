@@ -100,7 +100,7 @@ func (s *bilevelStudy) learnPictures(ctx context.Context, c study.Cell, work str
 	if err != nil {
 		return nil, err
 	}
-	if err := folder.WriteFile(operatorFile(c, ".onnx"), data); err != nil {
+	if err := folder.WriteFile(keptFile(c, ".onnx"), data); err != nil {
 		return nil, err
 	}
 	return out, s.keepOperator(c, trained.Operator, best.Weight, folder)

@@ -89,7 +89,7 @@ func (s *bilevelStudy) pictureTables(g *bilevelSignals) []report.Table {
 					those = append(those, r)
 				}
 			}
-			row = append(row, decibels(meanOf(those, number)))
+			row = append(row, meanDecibels(meanOf(those, number)))
 		}
 		return row
 	}
@@ -100,7 +100,7 @@ func (s *bilevelStudy) pictureTables(g *bilevelSignals) []report.Table {
 			continue
 		}
 		last = records
-		row := []string{name, decibels(g.PSNR[name]), "", "", ""}
+		row := []string{name, meanDecibels(g.PSNR[name]), "", "", ""}
 		switch e := g.weights[name]; {
 		case e != nil && name == bilevelLearned:
 			row[4] = significant(e)
@@ -108,18 +108,18 @@ func (s *bilevelStudy) pictureTables(g *bilevelSignals) []report.Table {
 			row[4] = fmt.Sprintf("%.4g", e.Mean)
 		}
 		if a := g.PSNRAgainst[name]; a != nil {
-			row[2], row[3] = decibels(a), fmt.Sprintf("%d of %d", a.Above, a.N)
+			row[2], row[3] = meanDecibels(a), fmt.Sprintf("%d of %d", a.Above, a.N)
 		}
 		means.Rows = append(means.Rows, row)
 		each.Rows = append(each.Rows, of(records, name, func(p pictureRecord) *float64 { return p.PSNR }))
 	}
-	means.Rows = append(means.Rows, []string{"noisy", decibels(g.noisyPSNR), "", "", ""})
+	means.Rows = append(means.Rows, []string{"noisy", meanDecibels(g.noisyPSNR), "", "", ""})
 	each.Rows = append(each.Rows, of(last, "noisy", func(p pictureRecord) *float64 { return p.NoisyPSNR }))
 	return []report.Table{means, each}
 }
 
-// decibels is a mean with its standard error.
-func decibels(e *study.Estimate) string {
+// meanDecibels is a mean with its standard error.
+func meanDecibels(e *study.Estimate) string {
 	switch {
 	case e == nil:
 		return ""

@@ -67,8 +67,8 @@ func (s *bilevelStudy) readPictures() (err error) {
 		}
 	}
 	p.trainID, p.testID = picturesID(p.train), picturesID(p.test)
-	p.tune = middles(p.train, s.Int("tune-size"))
-	p.test = middles(p.test, s.Int("size"))
+	p.tune = middleSquares(p.train, s.Int("tune-size"))
+	p.test = middleSquares(p.test, s.Int("size"))
 	if err := signal.Apart(p.tune, p.test); err != nil {
 		return refused(dir, fmt.Errorf("in the middle %w", err))
 	}
@@ -103,8 +103,8 @@ func splitPictures(all []signal.Picture) (train, test []signal.Picture, err erro
 	return train, test, nil
 }
 
-// middles are the middle squares of pictures, up to so many pixels a side.
-func middles(list []signal.Picture, most int) []signal.Picture {
+// middleSquares are the middle squares of pictures, up to so many pixels a side.
+func middleSquares(list []signal.Picture, most int) []signal.Picture {
 	out := make([]signal.Picture, len(list))
 	for i, p := range list {
 		height, width := min(p.Height, most), min(p.Width, most)
@@ -200,7 +200,7 @@ func (p *bilevelPictures) look(method string, sigma float64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	part := middles(p.tune[:1], lookSide)
+	part := middleSquares(p.tune[:1], lookSide)
 	begun := time.Now()
 	if _, err := filter(planesOf(withNoise(part, sigma, 0, "tune")[0]), b.Usual*sigma); err != nil {
 		return 0, err

@@ -70,10 +70,10 @@ func drawnSteps(steps int) []int {
 	return list
 }
 
-// operatorFile is where what a cell has learned is kept.
-func operatorFile(c study.Cell, end string) string { return filepath.Join("cells", c.Key()+end) }
+// keptFile is where what a cell has learned is kept.
+func keptFile(c study.Cell, end string) string { return filepath.Join("cells", c.Key()+end) }
 
-func drawnFile(c study.Cell, step int) string { return operatorFile(c, fmt.Sprintf("-%d.png", step)) }
+func drawnFile(c study.Cell, step int) string { return keptFile(c, fmt.Sprintf("-%d.png", step)) }
 
 // draw keeps a picture of W: rows that are patches as tiles, signals as strips.
 func (s *bilevelStudy) draw(c study.Cell, step int, w []float64, folder *study.Folder) error {
@@ -102,7 +102,7 @@ func (s *bilevelStudy) keepOperator(c study.Cell, o *bilevel.Operator, beta floa
 	if err := safetensors.Write(&data, []*onnx.Tensor{w, b}, map[string]string{"cell": c.String()}); err != nil {
 		return err
 	}
-	return folder.WriteFile(operatorFile(c, ".safetensors"), data.Bytes())
+	return folder.WriteFile(keptFile(c, ".safetensors"), data.Bytes())
 }
 
 // operatorPictures are those of a cell's W over training, as far as they are there.

@@ -60,10 +60,10 @@ func TestMiddles(t *testing.T) {
 	for i := range 20 {
 		p.Pix = append(p.Pix, float64(i))
 	}
-	if m := middles([]signal.Picture{p}, 2)[0]; m.Height != 2 || m.Width != 2 || !slices.Equal(m.Pix, []float64{5, 6, 9, 10}) {
+	if m := middleSquares([]signal.Picture{p}, 2)[0]; m.Height != 2 || m.Width != 2 || !slices.Equal(m.Pix, []float64{5, 6, 9, 10}) {
 		t.Errorf("middle: %+v", m)
 	}
-	if m := middles([]signal.Picture{p}, 9)[0]; !slices.Equal(m.Pix, p.Pix) || m.Height != 5 {
+	if m := middleSquares([]signal.Picture{p}, 9)[0]; !slices.Equal(m.Pix, p.Pix) || m.Height != 5 {
 		t.Errorf("all: %+v", m)
 	}
 }

@@ -24,7 +24,7 @@ var (
 // drafted begins a model, with the form of p or, where two is set, with the two products of an iteration as they stand.
 func drafted(t testing.TB, p Patches, two bool) (*denoiser, form) {
 	t.Helper()
-	d, err := newDenoiser("drafted", p.Beta, false)
+	d, err := newDenoiser("drafted", InputImage, pictures, p.Beta, false)
 	if err != nil {
 		t.Fatal(err)
 	}

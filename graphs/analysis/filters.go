@@ -45,16 +45,19 @@ func (p Filters) build() (*onnx.Model, error) {
 		return nil, err
 	}
 	if side < leastFilter || side > largestFilter {
-		return nil, fmt.Errorf("filters of %d pixels a side: wants %d to %d", side, leastFilter, largestFilter)
+		return nil, unfit("filters of %d pixels a side: wants %d to %d", side, leastFilter, largestFilter)
 	}
 	if err := p.Solver.check(); err != nil {
 		return nil, err
 	}
-	d, err := newDenoiser("filters", p.Beta, p.Optional)
+	d, err := newDenoiser("filters", InputImage, pictures, p.Beta, p.Optional)
 	if err != nil {
 		return nil, err
 	}
-	f := p.form(d, side)
+	f, err := p.form(d, side)
+	if err != nil {
+		return nil, err
+	}
 	d.metadata(KeyMethod, MethodFilters, keyOrigin, p.Operator.String(), KeySide, fmt.Sprint(side))
 	d.describe(p.Solver)
 	b := d.b
@@ -68,12 +71,15 @@ type convolutions struct {
 	forward *onnx.Value // over L
 }
 
-func (p Filters) form(d *denoiser, side int) *convolutions {
+func (p Filters) form(d *denoiser, side int) (*convolutions, error) {
 	lipschitz := p.Operator.lipschitzOfFilters(side)
+	if err := checkNorm(math.Sqrt(lipschitz)); err != nil {
+		return nil, err
+	}
 	forward := mat.DenseCopyOf(p.Operator.matrix())
 	forward.Scale(1/lipschitz, forward)
 	n := int64(side)
-	return &convolutions{filters: d.constant("operator", p.Operator.matrix(), 1, n, n), forward: d.constant("operator.forward", forward, 1, n, n)}
+	return &convolutions{filters: d.constant("operator", p.Operator.matrix(), 1, n, n), forward: d.constant("operator.forward", forward, 1, n, n)}, nil
 }
 
 func (f *convolutions) begin(b *op.Builder, y *onnx.Value) *block {

@@ -30,21 +30,28 @@ func (o Operator) origin() string {
 	return o.Origin
 }
 
+// OperatorError says that an operator is none that a denoiser can be made of, whatever else is asked for.
+type OperatorError struct{ reason string }
+
+func (e *OperatorError) Error() string { return e.reason }
+
+func unfit(format string, args ...any) error { return &OperatorError{fmt.Sprintf(format, args...)} }
+
 // maxOperator bounds rows and columns; what is computed of an operator grows with their cube.
 const maxOperator = 4096
 
 func (o Operator) check() error {
 	switch {
 	case len(o.W) == 0:
-		return errors.New("there is no operator")
+		return unfit("there is no operator")
 	case o.Rows < 1 || o.Columns < 1 || o.Rows > maxOperator || o.Columns > maxOperator:
-		return fmt.Errorf("an operator of %dx%d: wants 1 to %d rows and columns", o.Rows, o.Columns, maxOperator)
+		return unfit("an operator of %dx%d: wants 1 to %d rows and columns", o.Rows, o.Columns, maxOperator)
 	case len(o.W) != o.Rows*o.Columns:
-		return fmt.Errorf("%d numbers for an operator of %dx%d", len(o.W), o.Rows, o.Columns)
+		return unfit("%d numbers for an operator of %dx%d", len(o.W), o.Rows, o.Columns)
 	}
 	for i, v := range o.W {
 		if math.IsNaN(v) || math.Abs(v) > math.MaxFloat32 {
-			return fmt.Errorf("row %d, column %d of the operator is %v", i/o.Columns, i%o.Columns, v)
+			return unfit("row %d, column %d of the operator is %v", i/o.Columns, i%o.Columns, v)
 		}
 	}
 	return nil
@@ -54,7 +61,7 @@ func (o Operator) check() error {
 func (o Operator) side() (int, error) {
 	s := int(math.Round(math.Sqrt(float64(o.Columns))))
 	if s*s != o.Columns {
-		return 0, fmt.Errorf("an operator of %d columns: wants the number of pixels of a square patch", o.Columns)
+		return 0, unfit("an operator of %d columns: wants the number of pixels of a square patch", o.Columns)
 	}
 	return s, nil
 }
@@ -93,9 +100,20 @@ func (o Operator) lipschitz() (float64, error) {
 	}
 	values := eigen.Values(nil)
 	if largest := values[len(values)-1]; largest > 0 {
-		return largest * (1 + 1e-6), nil
+		return largest * (1 + 1e-6), checkNorm(math.Sqrt(largest))
 	}
 	return 1, nil
+}
+
+// extremeNorm is how large an operator's norm may be, and how small its reciprocal: steps divide by its square, and float32 has to hold all
+// that comes of it.
+const extremeNorm = 1e12
+
+func checkNorm(norm float64) error {
+	if norm > extremeNorm || norm < 1/extremeNorm {
+		return unfit("an operator of norm %.3g: wants %g to %g: scale it, and beta by the reciprocal", norm, 1/extremeNorm, float64(extremeNorm))
+	}
+	return nil
 }
 
 // ridge is (W W^T + weight)^-1 W, which is W (W^T W + weight)^-1.

@@ -14,13 +14,14 @@ import (
 // Names of the models' ports.
 const (
 	InputImage     = "image"
+	InputSignals   = "signals"
 	InputBeta      = "beta"
 	OutputDenoised = "denoised"
 )
 
 // Keys of the models' metadata.
 const (
-	KeyMethod = "graft.method"   // MethodPatches, MethodFilters
+	KeyMethod = "graft.method"   // MethodPatches, MethodFilters, MethodSignals
 	KeySide   = "graft.patch"    // pixels of a patch's or a filter's side: a picture must have as many
 	KeyBeta   = "graft.beta"     // what is recommended
 	keyOrigin = "graft.operator" // where W comes from, with its size
@@ -30,6 +31,7 @@ const (
 const (
 	MethodPatches = "analysis operator on patches"
 	MethodFilters = "analysis operator of convolutions"
+	MethodSignals = "analysis operator on signals"
 )
 
 // Solver says how far the dual problem is solved.
@@ -124,7 +126,7 @@ func (p Patches) build() (*onnx.Model, error) {
 	if p.Chunk < 1 || p.Chunk > 1<<20 {
 		return nil, fmt.Errorf("%d patches at a time: wants 1 to %d", p.Chunk, 1<<20)
 	}
-	d, err := newDenoiser("patches", p.Beta, p.Optional)
+	d, err := newDenoiser("patches", InputImage, pictures, p.Beta, p.Optional)
 	if err != nil {
 		return nil, err
 	}
@@ -142,18 +144,20 @@ func (p Patches) build() (*onnx.Model, error) {
 // denoiser is the model in the making.
 type denoiser struct {
 	b           *op.Builder
-	image, beta *onnx.Value
+	image, beta *onnx.Value // what is denoised, and how strongly
 	low         *onnx.Value // -beta
 	meta        onnx.Metadata
 }
 
-func newDenoiser(name string, beta float64, optional bool) (*denoiser, error) {
+// pictures is the shape of any number of pictures of any size.
+var pictures = onnx.Shape{{Symbol: "N"}, {Symbol: "C"}, {Symbol: "H"}, {Symbol: "W"}}
+
+func newDenoiser(name, input string, shape onnx.Shape, beta float64, optional bool) (*denoiser, error) {
 	if !(beta >= 0) || beta > math.MaxFloat32 {
 		return nil, fmt.Errorf("beta of %g: wants a number from 0 on", beta)
 	}
 	g := onnx.NewGraph(name)
-	shape := onnx.Shape{{Symbol: "N"}, {Symbol: "C"}, {Symbol: "H"}, {Symbol: "W"}}
-	d := &denoiser{b: op.NewBuilder(g), image: g.AddInput(InputImage, onnx.TensorType{DType: onnx.Float, Shape: shape})}
+	d := &denoiser{b: op.NewBuilder(g), image: g.AddInput(input, onnx.TensorType{DType: onnx.Float, Shape: shape})}
 	var fed *onnx.Value
 	if optional {
 		fed = g.AddInitializer(InputBeta, onnx.Scalar(float32(beta)))

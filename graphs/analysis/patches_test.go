@@ -291,6 +291,8 @@ func TestRefused(t *testing.T) {
 		{Patches{Operator: Operator{Rows: 1, Columns: 12, W: make([]float64, 12)}}, "square patch"},
 		{Patches{Operator: Operator{Rows: 2, Columns: 4, W: make([]float64, 7)}}, "7 numbers"},
 		{Patches{Operator: Operator{Rows: 1, Columns: 1, W: []float64{math.NaN()}}}, "row 0, column 0"},
+		{Patches{Operator: Operator{Rows: 1, Columns: 1, W: []float64{1e13}}}, "norm 1e+13"},
+		{Patches{Operator: Operator{Rows: 1, Columns: 1, W: []float64{1e-13}}}, "norm 1e-13"},
 		{Patches{Operator: small, Beta: -1}, "beta"},
 		{Patches{Operator: small, Beta: math.NaN()}, "beta"},
 		{Patches{Operator: small, Stride: 5}, "stride"},

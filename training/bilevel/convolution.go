@@ -13,6 +13,12 @@ type Convolution struct {
 	Filters int
 	Width   int   // of a filter, along each axis: 3 to 11
 	Signal  []int // its length, or its height and width
+	// Extended has filters at all places where they cover two samples of an axis at least: beyond its ends the signal goes on as its last
+	// sample. Without it the ends are under fewer filters than the middle.
+	Extended bool
+	// Centred keeps the mean of each filter at 0: constant signals cost nothing, whatever is learned. Rows over a constant piece are then
+	// dependent whatever the filters are, and the gradient is one of a W whose rank stays.
+	Centred bool
 }
 
 const (
@@ -43,10 +49,19 @@ func (c Convolution) Taps() int {
 	return c.Width
 }
 
+// span is the places of filters along an axis of n samples.
+func (c Convolution) span(n int) (from, to int) {
+	if c.Extended {
+		return 2 - c.Width, n - 1
+	}
+	return 0, n - c.Width + 1
+}
+
 func (c Convolution) places() int {
 	n := 1
 	for _, s := range c.Signal {
-		n *= s - c.Width + 1
+		from, to := c.span(s)
+		n *= to - from
 	}
 	return n
 }
@@ -60,19 +75,22 @@ func (c Convolution) Size() (rows, cols int) {
 	return c.Filters * c.places(), cols
 }
 
-// each calls f for every element of W that a parameter is in.
+// each calls f for every element of W that a parameter is in, and again where it is in it twice.
 func (c Convolution) each(f func(element, parameter int)) {
-	height, width, tall := 1, c.Signal[len(c.Signal)-1], 1
+	height, width, tall, top, bottom := 1, c.Signal[len(c.Signal)-1], 1, 0, 1
 	if len(c.Signal) == 2 {
 		height, tall = c.Signal[0], c.Width
+		top, bottom = c.span(height)
 	}
+	left, right := c.span(width)
 	cols, row := height*width, 0
+	inside := func(at, n int) int { return max(0, min(at, n-1)) }
 	for filter := range c.Filters {
-		for y := range height - tall + 1 {
-			for x := range width - c.Width + 1 {
+		for y := top; y < bottom; y++ {
+			for x := left; x < right; x++ {
 				for dy := range tall {
 					for dx := range c.Width {
-						f(row*cols+(y+dy)*width+x+dx, (filter*tall+dy)*c.Width+dx)
+						f(row*cols+inside(y+dy, height)*width+inside(x+dx, width), (filter*tall+dy)*c.Width+dx)
 					}
 				}
 				row++
@@ -85,19 +103,32 @@ func (c Convolution) each(f func(element, parameter int)) {
 func (c Convolution) Operator(filters []float64) []float64 {
 	rows, cols := c.Size()
 	w := make([]float64, rows*cols)
-	c.each(func(e, p int) { w[e] = filters[p] })
+	c.each(func(e, p int) { w[e] += filters[p] })
 	return w
 }
 
-// Pullback sums over the places of a filter.
+// Pullback sums over the places of a filter; of filters without a mean, it is what lies in their space.
 func (c Convolution) Pullback(dw []float64) []float64 {
 	d := make([]float64, c.Filters*c.Taps())
 	c.each(func(e, p int) { d[p] += dw[e] })
+	c.centre(d)
 	return d
 }
 
-// Retract leaves the filters as they are.
-func (c Convolution) Retract([]float64) error { return nil }
+// Retract takes away what rounding gives filters for a mean that should have none.
+func (c Convolution) Retract(filters []float64) error {
+	c.centre(filters)
+	return nil
+}
+
+func (c Convolution) centre(filters []float64) {
+	if !c.Centred {
+		return
+	}
+	for taps := c.Taps(); len(filters) >= taps; filters = filters[taps:] {
+		floats.AddConst(-floats.Sum(filters[:taps])/float64(taps), filters[:taps])
+	}
+}
 
 // Begin is random filters without a mean, or, for CentredIdentity, a one less the mean at another tap for each filter; times scale.
 func (c Convolution) Begin(s Start, scale float64, seed uint64) ([]float64, error) {

@@ -35,17 +35,18 @@ type factors struct {
 }
 
 func newFactors(o *Operator) *factors {
-	return &factors{operator: o, gram: o.gram(), of: map[string]*factor{}}
+	return &factors{operator: o, gram: o.pairs(), of: map[string]*factor{}}
 }
 
-// factor is the pseudo-inverse of W0: by the Cholesky factorisation of W0 W0ᵀ where that is well conditioned, else by singular
-// values. Rows of zeros are left out: their multiplier of least norm is 0.
+// factor is the pseudo-inverse of W0: by the Cholesky factorisation of W0 W0ᵀ where that is well conditioned, by the pivoted one where the
+// rows are dependent beyond doubt, else by singular values. Rows of zeros are left out: their multiplier of least norm is 0.
 type factor struct {
 	operator *Operator
 	rows     []int // of W, ascending
 	once     sync.Once
 
 	chol        *blas64.Triangular
+	pivoted     *pivoted
 	left, right *mat.Dense // singular vectors
 	inverse     []float64  // of the singular values above dependent
 	firm        int        // how many of them are above CutOff
@@ -96,6 +97,9 @@ func (f *factor) factorize() {
 	if m <= f.operator.cols && f.byCholesky(m) {
 		return
 	}
+	if f.pivoted = newPivoted(f.products(m), m); f.pivoted != nil {
+		return
+	}
 	var svd mat.SVD
 	if !svd.Factorize(f.operator.gather(f.rows), mat.SVDThin) {
 		return // no convergence of finite numbers: nothing is inverted, and no pattern is verified
@@ -115,7 +119,8 @@ func (f *factor) factorize() {
 	}
 }
 
-func (f *factor) byCholesky(m int) bool {
+// products is the upper half of W0 W0ᵀ.
+func (f *factor) products(m int) []float64 {
 	o, k := f.operator, f.operator.rows
 	products := make([]float64, m*m)
 	for a, i := range f.rows {
@@ -128,6 +133,12 @@ func (f *factor) byCholesky(m int) bool {
 			}
 		}
 	}
+	return products
+}
+
+func (f *factor) byCholesky(m int) bool {
+	o := f.operator
+	products := f.products(m)
 	s := blas64.Symmetric{N: m, Stride: m, Data: products, Uplo: blas.Upper}
 	norm := 0.0
 	if !o.wellConditioned() {
@@ -151,6 +162,8 @@ func (f *factor) multiplier(dst, x, z []float64, firmly bool) {
 	case f.chol != nil:
 		copy(dst, z)
 		solveTriangles(*f.chol, dst)
+	case f.pivoted != nil:
+		f.pivoted.multiplier(dst, z)
 	default:
 		clear(dst)
 		some := f.inverse
@@ -199,6 +212,8 @@ func (f *factor) reaches() []float64 {
 				blas64.Trsv(blas.Trans, *f.chol, blas64.Vector{N: len(e), Inc: 1, Data: e})
 				f.reach[a] = floats.Norm(e, 2)
 			}
+		case f.pivoted != nil:
+			f.pivoted.reaches(f.reach)
 		default:
 			for a := range f.reach {
 				for j, inverse := range f.inverse {

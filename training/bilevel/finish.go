@@ -2,6 +2,7 @@ package bilevel
 
 import (
 	"math"
+	"sync"
 
 	"gonum.org/v1/gonum/floats"
 )
@@ -15,6 +16,7 @@ import (
 // go on, and single steps are walked.
 const (
 	mostRounds  = 12
+	fewRounds   = 4
 	mostWorse   = 3     // rounds in a row without fewer rows that are wrong
 	uncertainty = 1e-12 // of β, and of |w_i| |y|: what a row may be wrong by through rounding
 )
@@ -59,7 +61,11 @@ func (s *Solution[T]) finish(b *batch[T], c Config, done int) []bool {
 	}
 	z := make([]float64, len(u))
 	s.products(make([]float64, len(y)), z, u, y)
-	for round := 0; round < mostRounds && len(attempts) > 0; round++ {
+	rounds := mostRounds
+	if s.operator.smallest() == 0 { // finishInside does what a few rounds do not
+		rounds = fewRounds
+	}
+	for round := 0; round < rounds && len(attempts) > 0; round++ {
 		s.factors.forget()
 		s.pivot(attempts, u, y, z)
 		var keep []int
@@ -78,6 +84,9 @@ func (s *Solution[T]) finish(b *batch[T], c Config, done int) []bool {
 		u, y, z = keepRows(u, of, keep), keepRows(y, of, keep), keepRows(z, of, keep)
 		rows, attempts = keepRows(rows, of, keep), keepRows(attempts, of, keep)
 	}
+	if s.operator.smallest() == 0 && done >= firstCheck {
+		s.finishInside(b, c, exact)
+	}
 	if done >= walkAfter || done >= c.Iterations {
 		parallel(len(b.ids), func(r int) {
 			if id := b.ids[r]; !exact[r] {
@@ -89,6 +98,24 @@ func (s *Solution[T]) finish(b *batch[T], c Config, done int) []bool {
 		})
 	}
 	return exact
+}
+
+// finishInside solves what is left by the interior point method.
+func (s *Solution[T]) finishInside(b *batch[T], c Config, exact []bool) {
+	k, n := s.operator.rows, s.operator.cols
+	var scratch sync.Pool
+	parallel(len(b.ids), func(r int) {
+		if exact[r] {
+			return
+		}
+		p, ok := scratch.Get().(*interior)
+		if !ok {
+			p = newInterior(s.operator, s.beta)
+		}
+		id := b.ids[r]
+		exact[r] = s.inside(p, s.dual[id*k:(id+1)*k], s.y[id*n:(id+1)*n], c.Tolerance)
+		scratch.Put(p)
+	})
 }
 
 // moving says whether there is a dual to begin with: the pattern of 0 is worth no factorisation of all of W.

@@ -20,7 +20,8 @@ type Operator struct {
 	norms      []float64 // |w_i|
 
 	lipschitz func() float64   // no less than |W|²
-	gram      func() []float64 // W Wᵀ, nil where two products with W are the cheaper
+	pairs     func() []float64 // W Wᵀ, nil where it would be too large
+	gram      func() []float64 // the same, nil where two products with W are the cheaper
 	inverse   func() []float64 // (W Wᵀ)⁻¹, nil where it is too ill conditioned
 	smallest  func() float64   // no more than the least singular value of Wᵀ; 0: not of full row rank, or nearly not
 }
@@ -48,11 +49,17 @@ func NewOperator(rows, cols int, w []float64) (*Operator, error) {
 	o.lipschitz = sync.OnceValue(o.boundSquare)
 	o.inverse = sync.OnceValue(o.invert)
 	o.smallest = sync.OnceValue(o.boundSmallest)
+	o.pairs = sync.OnceValue(func() []float64 {
+		if rows > 2*cols && rows*rows > mostKept {
+			return nil
+		}
+		return o.products()
+	})
 	o.gram = sync.OnceValue(func() []float64 {
 		if rows > 2*cols {
 			return nil
 		}
-		return o.products()
+		return o.pairs()
 	})
 	return o, nil
 }

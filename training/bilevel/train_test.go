@@ -137,6 +137,54 @@ func TestConvolutionGradient(t *testing.T) {
 	}
 }
 
+// Filters without a mean over a signal of pieces: the rows over a piece are dependent, and stay so whatever the filters become.
+func TestCentredFilters(t *testing.T) {
+	r := rand.New(rand.NewPCG(12, 12))
+	c := Convolution{Filters: 2, Width: 3, Signal: []int{16}, Extended: true, Centred: true}
+	rows, cols := c.Size()
+	if rows != 2*16 || cols != 16 {
+		t.Fatalf("%d by %d", rows, cols)
+	}
+	compared := 0
+	for problem := range 20 {
+		filters, y, truth := normals(r, c.Filters*c.Taps()), normals(r, cols), normals(r, cols)
+		c.centre(filters)
+		s := solve(t, operator(t, rows, cols, c.Operator(filters)), 0.3, y, Config{})
+		_, g, err := s.HalfSquare(truth)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := s.Gradient(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := c.Pullback(d.W)
+		for i := range filters {
+			along := make([]float64, len(filters)) // tap i, and the others of its filter less
+			along[i] = 1
+			c.centre(along)
+			kink := false
+			want := central(truth, func(h float64) []float64 {
+				moved := slices.Clone(filters)
+				floats.AddScaled(moved, h, along)
+				at := solve(t, operator(t, rows, cols, c.Operator(moved)), 0.3, y, Config{})
+				kink = kink || !slices.Equal(at.Pattern, s.Pattern)
+				return at.X
+			})
+			if kink {
+				continue
+			}
+			compared++
+			if got := floats.Dot(p, along); math.Abs(got-want) > 1e-9 {
+				t.Errorf("problem %d, tap %d: %g, by differences %g, %d ties", problem, i, got, want, len(s.Ties))
+			}
+		}
+	}
+	if compared < 100 {
+		t.Errorf("%d of 120 are without a kink", compared)
+	}
+}
+
 // A run that is cut off anywhere goes on with the same bits.
 func TestResume(t *testing.T) {
 	p := staircases(4, 30, 8, 0.1)

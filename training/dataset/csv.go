@@ -289,6 +289,7 @@ func classNumbers(words, known []string) (labels []int64, classes []string, err 
 // shortLines refuses lines that no table of numbers has, before they fill the memory.
 type shortLines struct {
 	r      io.Reader
+	most   int // bytes of a line; 0: maxCSVLine
 	length int
 	line   int
 }
@@ -304,8 +305,11 @@ func (s *shortLines) Read(b []byte) (int, error) {
 		s.length, rest = 0, rest[i+1:]
 		s.line++
 	}
-	if s.length > maxCSVLine {
-		return 0, limits.Refuse(fmt.Sprintf("line %d", s.line+1), "has more than %d bytes", maxCSVLine)
+	if s.most == 0 {
+		s.most = maxCSVLine
+	}
+	if s.length > s.most {
+		return 0, limits.Refuse(fmt.Sprintf("line %d", s.line+1), "has more than %d bytes", s.most)
 	}
 	return n, err
 }

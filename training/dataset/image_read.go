@@ -91,3 +91,18 @@ func kindOf(m fs.FileMode) string {
 	}
 	return "something else"
 }
+
+// IsPicture says whether the file at path begins as a picture that ReadImage reads.
+func IsPicture(path string) bool {
+	f, size, err := limits.OpenRegular(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, min(size, sniffLen))
+	if limits.ReadAt(f, head, 0, "") != nil {
+		return false
+	}
+	_, is := sniff(head)
+	return is
+}

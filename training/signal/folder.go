@@ -20,6 +20,11 @@ type Picture struct {
 // pictureEnds are the ends of names that are taken for pictures; other files of a folder are passed over.
 var pictureEnds = []string{".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 
+// IsPictureName says whether a name ends as ReadFolder wants it.
+func IsPictureName(name string) bool {
+	return slices.Contains(pictureEnds, strings.ToLower(filepath.Ext(name)))
+}
+
 // ReadFolder reads the pictures of a folder in the order of their names, colour as its luma (ITU-R BT.601).
 func ReadFolder(folder string) ([]Picture, error) {
 	entries, err := os.ReadDir(folder)
@@ -28,7 +33,7 @@ func ReadFolder(folder string) ([]Picture, error) {
 	}
 	var list []Picture
 	for _, e := range entries {
-		if e.IsDir() || !slices.Contains(pictureEnds, strings.ToLower(filepath.Ext(e.Name()))) {
+		if e.IsDir() || !IsPictureName(e.Name()) {
 			continue
 		}
 		p, err := ReadPicture(filepath.Join(folder, e.Name()))

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"graft/training/metric/bias"
+)
+
+// The names of benchmarks.
+const (
+	benchStereoSet = "stereoset"
+	benchCrows     = "crows-pairs"
+	benchRevised   = "crows-pairs-revised"
+	benchSEAT      = "seat"
+	benchWEAT      = "weat"
+	benchWino      = "winobias"
+	benchTemplates = "templates"
+)
+
+var biasBenchmarks = []string{benchStereoSet, benchCrows, benchRevised, benchSEAT, benchWEAT, benchWino, benchTemplates}
+
+const sectionIntervals = "Intervals"
+
+func biasFlags() []cli.Flag {
+	return []cli.Flag{
+		list("benchmark", "LIST", "which of "+strings.Join(biasBenchmarks, ", ")),
+		repeated("data", "PATH", "a folder with the benchmarks' files, or a file; repeatable"),
+		text("scores", "FILE", "recorded sentence scores, in the layout of StereoSet's prediction files"),
+		text("against", "FILE", "recorded scores of another model: how the scores changed from it"),
+		integer("samples", "N", 100, 1_000_000, 2000, "bootstrap samples of a confidence interval").under(sectionIntervals),
+		number("level", "X", between(0.5, 0.9999), 0.95, "confidence of the intervals").under(sectionIntervals),
+	}
+}
+
+// biasDoc is the document of graft bias --json.
+type biasDoc struct {
+	executed
+	Benchmarks map[string]*biasOne `json:"benchmarks"`
+	Level      float64             `json:"level"` // of the intervals
+	Data       map[string]string   `json:"data"`  // the file or folder of each benchmark
+	Skipped    int                 `json:"skipped"`
+	Rows       []bias.Skipped      `json:"skipped_rows,omitempty"`
+}
+
+// biasOne is what a benchmark came to.
+type biasOne struct {
+	*bias.Result
+	Correlation *float64     `json:"correlation,omitempty"` // templates: with how people see the occupations
+	Change      *bias.Change `json:"change,omitempty"`      // from --against
+}
+
+func (m *biasDoc) skip(s bias.Skips) {
+	m.Skipped += s.Count
+	all := bias.Skips{Rows: m.Rows}
+	all.Join(s)
+	m.Rows = all.Rows
+}
+
+// names are the benchmarks in the order in which they are shown.
+func (m *biasDoc) names() []string {
+	names := slices.Sorted(maps.Keys(m.Benchmarks))
+	slices.SortFunc(names, func(a, b string) int {
+		return slices.Index(biasBenchmarks, a) - slices.Index(biasBenchmarks, b)
+	})
+	return names
+}
+
+func (c *call) biasResampling() bias.Resampling {
+	return bias.Resampling{Seed: c.Common.Seed, Samples: c.Int("samples"), Level: c.Float("level")}
+}
+
+// biasChosen are the benchmarks asked for, each once.
+func (c *call) biasChosen() ([]string, error) {
+	var out []string
+	for _, name := range c.List("benchmark") {
+		if !slices.Contains(biasBenchmarks, name) {
+			return nil, misuse("--benchmark %s: wants one of %s%s", quote(name), strings.Join(biasBenchmarks, ", "), didYouMean(nearest(name, biasBenchmarks)))
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,142 @@
+"""Random small language models of transformers, with what they compute: goldens of export/language.
+
+    peers/bin/python testdata/peers/language.py goldens export/language/testdata
+    peers/bin/python testdata/peers/language.py compare FOLDER [ONNX_FOLDER]
+
+goldens writes a folder a model: config.json, model.safetensors (bfloat16: half the bytes, and exact in float32) and
+golden.safetensors with inputs and outputs of the model in float32. compare holds a folder of Optimum's layout against
+transformers on the folder it came from.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import torch
+import transformers as tf
+from safetensors.numpy import save_file
+
+SMALL = dict(vocab_size=29, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=12, max_position_embeddings=16)
+GPT2 = dict(vocab_size=29, n_embd=8, n_layer=2, n_head=2, n_positions=16, bos_token_id=1, eos_token_id=2)
+DISTIL = dict(vocab_size=29, dim=8, n_layers=2, n_heads=2, hidden_dim=12, max_position_embeddings=16)
+LLAMA3 = dict(rope_type="llama3", rope_theta=100.0, factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=8)
+
+CASES = {
+    "bert": (tf.BertModel, tf.BertConfig(**SMALL)),
+    "bert-mlm": (tf.BertForMaskedLM, tf.BertConfig(**SMALL | dict(num_attention_heads=4, hidden_act="gelu_new", layer_norm_eps=1e-5))),
+    "bert-mlm-untied": (tf.BertForMaskedLM, tf.BertConfig(**SMALL | dict(num_hidden_layers=1), tie_word_embeddings=False)),
+    "bert-classifier": (tf.BertForSequenceClassification, tf.BertConfig(**SMALL | dict(hidden_act="relu"), num_labels=3)),
+    "roberta": (tf.RobertaModel, tf.RobertaConfig(**SMALL, type_vocab_size=1, pad_token_id=1)),
+    "roberta-mlm": (tf.RobertaForMaskedLM, tf.RobertaConfig(**SMALL, type_vocab_size=1, pad_token_id=1, layer_norm_eps=1e-5)),
+    "roberta-classifier": (tf.RobertaForSequenceClassification, tf.RobertaConfig(**SMALL, type_vocab_size=1, pad_token_id=3, num_labels=2)),
+    "distilbert": (tf.DistilBertModel, tf.DistilBertConfig(**DISTIL)),
+    "distilbert-mlm": (tf.DistilBertForMaskedLM, tf.DistilBertConfig(**DISTIL)),
+    "distilbert-classifier": (tf.DistilBertForSequenceClassification, tf.DistilBertConfig(**DISTIL, num_labels=4)),
+    "gpt2": (tf.GPT2LMHeadModel, tf.GPT2Config(**GPT2)),
+    "gpt2-untied": (tf.GPT2LMHeadModel, tf.GPT2Config(**GPT2, n_inner=10, tie_word_embeddings=False, scale_attn_by_inverse_layer_idx=True)),
+    "gpt2-features": (tf.GPT2Model, tf.GPT2Config(**GPT2, scale_attn_weights=False)),
+    "gpt2-classifier": (tf.GPT2ForSequenceClassification, tf.GPT2Config(**GPT2, num_labels=3, pad_token_id=0)),
+    "llama": (tf.LlamaForCausalLM, tf.LlamaConfig(**SMALL, tie_word_embeddings=True)),
+    "llama-grouped": (tf.LlamaForCausalLM, tf.LlamaConfig(**SMALL | dict(num_attention_heads=4, hidden_size=24), num_key_value_heads=2, head_dim=4,
+                                                          attention_bias=True, mlp_bias=True, rope_parameters=LLAMA3)),
+    "llama-linear": (tf.LlamaModel, tf.LlamaConfig(**SMALL | dict(num_attention_heads=3, hidden_size=12), num_key_value_heads=1,
+                                                   rope_parameters=dict(rope_type="linear", rope_theta=50.0, factor=2.0))),
+    "llama-classifier": (tf.LlamaForSequenceClassification, tf.LlamaConfig(**SMALL, num_labels=2, pad_token_id=0)),
+}
+
+
+def randomize(model, seed):
+    """Weights that make every part of the network matter, exact in bfloat16."""
+    g = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_((torch.randn(p.shape, generator=g) * 0.4 + (1 if p.dim() == 1 else 0)).bfloat16().float())
+
+
+def feeds(config, seed):
+    """Token numbers of two texts, the second of which is padded, and what goes along."""
+    g = torch.Generator().manual_seed(seed)
+    kind, n, pad = config.model_type, 7, 3
+    left = kind in ("gpt2", "llama") and seed % 2 == 1
+    ids = torch.randint(4, config.vocab_size, (2, n), generator=g)
+    mask = torch.ones_like(ids)
+    mask[1, :pad] = 0
+    if not left:
+        mask = mask.flip(1)
+    ids[mask == 0] = config.pad_token_id if config.pad_token_id is not None else 0
+    x = dict(input_ids=ids, attention_mask=mask)
+    if kind == "bert":
+        x["token_type_ids"] = torch.randint(0, 2, (2, n), generator=g)
+    if kind in ("gpt2", "llama"):
+        x["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)
+    return x
+
+
+def outputs(model, x):
+    with torch.no_grad():
+        y = model(**x)
+    out = {"logits": y.logits} if "logits" in y else {"last_hidden_state": y.last_hidden_state}
+    if y.get("pooler_output") is not None:
+        out["pooler_output"] = y.pooler_output
+    return out
+
+
+def goldens(folder):
+    for seed, (name, (make, config)) in enumerate(CASES.items()):
+        path = folder / name
+        shutil.rmtree(path, ignore_errors=True)
+        config._attn_implementation = "eager"
+        model = make(config).eval()
+        randomize(model, seed)
+        model.bfloat16().save_pretrained(path)
+        model = make.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
+        x = feeds(config, seed)
+        y = outputs(model, x)
+        save_file({k: v.contiguous().numpy() for k, v in (x | y).items()}, path / "golden.safetensors")
+        print(name, sum(f.stat().st_size for f in path.iterdir()), "bytes", {k: (tuple(v.shape), round(float(v.std()), 2)) for k, v in y.items()})
+
+
+def compare(folder, onnx_folder, length):
+    import onnxruntime as ort
+    config = tf.AutoConfig.from_pretrained(folder)
+    make = getattr(tf, config.architectures[0])
+    model = make.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    s = ort.InferenceSession(onnx_folder / "model.onnx", providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for seed in range(4):
+        g = torch.Generator().manual_seed(seed)
+        n = length - seed
+        ids = torch.randint(4, config.vocab_size, (2, n), generator=g)
+        mask = torch.ones_like(ids)
+        mask[1, n // 2:] = 0
+        x = dict(input_ids=ids, attention_mask=mask)
+        names = [i.name for i in s.get_inputs()]
+        if "token_type_ids" in names:
+            x["token_type_ids"] = torch.zeros_like(ids)
+        if "position_ids" in names:
+            x["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)
+        feed = {k: v.numpy() for k, v in x.items()}
+        for i in s.get_inputs():
+            if i.name.startswith("past_key_values"):
+                feed[i.name] = np.zeros((2, i.shape[1], 0, i.shape[3]), np.float32)
+        want = outputs(model, x)
+        got = dict(zip([o.name for o in s.get_outputs()], s.run(None, feed)))
+        for k, w in want.items():
+            d = np.abs(got[k] - w.numpy())
+            if d.ndim == 3:
+                d = d * mask.numpy()[:, :, None]
+            worst = max(worst, float(d.max()))
+            print(k, w.shape, "largest value", float(w.abs().max()), "largest difference", float(d.max()))
+    print("worst", worst)
+    assert worst < 1e-4
+
+
+p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+p.add_argument("what", choices=["goldens", "compare"])
+p.add_argument("folder", type=pathlib.Path)
+p.add_argument("onnx", type=pathlib.Path, nargs="?")
+p.add_argument("--length", type=int, default=48)
+a = p.parse_args()
+goldens(a.folder) if a.what == "goldens" else compare(a.folder, a.onnx or a.folder, a.length)
