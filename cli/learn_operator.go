@@ -131,53 +131,20 @@ func (r *operatorRun) checkFlags() error {
 			return misuse("--%s goes with --signals", f)
 		}
 	}
-	for _, f := range []string{"filters", "filter"} {
-		if r.IsSet(f) && r.Text("form") != "convolution" {
-			return misuse("--%s goes with --form convolution", f)
-		}
-	}
-	if r.IsSet("rows") && r.Text("form") == "convolution" {
-		return misuse("--rows: a convolution has as many as its filters have places: --filters and --filter")
-	}
 	return nil
 }
 
 // chooseForm is what --form asks for, over signals as the data has them.
-func (r *operatorRun) chooseForm() error {
+func (r *operatorRun) chooseForm() (err error) {
 	n := r.data.train.Length
-	rows := r.Int("rows")
-	if rows == 0 {
-		rows = n
-	}
-	switch r.Text("form") {
-	case "free":
-		r.form = bilevel.Free{Rows: rows, Cols: n}
-	case "orthonormal":
-		r.form = bilevel.Orthonormal{Rows: rows, Cols: n}
-	case "tight":
-		r.form = bilevel.TightFrame{Rows: rows, Cols: n}
-	case "convolution":
-		size := []int{n}
-		if side := r.data.side; side > 0 {
-			size = []int{side, side}
-		}
-		r.form = bilevel.Convolution{Filters: r.Int("filters"), Width: r.Int("filter"), Signal: size}
-	}
-	if r.Text("start") == "identity" {
-		r.start = bilevel.CentredIdentity
-	}
-	var err error
-	if r.rule, err = bilevel.ParseRule(r.Text("rule")); err != nil {
-		return misuse("--rule: %v", err)
+	if r.form, r.start, r.rule, err = r.chosenForm(n, r.data.side); err != nil {
+		return err
 	}
 	k, _ := r.form.Size()
 	if k > 1<<28/n || k > 1<<28/r.data.train.Count {
 		return misuse("W has %d rows, for %d samples of length %d: that is more than memory is planned for: fewer rows, or smaller --samples", k, r.data.train.Count, n)
 	}
-	if _, err := r.form.Begin(r.start, 1, 0); err != nil {
-		return misuse("--form %s: %v", r.Text("form"), err)
-	}
-	return nil
+	return begins(r.call, r.form, r.start)
 }
 
 // config is how W is learned. A start of the size of the noise asks for about as much smoothing as there is noise.

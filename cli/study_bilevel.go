@@ -66,8 +66,6 @@ of pictures also tv-anisotropic, bm3d, and dncnn with --dncnn.`,
 
 const bilevelLearned = "learned"
 
-var bilevelForms = []string{"free", "orthonormal", "tight", "convolution"}
-
 // lineBaselines are the baselines for signals.
 func lineBaselines() []string {
 	var names []string
@@ -228,48 +226,18 @@ func (s *bilevelStudy) signals(count int, seed uint64, stream string) signal.Con
 	return signal.Config{Count: count, Length: s.Int("length"), Seed: seed, Stream: stream, Rate: s.Float("rate")}
 }
 
-func (s *bilevelStudy) chooseForm() error {
-	n := s.Int("length")
-	rows := s.Int("rows")
+func (s *bilevelStudy) chooseForm() (err error) {
 	if s.Text("form") == "convolution" && s.pictures != nil && len(s.kinds) > 1 {
 		return misuse("--form convolution: filters are either of signals or of pictures: name --signals %s alone", kindPictures)
 	}
-	if rows == 0 {
-		rows = n
+	side := 0
+	if s.pictures != nil {
+		side = s.pictures.side
 	}
-	switch s.Text("form") {
-	case "free":
-		s.form = bilevel.Free{Rows: rows, Cols: n}
-	case "orthonormal":
-		s.form = bilevel.Orthonormal{Rows: rows, Cols: n}
-	case "tight":
-		s.form = bilevel.TightFrame{Rows: rows, Cols: n}
-	case "convolution":
-		if s.IsSet("rows") {
-			return misuse("--rows: a convolution has as many as its filters have places: --filters and --filter")
-		}
-		f := bilevel.Convolution{Filters: s.Int("filters"), Width: s.Int("filter"), Signal: []int{n}, Extended: true, Centred: true}
-		if s.pictures != nil { // whose model has filters where they lie inside a picture
-			f.Signal, f.Extended = []int{s.pictures.side, s.pictures.side}, false
-		}
-		s.form = f
+	if s.form, s.start, s.rule, err = s.chosenForm(s.Int("length"), side); err != nil {
+		return err
 	}
-	for _, flag := range []string{"filters", "filter"} {
-		if s.IsSet(flag) && s.Text("form") != "convolution" {
-			return misuse("--%s goes with --form convolution", flag)
-		}
-	}
-	if s.Text("start") == "identity" {
-		s.start = bilevel.CentredIdentity
-	}
-	var err error
-	if s.rule, err = bilevel.ParseRule(s.Text("rule")); err != nil {
-		return misuse("--rule: %v", err)
-	}
-	if _, err := s.form.Begin(s.start, 1, 0); err != nil {
-		return misuse("--form %s: %v", s.Text("form"), err)
-	}
-	return nil
+	return begins(s.call, s.form, s.start)
 }
 
 // Cells are the timing; then all methods on all kinds of signals for a seed, then for the next.
