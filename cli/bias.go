@@ -57,8 +57,9 @@ type biasDoc struct {
 	Against    *biasAbout          `json:"against,omitempty"`
 	Benchmarks map[string]*biasOne `json:"benchmarks"`
 	Gender     *biasPooled         `json:"gender_pooled,omitempty"`
-	Level      float64             `json:"level"` // of the intervals
-	Data       map[string]string   `json:"data"`  // the file or folder of each benchmark
+	Level      float64             `json:"level"`             // of the intervals
+	Data       map[string]string   `json:"data"`              // the file or folder of each benchmark
+	Seconds    map[string]float64  `json:"seconds,omitempty"` // that a model took for each
 	Skipped    int                 `json:"skipped"`
 	Rows       []bias.Skipped      `json:"skipped_rows,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"graft/training/metric/bias"
 )
@@ -93,10 +94,11 @@ type biasAnswers struct {
 	recorded  bias.Recorded
 	skips     bias.Skips
 	unscored  map[string]int
+	seconds   map[string]float64
 }
 
 func newAnswers() *biasAnswers {
-	return &biasAnswers{pairs: map[string][]bias.PairOutcome{}, results: map[string]*bias.Result{}, unscored: map[string]int{},
+	return &biasAnswers{pairs: map[string][]bias.PairOutcome{}, results: map[string]*bias.Result{}, unscored: map[string]int{}, seconds: map[string]float64{},
 		recorded: bias.Recorded{Intrasentence: []bias.RecordedScore{}, Intersentence: []bias.RecordedScore{}}}
 }
 
@@ -214,10 +216,14 @@ func (c *call) modelAnswers(m *biasModel, sets *biasSets) (*biasAnswers, error) 
 	if c.Text("average") == averageLogs {
 		how.Average = bias.OfLogProbabilities
 	}
+	if err := m.session.Open(); err != nil {
+		return nil, err
+	}
 	defer c.Progress().Done()
 	for _, name := range sets.chosen {
 		var skips bias.Skips
 		var err error
+		begun := time.Now()
 		switch name {
 		case benchStereoSet:
 			var recorded *bias.Recorded
@@ -242,6 +248,7 @@ func (c *call) modelAnswers(m *biasModel, sets *biasSets) (*biasAnswers, error) 
 		if err != nil {
 			return nil, err
 		}
+		a.seconds[name] = time.Since(begun).Seconds()
 		a.skip(name, skips)
 	}
 	return a, nil

@@ -245,5 +245,5 @@ func isGGUFFile(path string) bool {
 	return err == nil && name == "GGUF"
 }
 
-// closeBias closes the sessions.
+// Close closes the sessions.
 func (m *biasModel) Close() error { return m.session.Close() }

@@ -102,7 +102,7 @@ func (c *call) measureBias(path string, chosen []string, doc *biasDoc) (*biasAns
 	} else if after, err = c.modelAnswers(model, sets); err != nil {
 		err = runtimeError(err, path)
 	} else {
-		doc.Model = after.about
+		doc.Model, doc.Seconds = after.about, after.seconds
 		err = model.Close()
 	}
 	if err != nil {
@@ -203,7 +203,7 @@ func (c *call) writeBias(doc *biasDoc, recorded *bias.Recorded) error {
 		data []byte
 	}
 	files := []file{{"report.html", html.Bytes()}, {"bias.json", text.Bytes()}, {"manifest.json", append(manifest, '\n')}}
-	if doc.Model != nil {
+	if doc.Model != nil && slices.ContainsFunc(doc.names(), func(name string) bool { return slices.Contains(recordedBenchmarks, name) }) {
 		scores, err := json.Marshal(recorded)
 		if err != nil {
 			return err

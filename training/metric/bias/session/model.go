@@ -41,6 +41,15 @@ func New(m *onnx.Model, o runtime.Options) (*Model, error) {
 	return &Model{model: m, options: o, in: in, empty: empty, out: out, open: map[string]*opened{}}, nil
 }
 
+// Open opens the session that answers by logits, where the model has them, which else the first question does.
+func (m *Model) Open() error {
+	if m.out[roleLogits] == nil {
+		return nil
+	}
+	_, err := m.answers()
+	return err
+}
+
 // Close closes the sessions.
 func (m *Model) Close() error {
 	m.mu.Lock()
