@@ -116,13 +116,13 @@ func (c *call) openBias(path, tokens string) (*biasModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := c.biasTokenizer(path, tokens)
-	if err != nil {
-		return nil, err
-	}
 	s, err := session.New(m, c.runtimeOptions())
 	if err != nil {
 		return nil, refused(path, err)
+	}
+	t, err := c.biasTokenizer(path, tokens)
+	if err != nil {
+		return nil, err
 	}
 	out := &biasModel{session: s, about: biasAbout{Path: path, Vocabulary: s.Vocabulary(), Tokens: t.Size(), Limit: facts.limit()}}
 	if out.about.Limit == 0 && t.Longest < 1<<20 {
