@@ -14,6 +14,7 @@ type bilevelSummary struct {
 	executed
 	Signals  []bilevelSignals           `json:"signals"`
 	TestMSE  map[string]*study.Estimate `json:"test_mse"` // of the first kind of signals
+	Timing   []*gradientTiming          `json:"timing,omitempty"`
 	Criteria []studyCriterion           `json:"criteria,omitempty"`
 	Failed   []failedCell               `json:"failed,omitempty"`
 	Seconds  float64                    `json:"seconds"` // of all cells
@@ -25,19 +26,47 @@ type bilevelSignals struct {
 	TestMSE map[string]*study.Estimate `json:"test_mse"`
 	// Against is the test error of a baseline less that of the learned operator, paired over seeds.
 	Against map[string]*study.Estimate `json:"minus_learned,omitempty"`
+	// PSNR is of pictures, the mean over them; its error is over seeds. PSNRAgainst is that of a method less that of the learned operator,
+	// paired over seeds and pictures.
+	PSNR        map[string]*study.Estimate `json:"psnr,omitempty"`
+	PSNRAgainst map[string]*study.Estimate `json:"psnr_minus_learned,omitempty"`
+	// Likeness of the learned operators' rows to first differences, and that of their start.
+	Likeness       *likenessMeans `json:"difference_likeness,omitempty"`
+	LikenessBefore *likenessMeans `json:"difference_likeness_before,omitempty"`
 
-	noisy             *study.Estimate
-	differences, from *study.Estimate
-	weights           map[string]*study.Estimate
-	records           map[string][]studyRecord[bilevelResult]
+	noisy, noisyPSNR *study.Estimate
+	weights          map[string]*study.Estimate
+	records          map[string][]studyRecord[bilevelResult]
+}
+
+// likenessMeans are means of differenceLikeness.
+type likenessMeans struct {
+	Cosine *study.Estimate `json:"cosine"`
+	Energy *study.Estimate `json:"energy"`
+}
+
+func meanLikeness(records []studyRecord[bilevelResult], of func(*bilevelResult) *differenceLikeness) *likenessMeans {
+	mean := func(number func(*differenceLikeness) *float64) *study.Estimate {
+		return meanOf(records, func(r studyRecord[bilevelResult]) *float64 {
+			if d := of(&r.Result); d != nil {
+				return number(d)
+			}
+			return nil
+		})
+	}
+	m := &likenessMeans{mean(func(d *differenceLikeness) *float64 { return &d.Cosine }), mean(func(d *differenceLikeness) *float64 { return &d.Energy })}
+	if m.Cosine == nil {
+		return nil
+	}
+	return m
 }
 
 func (s *bilevelStudy) gather(all []studyRecord[bilevelResult]) []bilevelSignals {
 	var out []bilevelSignals
 	for _, kind := range s.kinds {
-		g := bilevelSignals{Kind: kind.Name, TestMSE: map[string]*study.Estimate{}, Against: map[string]*study.Estimate{}, weights: map[string]*study.Estimate{}, records: map[string][]studyRecord[bilevelResult]{}}
+		g := bilevelSignals{Kind: kind, TestMSE: map[string]*study.Estimate{}, Against: map[string]*study.Estimate{}, weights: map[string]*study.Estimate{}, records: map[string][]studyRecord[bilevelResult]{}}
 		for _, r := range all {
-			if r.Cell.Get("signals") == kind.Name {
+			if r.Cell.Get("signals") == kind {
 				g.records[r.Cell.Get("method")] = append(g.records[r.Cell.Get("method")], r)
 			}
 		}
@@ -55,8 +84,11 @@ func (s *bilevelStudy) gather(all []studyRecord[bilevelResult]) []bilevelSignals
 				g.Against[name] = pairedOf(records, learned, seed, mse)
 			}
 		}
-		g.differences = meanOf(learned, func(r studyRecord[bilevelResult]) *float64 { return r.Result.Differences })
-		g.from = meanOf(learned, func(r studyRecord[bilevelResult]) *float64 { return r.Result.DifferencesBefore })
+		if kind == kindPictures {
+			g.gatherPictures()
+		}
+		g.Likeness = meanLikeness(learned, func(r *bilevelResult) *differenceLikeness { return r.Likeness })
+		g.LikenessBefore = meanLikeness(learned, func(r *bilevelResult) *differenceLikeness { return r.LikenessBefore })
 		out = append(out, g)
 	}
 	return out
@@ -64,8 +96,8 @@ func (s *bilevelStudy) gather(all []studyRecord[bilevelResult]) []bilevelSignals
 
 // best is the baseline of the least error.
 func (g *bilevelSignals) best() (name string, mse *study.Estimate) {
-	for _, b := range lineBaselines() {
-		if e := g.TestMSE[b]; e != nil && (mse == nil || e.Mean < mse.Mean) {
+	for b, e := range g.TestMSE {
+		if b != bilevelLearned && e != nil && (mse == nil || e.Mean < mse.Mean) {
 			name, mse = b, e
 		}
 	}
@@ -85,6 +117,8 @@ func (g *bilevelSignals) criteria() []studyCriterion {
 	case g.Kind == "dct-sparse" && g.TestMSE["dct"] != nil:
 		x := learned.Mean / g.TestMSE["dct"].Mean
 		return []studyCriterion{{"error of learned on dct-sparse, as part of that of dct", x, "1 at most", x <= 1}}
+	case g.Kind == kindPictures:
+		return g.pictureCriteria()
 	}
 	return nil
 }
@@ -95,9 +129,9 @@ func (s *bilevelStudy) Finish(done *studied) (*studyResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := &bilevelSummary{executed: s.executed(), Signals: s.gather(all), Failed: failedCells(done), Seconds: seconds}
+	sum := &bilevelSummary{executed: s.executed(), Signals: s.gather(all), Timing: timings(all), Failed: failedCells(done), Seconds: seconds}
 	p := &studyPage{page: report.Study{Title: "Learned sparsity-promoting regularisers"}}
-	p.page.Summary = []string{fmt.Sprintf("Mean squared errors on %d signals that no method has seen, ± a standard error over %s. Weights are tuned, and operators learned, on %d others.", s.test, counted(len(s.seeds), "seed"), s.train)}
+	p.page.Summary = []string{fmt.Sprintf("Errors are of signals and pictures that no method has seen, ± a standard error over %s. Weights are tuned, and operators learned, on others.", counted(len(s.seeds), "seed"))}
 	p.page.Set = s.setPairs()
 	for i := range sum.Signals {
 		g := &sum.Signals[i]
@@ -105,19 +139,34 @@ func (s *bilevelStudy) Finish(done *studied) (*studyResult, error) {
 			sum.TestMSE = g.TestMSE
 		}
 		sum.Criteria = append(sum.Criteria, g.criteria()...)
-		figures := s.drawn(g)
-		var text []string
-		if g.differences != nil {
-			text = append(text, fmt.Sprintf("Of the energy of W's rows %s %% lies in differences of neighbours, at the start %s %%.", percentMean(g.differences), percentMean(g.from)))
+		figures, tables, text := s.drawn(g), []report.Table{s.table(g)}, []string(nil)
+		if g.Kind == kindPictures {
+			tables, text = s.pictureTables(g), s.pictureText()
 		}
-		if err := p.section(g.Kind, text, []report.Table{s.table(g)}, figures...); err != nil {
+		if g.Likeness != nil {
+			text = append(text, likenessText(g))
+		}
+		if err := p.section(g.Kind, text, tables, figures...); err != nil {
 			return nil, err
+		}
+		if learned := g.records[bilevelLearned]; len(learned) > 0 {
+			p.page.Sections[len(p.page.Sections)-1].Pictures = s.operatorPictures(learned[0])
 		}
 		if len(p.figure.Panels) == 0 && len(figures) > 0 {
 			p.figure = figures[0]
 		}
 	}
+	if len(sum.Timing) > 0 {
+		if err := p.section("Time of a gradient", []string{timingText}, []report.Table{timingTable(sum.Timing)}); err != nil {
+			return nil, err
+		}
+	}
 	return p.result(s.call, sum, sum.Criteria, sum.Failed, len(all))
+}
+
+func likenessText(g *bilevelSignals) string {
+	return fmt.Sprintf("Rows as first differences of neighbours: the largest cosine of a row with one is %s on average, at the start %s; of the energy of all rows %s %% lies in one difference each, at the start %s %%.",
+		significant(g.Likeness.Cosine), significant(g.LikenessBefore.Cosine), percentMean(g.Likeness.Energy), percentMean(g.LikenessBefore.Energy))
 }
 
 func (s *bilevelStudy) table(g *bilevelSignals) report.Table {
@@ -152,8 +201,12 @@ func (s *bilevelStudy) drawn(g *bilevelSignals) []chart.Figure {
 		curves.Series = append(curves.Series, series)
 	}
 	last := learned[0].Result.Curve[len(learned[0].Result.Curve)-1].Step
-	if name, best := g.best(); best != nil {
+	if name, best := g.best(); best != nil && g.Kind != kindPictures { // whose errors are of pictures, not of patches
 		curves.Series = append(curves.Series, chart.Series{Name: name, X: []float64{1, float64(last)}, Y: []float64{best.Mean, best.Mean}})
+	}
+	figures := []chart.Figure{{Title: "learning: " + g.Kind, Panels: []chart.Panel{curves}}}
+	if len(learned[0].Result.Rows) == 0 {
+		return figures
 	}
 	rows := chart.Panel{XLabel: "sample", YLabel: "row of W"}
 	for i, row := range learned[0].Result.Rows {
@@ -163,16 +216,19 @@ func (s *bilevelStudy) drawn(g *bilevelSignals) []chart.Figure {
 		}
 		rows.Series = append(rows.Series, series)
 	}
-	return []chart.Figure{{Title: "learning: " + g.Kind, Panels: []chart.Panel{curves}}, {Title: "rows of the largest norm: " + g.Kind, Panels: []chart.Panel{rows}}}
+	return append(figures, chart.Figure{Title: "rows of the largest norm: " + g.Kind, Panels: []chart.Panel{rows}})
 }
 
 // setPairs are the settings.
 func (s *bilevelStudy) setPairs() []report.Pair {
 	rows, n := s.form.Size()
-	return []report.Pair{
-		{Name: "signals", Value: fmt.Sprintf("length %d, rate %g, noise of deviation %g", n, s.Float("rate"), s.Float("sigma"))},
+	pairs := []report.Pair{
+		{Name: "signals", Value: fmt.Sprintf("length %d, rate %g", n, s.Float("rate"))},
 		{Name: "W", Value: fmt.Sprintf("%s, %d rows, from %s", s.Text("form"), rows, s.Text("start"))},
-		{Name: "training", Value: fmt.Sprintf("%d steps of %s at %g, batches of %d", s.steps, s.Text("rule"), s.Float("lr"), s.Int("batch"))},
-		{Name: "seeds", Value: strings.Trim(fmt.Sprint(s.seeds), "[]")},
 	}
+	for _, kind := range s.kinds {
+		l := s.settings(kind)
+		pairs = append(pairs, report.Pair{Name: kind, Value: fmt.Sprintf("noise of deviation %.5g; %d to learn on, %d steps of %s at %g, batches of %d", l.sigma, l.train, l.steps, s.Text("rule"), l.lr, s.Int("batch"))})
+	}
+	return append(pairs, report.Pair{Name: "seeds", Value: strings.Trim(fmt.Sprint(s.seeds), "[]")})
 }

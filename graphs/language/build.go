@@ -28,12 +28,12 @@ type net struct {
 	params map[string]*onnx.Value
 	shapes map[[2]int64]*onnx.Value // [N,S,heads,width] by heads and width
 
-	ids, mask, positions *onnx.Value
-	dims                 *onnx.Value // N and S
-	length, total        *onnx.Value // S, and S with what is past, int64 scalars
-	hidden               *onnx.Value // float: what is added to scores
-	presents             []*onnx.Value
-	heads                []*onnx.Value // what each layer's heads make
+	ids, mask     *onnx.Value
+	dims          *onnx.Value // N and S
+	length, total *onnx.Value // S, and S with what is past, int64 scalars
+	hidden        *onnx.Value // float: what is added to scores
+	presents      []*onnx.Value
+	heads         []*onnx.Value // what each layer's heads make
 }
 
 // built are the outputs of a model.

@@ -118,7 +118,7 @@ func BenchmarkGradient(b *testing.B) {
 			options := runtimetest.Options(b)
 			options.Optimization = runtime.OptimizeNone // runs as fast, and opens in half the time
 			for steps := 50; ; steps *= 2 {
-				session := unrolled(b, onnx.Double, n, n, benchBatch, 1, steps, 1/operator(b, n, n, w).lipschitz(), beta, options)
+				session := unrolled(b, Unrolled{Rows: n, Cols: n, Samples: benchBatch, Type: onnx.Double, Steps: steps, Step: 1 / operator(b, n, n, w).lipschitz(), Beta: beta}, options)
 				out, err := session.Run(b.Context(), feed)
 				if err != nil {
 					b.Fatal(err)

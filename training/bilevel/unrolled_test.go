@@ -9,83 +9,18 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"graft/onnx"
-	"graft/onnx/op"
 	"graft/runtime"
 	"graft/runtime/runtimetest"
-	"graft/training/autodiff"
 )
 
-// unrolled is rounds times so many FISTA steps as a graph of MatMul and Clip, the upper loss behind them, and its gradient by automatic
-// differentiation: from y, truth and w to x and dw. One round is a flat graph, more are a Scan over rounds, which opens in a moment but
-// computes each round anew for the gradient.
-func unrolled(t testing.TB, d onnx.DataType, k, n, samples, rounds, steps int, step, beta float64, o runtime.Options) *runtime.Session {
+// unrolled opens the unrolled solver.
+func unrolled(t testing.TB, c Unrolled, o runtime.Options) *runtime.Session {
 	t.Helper()
-	g := onnx.NewGraph("unrolled")
-	y := g.AddInput("y", onnx.TypeOf(d, int64(samples), int64(n)))
-	truth := g.AddInput("truth", onnx.TypeOf(d, int64(samples), int64(n)))
-	w := g.AddInput("w", onnx.TypeOf(d, int64(k), int64(n)))
-	b := op.NewBuilder(g)
-	number := func(b *op.Builder, v ...float64) *onnx.Value {
-		c := onnx.FromSlice(v, int64(len(v)))
-		if d == onnx.Float {
-			c = onnx.FromSlice(convert[float32](v), int64(len(v)))
-		}
-		if len(v) == 1 {
-			c.Dims = nil
-		}
-		return b.Const(c)
-	}
-	down, up := number(b, -beta), number(b, beta)
-	wt := b.Transpose(w, 1, 0)
-	gram, wy := b.Mul(b.MatMul(w, wt), number(b, step)), b.Mul(b.MatMul(y, wt), number(b, step))
-	next := func(b *op.Builder, u, v, momentum *onnx.Value) (*onnx.Value, *onnx.Value) {
-		to := b.Clip(b.Add(b.Sub(v, b.MatMul(v, gram)), wy), down, up)
-		return to, b.Add(to, b.Mul(b.Sub(to, u), momentum))
-	}
-	u := b.Clip(wy, down, up) // the first step, from 0
-	v := u
-	if rounds == 1 {
-		for _, m := range momenta(steps) {
-			u, v = next(b, u, v, number(b, m))
-		}
-	} else {
-		body := onnx.NewGraph("round")
-		state := onnx.TypeOf(d, int64(samples), int64(k))
-		bu, bv, bm := body.AddInput("u", state), body.AddInput("v", state), body.AddInput("m", onnx.TypeOf(d, int64(steps)))
-		c := b.Inside(body)
-		for i := range steps {
-			bu, bv = next(c, bu, bv, c.Gather(bm, c.Const(onnx.Scalar(int64(i))), 0))
-		}
-		for _, out := range []*onnx.Value{bu, bv} {
-			body.AddOutput(c.Identity(out), "")
-		}
-		m := b.Reshape(number(b, momenta(rounds*steps)...), int64(rounds), int64(steps))
-		u = b.Scan(body, []*onnx.Value{u, v}, []*onnx.Value{m}, op.ScanAttrs{})[0]
-	}
-	x := b.Sub(y, b.MatMul(u, w))
-	miss := b.Sub(x, truth)
-	loss := b.Mul(b.ReduceSum(b.Mul(miss, miss), false), number(b, 0.5))
-	dw, err := autodiff.Gradients(g, loss, []*onnx.Value{w})
-	if err == nil {
-		err = b.Err()
-	}
+	m, err := c.Build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.AddOutput(x, "x")
-	g.AddOutput(dw[0], "dw")
-	g.RemoveUnused()
-	return runtimetest.Open(t, &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: op.Opset}}, Graph: g}, o)
-}
-
-// momenta are FISTA's, from its second step on.
-func momenta(n int) []float64 {
-	m, at := make([]float64, n), (1+math.Sqrt(5))/2
-	for i := range m {
-		after := (1 + math.Sqrt(1+4*at*at)) / 2
-		m[i], at = (at-1)/after, after
-	}
-	return m
+	return runtimetest.Open(t, m, o)
 }
 
 func TestGradientAgainstUnrolled(t *testing.T) {
@@ -104,7 +39,7 @@ func TestGradientAgainstUnrolled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		session := unrolled(t, onnx.Double, k, n, samples, 75, 20, 1/o.lipschitz(), beta, runtimetest.OneThread(t))
+		session := unrolled(t, Unrolled{Rows: k, Cols: n, Samples: samples, Type: onnx.Double, Steps: 20, Rounds: 75, Step: 1 / o.lipschitz(), Beta: beta}, runtimetest.OneThread(t))
 		out, err := session.Run(t.Context(), map[string]*onnx.Tensor{
 			"y": onnx.FromSlice(y, samples, int64(n)), "truth": onnx.FromSlice(truth, samples, int64(n)), "w": onnx.FromSlice(w, int64(k), int64(n)),
 		})

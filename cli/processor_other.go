@@ -1,0 +1,8 @@
+//go:build !unix
+
+package cli
+
+import "math"
+
+// processorSeconds is not known here.
+func processorSeconds() float64 { return math.NaN() }
