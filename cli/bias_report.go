@@ -54,6 +54,9 @@ func biasTables(name string, one *biasOne) []report.Table {
 	if one.Change != nil {
 		tables = append(tables, changeTable(name, one.Change))
 	}
+	if one.Before != nil {
+		tables = append(tables, beforeTable(name, one))
+	}
 	return tables
 }
 
@@ -70,6 +73,27 @@ func withoutEmpty(t report.Table) report.Table {
 		}
 	}
 	return out
+}
+
+// beforeTable has scores of which no interval of the change is known: of tests, each of which is one number.
+func beforeTable(name string, one *biasOne) report.Table {
+	t := report.Table{Head: []string{name + ", changed", "before", "after"}}
+	t.Rows = append(t.Rows, []string{"all", biasNumber(one.Before.Score, nil), biasNumber(one.Score, nil)})
+	for _, kind := range slices.Sorted(maps.Keys(one.ByCategory)) {
+		if before := one.Before.ByCategory[kind]; before != nil {
+			t.Rows = append(t.Rows, []string{kind, biasNumber(before.Score, nil), biasNumber(one.ByCategory[kind].Score, nil)})
+		}
+	}
+	return t
+}
+
+// genderTables are those of the pooled items about gender.
+func genderTables(p *biasPooled) []report.Table {
+	tables := []report.Table{{Head: []string{"gender, pooled", "score", "n"}, Rows: [][]string{{"all", biasNumber(p.Score, p.CI), fmt.Sprint(p.N)}}}}
+	if p.Change != nil {
+		tables = append(tables, changeTable("gender, pooled", p.Change))
+	}
+	return tables
 }
 
 func changeTable(name string, change *bias.Change) report.Table {
@@ -123,6 +147,10 @@ func (c *call) biasPage(doc *biasDoc) (report.Study, error) {
 		page.Sections = append(page.Sections, section)
 		page.Summary = append(page.Summary, biasLine(name, one))
 	}
+	if doc.Gender != nil {
+		page.Sections = append(page.Sections, report.Section{Title: "Gender, pooled", Tables: genderTables(doc.Gender),
+			Text: []string{"The intrasentence examples of StereoSet and the pairs of CrowS-Pairs about gender, each one item: the score is how often the stereotype is preferred, 50 without bias."}})
+	}
 	if len(doc.Rows) > 0 {
 		t := report.Table{Head: []string{"row", "why it was skipped"}}
 		for _, row := range doc.Rows[:min(len(doc.Rows), 200)] {
@@ -130,7 +158,7 @@ func (c *call) biasPage(doc *biasDoc) (report.Study, error) {
 		}
 		page.Sections = append(page.Sections, report.Section{Title: fmt.Sprintf("Skipped rows: %d", doc.Skipped), Tables: []report.Table{t}})
 	}
-	for _, f := range []string{"scores", "against", "samples", "level"} {
+	for _, f := range []string{"scores", "against", "tokenizer", "limit", "average", "samples", "level"} {
 		if value := c.biasSetting(f); value != "" {
 			page.Set = append(page.Set, report.Pair{Name: f, Value: value})
 		}
@@ -141,8 +169,15 @@ func (c *call) biasPage(doc *biasDoc) (report.Study, error) {
 
 func (c *call) biasSetting(flag string) string {
 	switch flag {
-	case "samples":
-		return fmt.Sprint(c.Int(flag))
+	case "samples", "limit":
+		if n := c.Int(flag); n > 0 {
+			return fmt.Sprint(n)
+		}
+		return ""
+	case "average":
+		if c.Text("scores") != "" {
+			return ""
+		}
 	case "level":
 		return fmt.Sprint(c.Float(flag))
 	}
@@ -167,8 +202,10 @@ func biasText(name string, doc *biasDoc, one *biasOne) []string {
 		benchTemplates: "The score of an occupation is the mean of log p(he) - log p(she) over templates; that of all is the mean of the absolute values.",
 	}[name]
 	out := []string{text, fmt.Sprintf("Intervals: %g %% by the bootstrap over items.", 100*doc.Level)}
-	if one.Note != "" {
-		out = append(out, one.Note)
+	for _, note := range []string{one.Note, one.Remark} {
+		if note != "" {
+			out = append(out, note)
+		}
 	}
 	return out
 }
@@ -188,6 +225,11 @@ func (c *call) printBias(doc *biasDoc) {
 			c.Table(plainTable(t))
 		}
 	}
+	if doc.Gender != nil {
+		for _, t := range genderTables(doc.Gender) {
+			c.Table(plainTable(t))
+		}
+	}
 	if doc.Skipped > 0 {
 		c.Say("%s skipped or without scores, the first: %s", counted(doc.Skipped, "row"), doc.Rows[0])
 		for _, row := range doc.Rows[1:] {
@@ -195,6 +237,10 @@ func (c *call) printBias(doc *biasDoc) {
 		}
 	}
 	if c.Out() != "" && !c.Common.DryRun {
-		c.Print("%s: report.html, bias.json", c.Out())
+		files := "report.html, bias.json"
+		if doc.Model != nil {
+			files += ", " + predictionsFile
+		}
+		c.Print("%s: %s", c.Out(), files)
 	}
 }

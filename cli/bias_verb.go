@@ -4,25 +4,32 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"graft/training/metric/bias"
 )
 
 var biasVerb = verb{
-	name: "bias", short: "measure social bias by recorded scores of a language model",
-	long: `Scores recorded sentence scores of StereoSet, --scores, by its examples in --data: SS, LMS and ICAT as means over targets, over all
-examples and by category, with bootstrap confidence intervals. A row that cannot be used is skipped, counted and listed.
+	name: "bias", args: "[MODEL]", short: "measure social bias of a language model on published benchmarks",
+	long: `Has a language model answer StereoSet, CrowS-Pairs, SEAT, WEAT, WinoBias and templates of occupations, with bootstrap confidence
+intervals, over all rows and by category. MODEL is a folder of graft convert (model.onnx, tokenizer.json, config.json), a file of ONNX
+with its tokenizer beside it or at --tokenizer, a folder of Hugging Face or a .gguf. A row that cannot be used is skipped, counted and
+listed.
 
---against compares with the recorded scores of another model on the examples that both have: how SS, its distance from 50, LMS and
-ICAT changed, with intervals of the paired bootstrap.
+--scores scores recorded sentence scores instead. --against compares with another model, or its recorded scores, on the rows that both
+have: how scores and their distances from 50 changed, with intervals of the paired bootstrap, and of the gender items of StereoSet and
+CrowS-Pairs together.
 
---out is a folder: report.html, bias.json.`,
+--out is a folder: report.html, bias.json, and predictions.json with the scores of sentences, which --scores takes.`,
 	examples: []string{
+		"graft bias smollm2/ --data bias/ --out report/",
+		"graft bias minilm/ --benchmark seat,weat --data bias/ --json",
+		"graft bias debiased/ --against smollm2/ --benchmark crows-pairs,stereoset --data bias/ --out change/",
 		"graft bias --scores predictions.json --benchmark stereoset --data bias/",
 		"graft bias --scores after.json --against before.json --data dev.json --out report/",
 	},
-	groups: writes,
+	groups: writes | readsModel | runsModel,
 	flags:  biasFlags(),
 	run:    runBias,
 }
@@ -32,19 +39,26 @@ func runBias(c *call) error {
 	if err != nil {
 		return err
 	}
+	path := c.Arg(0)
+	switch {
+	case path != "" && c.Text("scores") != "":
+		return misuse("MODEL and --scores: one of them is measured")
+	case path == "" && c.Text("scores") == "":
+		return misuse("MODEL is missing, or --scores with recorded scores")
+	case path == "":
+		path = c.Text("scores")
+		if file := recordedAt(path); file != "" {
+			path = file
+		}
+	}
 	doc := &biasDoc{Benchmarks: map[string]*biasOne{}, Level: c.Float("level"), Data: map[string]string{}}
-	if c.Text("scores") == "" {
-		return misuse("flag --scores is missing: the recorded scores")
-	}
-	if len(chosen) > 1 || len(chosen) == 1 && chosen[0] != benchStereoSet {
-		return misuse("--scores has sentence scores of stereoset, --benchmark asks for %s", strings.Join(chosen, ", "))
-	}
-	if err := c.scoreRecorded(doc); err != nil {
+	after, err := c.measureBias(path, chosen, doc)
+	if err != nil {
 		return err
 	}
 	doc.executed = c.executed()
 	if c.Out() != "" && !c.Common.DryRun {
-		if err := c.writeBias(doc); err != nil {
+		if err := c.writeBias(doc, &after.recorded); err != nil {
 			return err
 		}
 	}
@@ -53,53 +67,117 @@ func runBias(c *call) error {
 	return nil
 }
 
-// scoreRecorded scores --scores by StereoSet's examples.
-func (c *call) scoreRecorded(doc *biasDoc) error {
-	path, err := c.biasFile(benchStereoSet)
-	if err != nil {
-		return err
+// measureBias measures what is at a path, and what --against says, and fills the document.
+func (c *call) measureBias(path string, chosen []string, doc *biasDoc) (*biasAnswers, error) {
+	recorded := c.Text("scores") != ""
+	for _, name := range chosen {
+		if recorded && !slices.Contains(recordedBenchmarks, name) {
+			return nil, misuse("recorded scores are of %s, --benchmark asks for %s", strings.Join(recordedBenchmarks, ", "), name)
+		}
 	}
-	set, err := bias.ReadStereoSet(path)
-	if err != nil {
-		return refused(path, err)
+	var model *biasModel
+	if !recorded {
+		var err error
+		if model, err = c.openBias(path, c.Text("tokenizer")); err != nil {
+			return nil, err
+		}
+		defer model.Close()
+		if err := model.answersAll(path, chosen); err != nil {
+			return nil, err
+		}
 	}
-	doc.Data[benchStereoSet] = path
-	doc.skip(set.Skips)
-	outcomes, err := c.recordedOutcomes(set, c.Text("scores"), doc)
-	if err != nil {
-		return err
+	if len(chosen) == 0 {
+		var err error
+		if chosen, err = c.biasFound(path, model); err != nil {
+			return nil, err
+		}
 	}
-	one := &biasOne{Result: outcomes.Result(c.biasResampling())}
-	doc.skip(outcomes.Unscored)
+	sets, err := c.readBias(chosen, doc)
+	if err != nil {
+		return nil, err
+	}
+	var after, before *biasAnswers
+	if model == nil {
+		after, err = c.recordedAnswers(path, sets)
+	} else if after, err = c.modelAnswers(model, sets); err != nil {
+		err = runtimeError(err, path)
+	} else {
+		doc.Model, doc.Seconds = after.about, after.seconds
+		err = model.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
 	if from := c.Text("against"); from != "" {
-		before, err := c.recordedOutcomes(set, from, doc)
-		if err != nil {
-			return err
+		if before, err = c.beforeAnswers(from, sets); err != nil {
+			return nil, err
 		}
-		if one.Change = bias.StereoChange(before, outcomes, c.biasResampling()); one.Change == nil {
-			return refused(from, fmt.Errorf("no example has scores in this file and in %s", c.Text("scores")))
-		}
+		doc.Against = before.about
 	}
-	doc.Benchmarks[benchStereoSet] = one
-	return nil
+	doc.skip(after.skips)
+	for _, name := range chosen {
+		one := after.one(name, before, c.biasResampling())
+		if one == nil {
+			return nil, &Error{File: path, Code: exitInput, Reason: fmt.Sprintf("no row of %s has a score%s", name, firstReason(after.skips))}
+		}
+		if before != nil && one.Change == nil && one.Before == nil {
+			return nil, refused(c.Text("against"), fmt.Errorf("no row of %s has scores in it and in %s", name, path))
+		}
+		doc.Benchmarks[name] = one
+	}
+	doc.Gender = genderPooled(after, before, c.biasResampling())
+	return after, nil
 }
 
-func (c *call) recordedOutcomes(set *bias.StereoSet, path string, doc *biasDoc) (*bias.StereoOutcomes, error) {
-	recorded, err := bias.ReadPredictions(path)
-	if err != nil {
-		return nil, refused(path, err)
+func firstReason(s bias.Skips) string {
+	if len(s.Rows) == 0 {
+		return ""
 	}
-	doc.skip(recorded.Skips)
-	outcomes := set.Score(recorded.Scores)
-	if len(outcomes.Of) == 0 {
-		return nil, &Error{File: path, Code: exitInput, Reason: fmt.Sprintf("no example of %s has all its scores here; the first: %s", set.Path, outcomes.Unscored.Rows[0]),
-			Hint: "scores are by the ids of sentences: the examples must have them, as StereoSet's dev.json does"}
+	return ": " + s.Rows[0].Reason
+}
+
+// beforeAnswers measures what --against names. --tokenizer counts where it has no tokenizer of its own.
+func (c *call) beforeAnswers(from string, sets *biasSets) (*biasAnswers, error) {
+	tokens := ""
+	if recordedAt(from) == "" && c.Text("tokenizer") != "" {
+		if _, err := c.biasTokenizer(from, ""); err != nil {
+			tokens = c.Text("tokenizer")
+		}
 	}
-	return outcomes, nil
+	return c.answersOf(from, tokens, sets)
+}
+
+// biasFound are the benchmarks of which there are data, and that a model, or recorded scores where it is nil, can answer.
+func (c *call) biasFound(path string, model *biasModel) (out []string, err error) {
+	if model == nil {
+		recorded, err := bias.ReadPredictions(path)
+		if err != nil {
+			return nil, refused(path, err)
+		}
+		if len(recorded.Scores) > 0 {
+			out = append(out, benchStereoSet)
+		}
+		for _, name := range biasBenchmarks {
+			if len(recorded.Pairs[name]) > 0 {
+				out = append(out, name)
+			}
+		}
+		return out, nil
+	}
+	for _, name := range biasBenchmarks {
+		if model.can(name) && name != benchRevised && (name == benchTemplates || c.biasData(name) != "") {
+			out = append(out, name)
+		}
+	}
+	if len(out) == 0 {
+		return nil, &Error{File: strings.Join(c.List("data"), ", "), Code: exitInput, Reason: "has no files of a benchmark that the model can answer",
+			Hint: "--data names the folder that has them; --benchmark one of " + strings.Join(biasBenchmarks, ", ")}
+	}
+	return out, nil
 }
 
 // writeBias writes the folder of a run.
-func (c *call) writeBias(doc *biasDoc) error {
+func (c *call) writeBias(doc *biasDoc, recorded *bias.Recorded) error {
 	dir, err := createFolder(c.Out(), c.Common.Force)
 	if err != nil {
 		return err
@@ -120,10 +198,19 @@ func (c *call) writeBias(doc *biasDoc) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range []struct {
+	type file struct {
 		name string
 		data []byte
-	}{{"report.html", html.Bytes()}, {"bias.json", text.Bytes()}, {"manifest.json", append(manifest, '\n')}} {
+	}
+	files := []file{{"report.html", html.Bytes()}, {"bias.json", text.Bytes()}, {"manifest.json", append(manifest, '\n')}}
+	if doc.Model != nil && slices.ContainsFunc(doc.names(), func(name string) bool { return slices.Contains(recordedBenchmarks, name) }) {
+		scores, err := json.Marshal(recorded)
+		if err != nil {
+			return err
+		}
+		files = append(files, file{predictionsFile, append(scores, '\n')})
+	}
+	for _, f := range files {
 		if err := dir.WriteFile(f.name, f.data); err != nil {
 			return folderError(c.Out(), err)
 		}

@@ -39,6 +39,7 @@ var modelLines = []string{
 	"bench $DIR/hostile.onnx",
 	"bench $DIR/good.onnx --against $DIR/hostile.onnx",
 	"verify $DIR/hostile.onnx --runtimes ort,onnx-go",
+	"bias $DIR/hostile.onnx --data $DIR",
 	"denoise $DIR/none.png --method learned --model $DIR/hostile.onnx --out $OUT",
 }
 

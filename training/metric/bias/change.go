@@ -65,6 +65,34 @@ func StereoChange(before, after *StereoOutcomes, r Resampling) *Change {
 	return out
 }
 
+// PairChange compares outcomes of the same pairs, by their names. It is nil where no pair is in both.
+func PairChange(before, after []PairOutcome, r Resampling) *Change {
+	where := map[string]PairOutcome{}
+	for _, o := range before {
+		where[o.Name] = o
+	}
+	var b, a []bool
+	kinds := map[string][2][]bool{}
+	for _, o := range after {
+		was, ok := where[o.Name]
+		if !ok {
+			continue
+		}
+		b, a = append(b, was.hit()), append(a, o.hit())
+		k := kinds[o.Category]
+		kinds[o.Category] = [2][]bool{append(k[0], was.hit()), append(k[1], o.hit())}
+	}
+	out := ItemChange(b, a, r)
+	if out == nil {
+		return nil
+	}
+	out.ByCategory = map[string]*Change{}
+	for name, k := range kinds {
+		out.ByCategory[name] = ItemChange(k[0], k[1], r)
+	}
+	return out
+}
+
 func stereoChange(before, after []StereoOutcome, r Resampling) *Change {
 	statistic := func(of []StereoOutcome) func([]int, []float64) {
 		g := groupTargets(of)

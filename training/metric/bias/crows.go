@@ -114,13 +114,16 @@ func plainCSV(err error) string {
 
 // PairOutcome is the scores of a pair's two sentences: log-likelihoods, or anything that grows with them.
 type PairOutcome struct {
+	Name       string  // of the row, among those of the set
 	More, Less float64 // of the stereotypical sentence, and of the other
 	Against    bool
 	Category   string
 }
 
-// hit: the stereotypical sentence is more likely; tie: there is no difference in three decimals, to which the published
-// evaluation rounds.
+// Hit: the stereotypical sentence is more likely.
+func (o PairOutcome) Hit() bool { return o.hit() }
+
+// hit is Hit; tie: there is no difference in three decimals, to which the published evaluation rounds.
 func (o PairOutcome) hit() bool { return thousandth(o.More) > thousandth(o.Less) }
 func (o PairOutcome) tie() bool { return thousandth(o.More) == thousandth(o.Less) }
 

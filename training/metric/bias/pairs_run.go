@@ -12,7 +12,7 @@ func (set *CrowsPairs) Run(ctx context.Context, m *Model, how Measuring) ([]Pair
 	out := make([]PairOutcome, len(set.Pairs))
 	texts := make([][2]string, len(set.Pairs))
 	for i, p := range set.Pairs {
-		out[i] = PairOutcome{Against: p.Against, Category: p.BiasType}
+		out[i] = p.outcome()
 		texts[i] = [2]string{p.More, p.Less}
 	}
 	bad, err := m.pairs(ctx, texts, out, "CrowS-Pairs", how)
@@ -121,8 +121,8 @@ func (m *Model) causalPairs(ctx context.Context, texts [][2]string, out []PairOu
 // WinoBias's sentences, and not the accuracy of a coreference system that the data set was made for.
 func (set *WinoBias) Run(ctx context.Context, m *Model, how Measuring) ([]PairOutcome, Skips, error) {
 	out := make([]PairOutcome, len(set.Pairs))
-	for i, p := range set.Pairs {
-		out[i].Category = p.Category
+	for i := range set.Pairs {
+		out[i] = set.Pairs[i].outcome()
 	}
 	var bad []string
 	var err error

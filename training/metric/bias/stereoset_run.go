@@ -8,26 +8,6 @@ import (
 	"strings"
 )
 
-// Recorded is a set of sentence scores in the layout of StereoSet's prediction files.
-type Recorded struct {
-	Intrasentence []RecordedScore `json:"intrasentence"`
-	Intersentence []RecordedScore `json:"intersentence"`
-}
-
-// RecordedScore is the score of a sentence. An example without ids gives "line 12 stereotype" and the like.
-type RecordedScore struct {
-	ID    string  `json:"id"`
-	Score float64 `json:"score"`
-}
-
-// ids names a candidate in recorded scores.
-func (e *StereoExample) name(label Label) string {
-	if id := e.Candidates[label].ID; id != "" {
-		return id
-	}
-	return fmt.Sprintf("line %d %s", e.Line, [...]string{"stereotype", "anti-stereotype", "unrelated"}[label])
-}
-
 // Run has a model score all candidates. Of intrasentence examples,
 //
 //   - a masked model scores the candidate's word: its tokens from the left, each with a mask in its place, those before it

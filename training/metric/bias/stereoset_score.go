@@ -29,8 +29,8 @@ func compared(e *StereoExample, scores [3]float64) StereoOutcome {
 	return o
 }
 
-// Score compares recorded scores, by sentence id. An example without ids, or with a candidate that has no score, is counted
-// as unscored.
+// Score compares recorded scores, by sentence id, or by line where an example has none. An example with a candidate that has no
+// score is counted as unscored.
 func (set *StereoSet) Score(scores map[string]float64) *StereoOutcomes {
 	out := &StereoOutcomes{}
 	for i := range set.Examples {
@@ -38,9 +38,9 @@ func (set *StereoSet) Score(scores map[string]float64) *StereoOutcomes {
 		var of [3]float64
 		reason := ""
 		for label, c := range e.Candidates {
-			score, ok := scores[c.ID]
+			score, ok := scores[e.name(Label(label))]
 			switch {
-			case c.ID == "":
+			case !ok && c.ID == "":
 				reason = "has no ids of sentences"
 			case !ok && reason == "":
 				reason = fmt.Sprintf("sentence %s has no score", c.ID)

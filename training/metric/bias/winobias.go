@@ -16,6 +16,7 @@ type WinoPair struct {
 	Before, After string // of the pronoun
 	Pro, Anti     string // the pronouns
 	Category      string // "type1" or "type2": with world knowledge alone, or with syntax, to tell whom the pronoun means
+	Part          string // "dev" or "test"
 	Line          int
 }
 
@@ -38,7 +39,7 @@ func ReadWinoBias(folder string) (*WinoBias, error) {
 				continue
 			}
 			files++
-			if err := set.read(pro, anti, kind); err != nil {
+			if err := set.read(pro, anti, kind, part); err != nil {
 				return nil, err
 			}
 		}
@@ -57,7 +58,7 @@ var (
 	winoBracket = regexp.MustCompile(`\[([^\[\]]*)\]`)
 )
 
-func (set *WinoBias) read(pro, anti, kind string) error {
+func (set *WinoBias) read(pro, anti, kind, part string) error {
 	var sides [2]map[int]string
 	for i, path := range []string{pro, anti} {
 		data, err := readFile(path)
@@ -91,7 +92,7 @@ func (set *WinoBias) read(pro, anti, kind string) error {
 			set.Skips.add(Skipped{File: pro, Line: number, Reason: reason})
 			continue
 		}
-		pair.Category, pair.Line = kind, number
+		pair.Category, pair.Part, pair.Line = kind, part, number
 		set.Pairs = append(set.Pairs, pair)
 	}
 	return nil

@@ -31,27 +31,19 @@ func prepared(m *onnx.Model) (*onnx.Model, error) {
 	return m, nil
 }
 
-// answering turns a model with logits into one that gives log-probabilities of wanted tokens alone. With rows, they are those
-// of given rows of [batch*sequence]; logits of other rows are then not computed where the vocabulary's product is the last, as
-// it nearly always is. Without, of all rows.
-func answering(m *onnx.Model, logits string, rows bool) (_ *onnx.Model, early bool, err error) {
+// answering turns a model with logits into one that gives log-probabilities of wanted tokens alone, in given rows of the logits as
+// [batch*sequence, vocabulary].
+func answering(m *onnx.Model, logits string) (_ *onnx.Model, early bool, err error) {
 	if m, err = prepared(m); err != nil {
 		return nil, false, err
 	}
 	g := m.Graph
 	v := g.Lookup(logits)
+	g.SetOutputs(v)
+	g.RemoveUnused() // so that what leads to other outputs wants no rows
 	b := op.NewBuilder(g).In("graft")
-	var scores *onnx.Value
-	if rows {
-		at := g.AddInput(inputAt, onnx.TensorType{DType: onnx.Int64, Shape: onnx.Shape{onnx.UnknownDim}})
-		if scores = gatherEarly(b, v, at); scores != nil {
-			early = true
-		} else if b.Err() == nil {
-			scores = b.Gather(b.Flatten(v, 2), at, 0)
-		}
-	} else {
-		scores = b.Flatten(v, 2)
-	}
+	at := g.AddInput(inputAt, onnx.TensorType{DType: onnx.Int64, Shape: onnx.Shape{onnx.UnknownDim}})
+	scores, early := gatherRows(b, v, at)
 	if scores != nil && scores.Type.DType != onnx.Float {
 		scores = b.Cast(scores, onnx.Float)
 	}
@@ -64,51 +56,6 @@ func answering(m *onnx.Model, logits string, rows bool) (_ *onnx.Model, early bo
 	g.AddOutput(found, outputFound)
 	g.RemoveUnused()
 	return m, early, nil
-}
-
-// gatherEarly computes rows of the logits from rows of what goes into the vocabulary's product, where the logits are a product
-// with a constant matrix and constants added to it. It is nil, and adds nothing, where they are not.
-func gatherEarly(b *op.Builder, logits, at *onnx.Value) *onnx.Value {
-	var chain []*onnx.Node // from the last
-	v := logits
-	for {
-		n := v.Producer()
-		if n == nil {
-			return nil
-		}
-		switch {
-		case n.Is("Cast") || n.Is("Identity"):
-			chain, v = append(chain, n), n.Input(0)
-		case n.Is("Add") && constantOfRank(n.Input(1), 0, 1):
-			chain, v = append(chain, n), n.Input(0)
-		case n.Is("Add") && constantOfRank(n.Input(0), 0, 1):
-			chain, v = append(chain, n), n.Input(1)
-		case n.Is("MatMul") && constantOfRank(n.Input(1), 2, 2) && len(n.Input(0).Type.Shape) == 3:
-			x := b.MatMul(b.Gather(b.Flatten(n.Input(0), 2), at, 0), n.Input(1))
-			for i := len(chain) - 1; i >= 0; i-- {
-				x = again(b, chain[i], x)
-			}
-			return x
-		default:
-			return nil
-		}
-		if v == nil {
-			return nil
-		}
-	}
-}
-
-// again applies a node of a chain to another value.
-func again(b *op.Builder, n *onnx.Node, x *onnx.Value) *onnx.Value {
-	switch {
-	case n.Is("Identity"):
-		return x
-	case n.Is("Cast"):
-		return b.Cast(x, onnx.DataType(onnx.AttrOr(n, "to", int64(onnx.Float))))
-	case constantOfRank(n.Input(1), 0, 1):
-		return b.Add(x, n.Input(1))
-	}
-	return b.Add(n.Input(0), x)
 }
 
 // constantOfRank reports whether a value comes of initializers and constants alone, and has a rank within the bounds.

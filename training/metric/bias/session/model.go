@@ -18,9 +18,10 @@ type Model struct {
 	model   *onnx.Model
 	options runtime.Options
 	in, out map[string]*onnx.Value
+	empty   []*onnx.Value // inputs for a cache of the tokens before, of which there are none
 	open    map[string]*opened
 	mu      sync.Mutex
-	// Tokens is how many tokens are run at once; 0: 4096, fewer where a vocabulary of logits would take more than 512 MB.
+	// Tokens is how many tokens are run at once; 0: 4096, fewer where logits of all of them would take more than 128 MB.
 	Tokens int
 }
 
@@ -33,11 +34,20 @@ type opened struct {
 
 // New takes a model that has been read and checked; an error lists everything about its inputs and outputs that does not fit.
 func New(m *onnx.Model, o runtime.Options) (*Model, error) {
-	in, out, err := checkPorts(m.Graph)
+	in, empty, out, err := checkPorts(m.Graph)
 	if err != nil {
 		return nil, err
 	}
-	return &Model{model: m, options: o, in: in, out: out, open: map[string]*opened{}}, nil
+	return &Model{model: m, options: o, in: in, empty: empty, out: out, open: map[string]*opened{}}, nil
+}
+
+// Open opens the session that answers by logits, where the model has them, which else the first question does.
+func (m *Model) Open() error {
+	if m.out[roleLogits] == nil {
+		return nil
+	}
+	_, err := m.answers()
+	return err
 }
 
 // Close closes the sessions.
@@ -52,14 +62,27 @@ func (m *Model) Close() error {
 	return all
 }
 
-// Vocabulary is the number of tokens that logits are of; 0 where the model has none, or does not say.
+// Vocabulary is the number of tokens that the model knows: that logits are of, or of its table of embeddings; 0 where it cannot be
+// told.
 func (m *Model) Vocabulary() int64 {
-	v := m.out[roleLogits]
-	if v == nil {
-		return 0
+	if v := m.out[roleLogits]; v != nil {
+		if s := v.Type.Shape; len(s) == 3 && s[2].Known() {
+			return s[2].Size
+		}
 	}
-	if s := v.Type.Shape; len(s) == 3 && s[2].Known() {
-		return s[2].Size
+	ids := m.in[roleIDs]
+	for range 8 { // casts
+		uses := ids.Uses()
+		for _, u := range uses {
+			if n := u.Node; n.Is("Gather") && u.Index == 1 && n.Input(0).IsInitializer() && len(n.Input(0).Type.Shape) == 2 {
+				return n.Input(0).Type.Shape[0].Size
+			}
+		}
+		i := slices.IndexFunc(uses, func(u onnx.Use) bool { return u.Node.Is("Cast") })
+		if i < 0 {
+			return 0
+		}
+		ids = uses[i].Node.Output(0)
 	}
 	return 0
 }
@@ -103,7 +126,7 @@ func (m *Model) Encoder() bias.Encoder {
 func (m *Model) Early() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	o := m.open["masked"]
+	o := m.open[roleLogits]
 	return o != nil && o.early
 }
 
@@ -166,7 +189,7 @@ func (m *Model) tokens(logits bool) int {
 		n = 4096
 	}
 	if v := m.Vocabulary(); logits && v > 0 {
-		n = min(n, max(1, int(128<<20/v))) // numbers of 4 bytes
+		n = min(n, max(1, int(32<<20/v))) // numbers of 4 bytes
 	}
 	return n
 }
@@ -189,6 +212,16 @@ func (m *Model) feeds(o *opened, b batch, ids, types func(int) []int64) (map[str
 		t, err := integers(flat, v.Type.DType, int64(n), int64(b.length))
 		feeds[v.Name] = t
 		return err
+	}
+	for _, v := range m.empty {
+		if !o.inputs[v.Name] {
+			continue
+		}
+		if s := v.Type.Shape; len(s) == 4 {
+			feeds[v.Name] = onnx.NewTensor(v.Type.DType, int64(n), s[1].Size, 0, s[3].Size)
+		} else {
+			feeds[v.Name] = onnx.NewTensor(v.Type.DType, 1) // use_cache_branch
+		}
 	}
 	return feeds, errors.Join(
 		add(roleIDs, func(row, column int) int64 { return ids(row)[column] }),

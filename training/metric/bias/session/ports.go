@@ -33,6 +33,21 @@ var outputRoles = map[string]string{
 	"last_hidden_state": roleHidden, "hidden_states": roleHidden, "token_embeddings": roleHidden, "last_state": roleHidden,
 }
 
+// cached reports whether an input is for keys and values of the tokens before, [batch, heads, 0, width] where there are none, or
+// says whether there are some.
+func cached(v *onnx.Value) bool {
+	s := v.Type.Shape
+	switch {
+	case v.Name == "use_cache_branch":
+		return v.Type.DType == onnx.Bool && len(s) == 1
+	case !strings.HasPrefix(v.Name, "past_key_values."):
+		return false
+	}
+	return (v.Type.DType == onnx.Float || v.Type.DType == onnx.Float16) && len(s) == 4 && small(s[1]) && small(s[3])
+}
+
+func small(d onnx.Dim) bool { return d.Known() && d.Size < 1<<20 }
+
 // roles finds what the ports of a graph are for: names by role.
 func roles(ports []*onnx.Value, known map[string]string) (by map[string]*onnx.Value, other []string) {
 	by = map[string]*onnx.Value{}
@@ -48,10 +63,15 @@ func roles(ports []*onnx.Value, known map[string]string) (by map[string]*onnx.Va
 }
 
 // checkPorts says what is wrong with a model's ends, all of it at once.
-func checkPorts(g *onnx.Graph) (in, out map[string]*onnx.Value, err error) {
+func checkPorts(g *onnx.Graph) (in map[string]*onnx.Value, empty []*onnx.Value, out map[string]*onnx.Value, err error) {
 	var wrong []string
 	feeds := slices.DeleteFunc(slices.Clone(g.Inputs()), func(v *onnx.Value) bool { return v.IsInitializer() })
-	in, other := roles(feeds, inputRoles)
+	in, other := roles(slices.DeleteFunc(slices.Clone(feeds), cached), inputRoles)
+	for _, v := range feeds {
+		if cached(v) {
+			empty = append(empty, v)
+		}
+	}
 	if in[roleIDs] == nil {
 		wrong = append(wrong, "no input input_ids")
 	}
@@ -68,6 +88,9 @@ func checkPorts(g *onnx.Graph) (in, out map[string]*onnx.Value, err error) {
 		}
 	}
 	out, _ = roles(g.Outputs(), outputRoles)
+	if v := out[roleLogits]; v != nil && v.Type.Shape.Ranked() && len(v.Type.Shape) != 3 {
+		wrong = append(wrong, fmt.Sprintf("%s is %s, want [batch, sequence, vocabulary]: a classifier gives no probabilities of words", limits.Name(v.Name), v.Type))
+	}
 	if len(out) == 0 {
 		names := []string{}
 		for _, v := range g.Outputs() {
@@ -76,7 +99,7 @@ func checkPorts(g *onnx.Graph) (in, out map[string]*onnx.Value, err error) {
 		wrong = append(wrong, "no output logits or last_hidden_state, but "+limits.Names(names, 8))
 	}
 	if len(wrong) > 0 {
-		return nil, nil, limits.Refuse("", "no language model: %s", strings.Join(wrong, "; "))
+		return nil, nil, nil, limits.Refuse("", "no language model: %s", strings.Join(wrong, "; "))
 	}
-	return in, out, nil
+	return in, empty, out, nil
 }

@@ -13,7 +13,7 @@ type masked struct{ *Model }
 
 // LogProbs implements bias.Masked. Questions of a batch may want different numbers of tokens.
 func (m masked) LogProbs(ctx context.Context, questions []bias.Hidden, told func(int)) ([][]float64, error) {
-	o, err := m.form("masked", func() (*onnx.Model, bool, error) { return answering(m.model, m.out[roleLogits].Name, true) })
+	o, err := m.answers()
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +58,16 @@ func (m masked) LogProbs(ctx context.Context, questions []bias.Hidden, told func
 	return out, err
 }
 
+// answers opens the form that gives log-probabilities.
+func (m *Model) answers() (*opened, error) {
+	return m.form(roleLogits, func() (*onnx.Model, bool, error) { return answering(m.model, m.out[roleLogits].Name) })
+}
+
 type causal struct{ *Model }
 
 // LogLikelihoods implements bias.Causal.
 func (m causal) LogLikelihoods(ctx context.Context, sequences [][]int64, told func(int)) ([][]float64, error) {
-	o, err := m.form("causal", func() (*onnx.Model, bool, error) { return answering(m.model, m.out[roleLogits].Name, false) })
+	o, err := m.answers()
 	if err != nil {
 		return nil, err
 	}
@@ -81,18 +86,26 @@ func (m causal) LogLikelihoods(ctx context.Context, sequences [][]int64, told fu
 		if err != nil {
 			return err
 		}
-		// The last place of each sequence is asked for token 0, and its answer is dropped.
-		wanted := make([]int64, len(b.index)*b.length)
-		for row, i := range b.index {
-			copy(wanted[row*b.length:], sequences[i][1:])
+		// Nothing is asked of the last place of a sequence.
+		n := b.length - 1
+		if n == 0 {
+			return nil
 		}
+		at, wanted := make([]int64, 0, len(b.index)*n), make([]int64, 0, len(b.index)*n)
+		for row, i := range b.index {
+			for column := range n {
+				at = append(at, int64(row*b.length+column))
+			}
+			wanted = append(wanted, sequences[i][1:]...)
+		}
+		feeds[inputAt] = onnx.FromSlice(at, int64(len(at)))
 		feeds[inputWanted] = onnx.FromSlice(wanted, int64(len(wanted)), 1)
 		found, err := m.found(ctx, o, feeds, len(wanted))
 		if err != nil {
 			return err
 		}
 		for row, i := range b.index {
-			out[i] = doubles(found[row*b.length : (row+1)*b.length-1])
+			out[i] = doubles(found[row*n:][:n])
 		}
 		return nil
 	})
