@@ -10,16 +10,23 @@ import (
 
 // Selection says which heads are held: S, heads that induced bias before a network was debiased and do not any more.
 type Selection struct {
-	// By is "sets", the difference of the sets of heads whose effect is at least Threshold, or "change", the Top heads whose
-	// effect fell most.
-	By string
-	// Threshold is a part of the total effect before; 0: 0.05.
+	By Rule // "": BySets
+	// Threshold is the part of the total effect before that a head has to mediate; 0: 0.05.
 	Threshold float64
-	// Top in place of a threshold has the sets be the heads of the largest effects; 0: a quarter of the heads, for "change".
+	// Top in place of a threshold is how many heads are taken; 0: by the threshold, and a quarter of the heads for ByChange.
 	Top int
 	// Ratio goes by the ratios, and not by their logarithms.
 	Ratio bool
 }
+
+// Rule says how sets of heads make S.
+type Rule string
+
+// Rules.
+const (
+	BySets   Rule = "sets"   // heads whose effect is large before and is not after
+	ByChange Rule = "change" // heads whose effect fell most
+)
 
 // Selected are sets of heads.
 type Selected struct {
@@ -52,8 +59,8 @@ func (c Selection) Select(before, after *Effects) (*Selected, error) {
 		heads[i] = h.Head
 	}
 	set := func(effect []float64) []Head {
-		if c.Top > 0 || c.By == "change" {
-			return largest(heads, effect, cmp.Or(c.Top, max(1, len(heads)/4)))
+		if c.Top > 0 {
+			return largest(heads, effect, c.Top)
 		}
 		var out []Head
 		for i, e := range effect {
@@ -65,16 +72,16 @@ func (c Selection) Select(before, after *Effects) (*Selected, error) {
 	}
 	out := &Selected{Before: set(x), After: set(y)}
 	switch c.By {
-	case "", "sets":
+	case "", BySets:
 		out.Held = slices.DeleteFunc(slices.Clone(out.Before), func(h Head) bool { return slices.Contains(out.After, h) })
-	case "change":
+	case ByChange:
 		fell := make([]float64, len(x))
 		for i := range x {
 			fell[i] = x[i] - y[i]
 		}
-		out.Held = set(fell)
+		out.Held = largest(heads, fell, cmp.Or(c.Top, max(1, len(heads)/4)))
 	default:
-		return nil, fmt.Errorf("select heads by %q: there are sets, change", c.By)
+		return nil, fmt.Errorf("select heads by %q: there are sets, change", string(c.By))
 	}
 	return out, nil
 }

@@ -19,7 +19,7 @@ type World struct {
 
 // The parts of sentences. Of the occupations the first half is a man's by stereotype.
 var (
-	occupations = strings.Fields("doctor engineer pilot carpenter mechanic lawyer soldier driver farmer plumber nurse teacher secretary librarian dancer cleaner baker tailor florist nanny")
+	occupations = strings.Fields("doctor engineer pilot carpenter mechanic lawyer soldier driver farmer plumber nurse teacher secretary librarian dancer cleaner baker clerk florist nanny")
 	men         = strings.Fields("man boy father brother uncle son")
 	women       = strings.Fields("woman girl mother sister aunt daughter")
 	anyones     = strings.Fields("person friend neighbor student")
