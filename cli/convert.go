@@ -75,6 +75,9 @@ func runConvert(c *call) error {
 		}
 		if s != nil {
 			convert := c.convertLanguage
+			if err := c.checkVariants(); err != nil {
+				return err
+			}
 			if isGGUF(c.Common.Out) {
 				convert = c.convertGGUF
 			}

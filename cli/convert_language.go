@@ -21,6 +21,8 @@ import (
 var languageFlags = []cli.Flag{
 	choice("to", "", "what a folder at --out holds: ONNX in Optimum's layout, or safetensors in Hugging Face's (default: onnx)", toONNX, toHuggingFace).under("Language models"),
 	choice("gguf-type", "f32", "type of the matrices of a .gguf file at --out", slices.Sorted(maps.Keys(ggufTypes))...).under("Language models"),
+	list("variants", "LIST", "smaller networks beside it, as transformers.js names them: fp16, int8, q8, q4; joined by commas").under("Language models"),
+	text("tokenizer", "FILE", "tokenizer to put beside a language model: a folder, tokenizer.json, vocab.txt or llama2.c's tokenizer.bin").under("Language models"),
 	choice("task", "", "what a language model is for, which says what head it has (default: by its config.json)", language.Tasks()...).under("Language models"),
 }
 
@@ -122,6 +124,14 @@ func (c *call) openLanguage(path string) (s *language.Source, err error) {
 			return nil, errors.Join(misuse("--task %s: %v", task, err), s.Close())
 		}
 	}
+	if file := c.Text("tokenizer"); file != "" {
+		if err := s.ReadTokenizer(file); err != nil {
+			return nil, errors.Join(refused(file, err), s.Close())
+		}
+	}
+	for _, note := range s.Notes {
+		c.Say("%s: %s", path, note)
+	}
 	return s, nil
 }
 
@@ -157,7 +167,7 @@ func (c *call) convertLanguage(s *language.Source) error {
 	}
 	return c.writeLanguage(&doc, s.Files, language.ModelName, func(path string) (*savedModel, error) {
 		if !c.Common.DryRun {
-			return c.saveModel(w.model, path, false, nil)
+			return c.saveVariants(m, w.model, path, about)
 		}
 		saving, err := c.layOut(w.model, path)
 		if err != nil {

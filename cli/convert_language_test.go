@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"graft/onnx"
 	"graft/onnx/safetensors"
+	"graft/runtime/runtimetest"
 )
 
 // languageFolder is a small model of a folder's layout, and what goes along.
@@ -101,6 +103,34 @@ func TestConvertLanguage(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestConvertVariants writes smaller networks beside a model, each of which ONNX Runtime runs.
+func TestConvertVariants(t *testing.T) {
+	w := newWorkshop(t)
+	out := w.path("out")
+	doc := w.document(w.languageFolder("distilbert-mlm"), "--variants", "int8,q8,fp16,int8", "--out", out)
+	if got := w.list(filepath.Join(out, "onnx")); got != "model_fp16.onnx model_int8.onnx model_quantized.onnx" {
+		t.Error(got)
+	}
+	if n := len(doc.Language.Files); n != 7 {
+		t.Errorf("%q", doc.Language.Files)
+	}
+	for _, name := range []string{"fp16", "int8", "quantized"} {
+		m, err := onnx.Load(filepath.Join(out, "onnx", "model_"+name+".onnx"), onnx.LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := runtimetest.Open(t, m, runtimetest.Options(t))
+		ids := onnx.FromSlice([]int64{2, 5, 7, 3}, 1, 4)
+		y, err := s.Run(t.Context(), map[string]*onnx.Tensor{"input_ids": ids, "attention_mask": onnx.FromSlice([]int64{1, 1, 1, 1}, 1, 4)})
+		if err != nil || !slices.Equal(y["logits"].Dims, []int64{1, 4, 29}) {
+			t.Errorf("%s: %v, %v", name, y, err)
+		}
+		s.Close()
+	}
+	w.refuses(3, "less than a block", w.path("hf"), "--variants", "q4", "--out="+w.path("none"))
+	w.refuses(2, "there are fp16, int8, q4, q8", w.path("hf"), "--variants", "int3", "--out="+w.path("none"))
 }
 
 func (w *workshop) read(path string) []byte {

@@ -72,16 +72,17 @@ func signalNames() []string {
 // operatorRun is one run of the verb.
 type operatorRun struct {
 	*call
-	sigma   float64
-	data    *operatorData
-	form    bilevel.Form
-	start   bilevel.Start
-	rule    bilevel.Rule
-	steps   int
-	dir     *outdir.Dir
-	trained *bilevel.Trained
-	history []operatorStep
-	started time.Time
+	sigma      float64
+	data       *operatorData
+	form       bilevel.Form
+	start      bilevel.Start
+	rule       bilevel.Rule
+	steps      int
+	dir        *outdir.Dir
+	trained    *bilevel.Trained
+	history    []operatorStep
+	iterations int64 // of a denoiser of pictures; 0: as usual
+	started    time.Time
 }
 
 func runLearnOperator(c *call) error {

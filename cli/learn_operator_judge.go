@@ -34,6 +34,9 @@ type operatorLearned struct {
 	NoisyMSE float64 `json:"noisy_mse"`
 	MSE      float64 `json:"mse"`
 	Edge     bool    `json:"beta_at_the_end,omitempty"` // the search ended at an end of where it looks
+	// Iterations is how many a denoiser of pictures has, and IterationsOff what its PSNR there is less the solution's.
+	Iterations    int64   `json:"iterations,omitempty"`
+	IterationsOff float64 `json:"iterations_psnr_off,omitempty"`
 
 	TestNoisyMSE  *float64        `json:"test_noisy_mse,omitempty"`
 	TestMSE       *float64        `json:"test_mse,omitempty"`
@@ -65,9 +68,9 @@ func (r *operatorRun) network(beta float64) graphs.Network {
 	case r.data.side == 0:
 		return analysis.Signals{Operator: o, Beta: beta}
 	case filters:
-		return analysis.Filters{Operator: o, Beta: beta}
+		return analysis.Filters{Operator: o, Beta: beta, Solver: analysis.Solver{Iterations: r.iterations}}
 	}
-	return analysis.Patches{Operator: o, Beta: beta, Mean: r.data.centred}
+	return analysis.Patches{Operator: o, Beta: beta, Mean: r.data.centred, Solver: analysis.Solver{Iterations: r.iterations}}
 }
 
 // analysisOperator is W as a denoiser has it: the filters of pictures, else the matrix.
@@ -90,23 +93,27 @@ func (r *operatorRun) judge() (*operatorLearned, error) {
 	if len(r.history) > 0 {
 		doc.LossFirst = r.history[0].loss
 	}
-	m, err := r.network(t.Beta).Build(0)
-	if err != nil {
-		return nil, refused(denoiserFile, err)
-	}
-	s, err := r.openSession(m, denoiserFile)
+	m, err := r.openModel(r.network(t.Beta))
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
-	run := &operatorModel{r, s, m.Graph.Inputs()[0].Name}
-	if err := r.tune(run, doc); err != nil {
+	defer func() { m.s.Close() }()
+	if err := r.tune(m, doc); err != nil {
 		return nil, err
 	}
-	if err := r.test(run, doc); err != nil {
+	if r.data.side > 0 {
+		if err := r.enoughIterations(doc); err != nil {
+			return nil, err
+		}
+		m.s.Close()
+		if m, err = r.openModel(r.network(doc.Beta)); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.test(m, doc); err != nil {
 		return nil, err
 	}
-	if err := r.solved(run, doc); err != nil {
+	if err := r.solved(m, doc); err != nil {
 		return nil, err
 	}
 	doc.executed = r.executed()
@@ -119,6 +126,18 @@ type operatorModel struct {
 	r     *operatorRun
 	s     *runtime.Session
 	input string
+}
+
+func (r *operatorRun) openModel(n graphs.Network) (*operatorModel, error) {
+	m, err := n.Build(0)
+	if err != nil {
+		return nil, refused(denoiserFile, err)
+	}
+	s, err := r.openSession(m, denoiserFile)
+	if err != nil {
+		return nil, err
+	}
+	return &operatorModel{r, s, m.Graph.Inputs()[0].Name}, nil
 }
 
 func (m *operatorModel) denoise(x *onnx.Tensor, beta float64) ([]float32, error) {

@@ -148,6 +148,9 @@ func (d *operatorLearned) lines() []string {
 	if d.Edge {
 		lines[0] += "; at the end of where it was searched"
 	}
+	if d.Iterations > 0 {
+		lines = append(lines, fmt.Sprintf("%d iterations: %+.3f dB of the solution there", d.Iterations, d.IterationsOff))
+	}
 	switch {
 	case d.TestMSE != nil:
 		lines = append(lines, fmt.Sprintf("test: mean squared error %.4g, of the noise %.4g", *d.TestMSE, *d.TestNoisyMSE))

@@ -11,6 +11,7 @@ import (
 	net "graft/graphs/language"
 	"graft/onnx"
 	"graft/onnx/gguf"
+	"graft/onnx/tokenizer"
 )
 
 // written puts a layout into a folder.
@@ -148,6 +149,42 @@ func TestGGUF(t *testing.T) {
 const wordPiece = `{"model": {"type": "WordPiece", "vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "he": 4, "##llo": 5}},
 	"added_tokens": [{"id": 0, "content": "[PAD]", "special": true}, {"id": 2, "content": "[CLS]", "special": true}]}`
 
+const bpe = `{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [%s]}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+	{"type": "Digits", "individual_digits": true}, {"type": "ByteLevel"}]}, "added_tokens": [{"id": 3, "content": "<s>", "special": true}, {"id": 4, "content": "x"}]}`
+
+// TestTokenizer goes from tokenizer.json to GGUF and back.
+func TestTokenizer(t *testing.T) {
+	s := open(t, "testdata/llama")
+	s.Files[tokenizerName] = []byte(strings.Replace(bpe, "%s", `"a b"`, 1))
+	l, err := s.GGUF(gguf.F32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := OpenGGUF(filepath.Join(written(t, l), GGUFName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer back.Close()
+	for _, from := range []*Source{s, back} {
+		tok, err := tokenizer.Parse(from.Files[tokenizerName])
+		if err != nil {
+			t.Fatal(err, back.Notes)
+		}
+		if e, err := tok.Plain("abxba"); err != nil || !slices.Equal(e, []int64{2, 4, 1, 0}) {
+			t.Errorf("%v, %v", e, err)
+		}
+	}
+	for _, text := range []string{strings.Replace(bpe, "%s", "", 1), "["} { // more tokens than rows; a file that is not read goes along
+		dir := copied(t, "llama")
+		put(t, dir, tokenizerName, []byte(strings.Replace(text, `"id": 4`, `"id": 29`, 1)))
+		if text != "[" {
+			refused(t, dir, "tokenizer: has 30 tokens, the model 29")
+		} else if s := open(t, dir); len(s.Notes) != 1 || !strings.Contains(s.Notes[0], "tokenizer.json goes along unread") {
+			t.Errorf("%q", s.Notes)
+		}
+	}
+}
+
 // TestVocabulary makes GGUF's metadata of tokenizers.
 func TestVocabulary(t *testing.T) {
 	s := open(t, "testdata/llama")
@@ -160,8 +197,7 @@ func TestVocabulary(t *testing.T) {
 		}
 		return out, err
 	}
-	bpe := `{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [%s]}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
-		{"type": "Digits", "individual_digits": true}, {"type": "ByteLevel"}]}, "added_tokens": [{"id": 3, "content": "<s>", "special": true}, {"id": 4, "content": "x"}]}`
+	s.Files[tokenizerConfigName] = []byte(`{"chat_template": "{{ x }}", "add_bos_token": true}`)
 	for _, merges := range []string{`"a b"`, `["a", "b"]`} {
 		got, err := values(strings.Replace(bpe, "%s", merges, 1))
 		if err != nil {
@@ -169,7 +205,8 @@ func TestVocabulary(t *testing.T) {
 		}
 		if got["model"] != "gpt2" || got["pre"] != "smollm" || !slices.Equal(got["merges"].([]string), []string{"a b"}) ||
 			!slices.Equal(got["tokens"].([]string)[:6], []string{"a", "b", "ab", "<s>", "x", "[PAD5]"}) ||
-			!slices.Equal(got["token_type"].([]int32)[:6], []int32{1, 1, 1, 3, 4, 5}) || got["bos_token_id"] != uint32(1) {
+			!slices.Equal(got["token_type"].([]int32)[:6], []int32{1, 1, 1, 3, 4, 5}) || got["bos_token_id"] != uint32(1) ||
+			got["tokenizer.chat_template"] != "{{ x }}" || got["add_bos_token"] != true {
 			t.Errorf("%v", got)
 		}
 	}

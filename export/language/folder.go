@@ -14,6 +14,7 @@ import (
 	"graft/onnx"
 	"graft/onnx/limits"
 	"graft/onnx/safetensors"
+	"graft/onnx/tokenizer"
 )
 
 // ConfigName is the file that says what a model is.
@@ -91,6 +92,14 @@ func (s *Source) openFolder(path string) error {
 			s.Files[name] = data
 		case !errors.Is(err, fs.ErrNotExist):
 			return err
+		}
+	}
+	if data := s.Files[tokenizerName]; data != nil {
+		t, err := tokenizer.Parse(data)
+		if err != nil {
+			s.Notes = append(s.Notes, tokenizerName+" goes along unread: "+err.Error())
+		} else if err := s.fits(t); err != nil {
+			return limits.InFile(filepath.Join(path, tokenizerName), err)
 		}
 	}
 	return s.openWeights(path)

@@ -89,8 +89,8 @@ func cutLast(name string) (stem, kind string, ok bool) {
 	return name[:i], name[i+1:], true
 }
 
-// OpenGGUF opens a GGUF file of a language model, block-quantized weights of which become float32. The tokenizer is in the file's
-// metadata and stays there.
+// OpenGGUF opens a GGUF file of a language model, block-quantized weights of which become float32, and whose vocabulary
+// becomes a tokenizer.json.
 func OpenGGUF(path string) (*Source, error) {
 	f, err := gguf.Open(path)
 	if err != nil {
@@ -159,6 +159,9 @@ func (s *Source) fromGGUF(f *gguf.File) error {
 		if strings.HasPrefix(k.Name, "tokenizer.") || k.Name == "general.name" {
 			s.keys = append(s.keys, k)
 		}
+	}
+	if err := s.fromGGUFTokenizer(f); err != nil {
+		return err
 	}
 	data, err := encodeConfig(s.Config, s.Options.Task, map[string]int64{"bos_token_id": m.token("bos_token_id"), "eos_token_id": m.token("eos_token_id")})
 	s.Files[ConfigName] = data

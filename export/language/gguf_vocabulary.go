@@ -26,7 +26,7 @@ const (
 
 // vocabularyKeys makes the metadata of a tokenizer of tokenizer.json: byte-level BPE, or WordPiece.
 func (s *Source) vocabularyKeys() ([]gguf.Key, error) {
-	data := s.Files["tokenizer.json"]
+	data := s.Files[tokenizerName]
 	if data == nil {
 		return []gguf.Key{{Name: "tokenizer.ggml.model", Value: "no_vocab"}}, nil
 	}
@@ -101,6 +101,20 @@ func (s *Source) vocabulary(data []byte) ([]gguf.Key, error) {
 	}
 	for name, n := range s.specialTokens(v) {
 		add(name, n)
+	}
+	if data := s.Files[tokenizerConfigName]; data != nil {
+		o, err := parseLarge(data, mostTokenizer, mostValues)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", tokenizerConfigName, err)
+		}
+		if template, ok := o["chat_template"].(string); ok {
+			keys = append(keys, gguf.Key{Name: "tokenizer.chat_template", Value: template})
+		}
+		for _, name := range []string{"add_bos_token", "add_eos_token"} {
+			if v, ok := o[name].(bool); ok {
+				add(name, v)
+			}
+		}
 	}
 	slices.SortStableFunc(keys, func(a, b gguf.Key) int { return strings.Compare(a.Name, b.Name) })
 	return keys, nil

@@ -25,6 +25,7 @@ type Source struct {
 	Config  net.Config
 	Options net.Options       // for the task that the model says it is for
 	Files   map[string][]byte // what goes along: config.json, generation_config.json, tokenizer files
+	Notes   []string          // what a user should know of the source
 	Ignored []string          // tensors that a model for Options does not have: buffers, copies, other heads
 
 	name    string     // in errors

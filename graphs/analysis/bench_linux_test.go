@@ -42,8 +42,9 @@ func drafted(t testing.TB, p Patches, two bool) (*denoiser, form) {
 	return d, f
 }
 
-// productsAlone is the model of a Scan over [chunks, patches, pixels] whose body has the matrix products of a denoiser alone, one
-// after the other, with the same matrices.
+// productsAlone is the model of a Scan over [chunks, patches, pixels] whose body has the matrix products of a denoiser alone, as many as it
+// has and one after the other, with the same matrices: those with W^T/L and of the start, which one takes in as the other's sum, those of the
+// iterations, and that of x.
 func productsAlone(t testing.TB, p Patches, two bool) *onnx.Model {
 	t.Helper()
 	d, f := drafted(t, p, two)
@@ -51,18 +52,22 @@ func productsAlone(t testing.TB, p Patches, two bool) *onnx.Model {
 	blocks := g.AddInput("blocks", onnx.TensorType{DType: onnx.Float, Shape: onnx.Shape{{Symbol: "M"}, {Symbol: "P"}, {Size: int64(p.Operator.Columns)}}})
 	g.SetInputs(blocks)
 	y := each(d.b, blocks, blocks.Type.Shape[1:], func(b *op.Builder, y *onnx.Value) *onnx.Value {
-		if f, ok := f.(*gram); ok {
-			y = b.MatMul(y, f.forward)
-			for range p.Iterations - 1 {
-				y = b.MatMul(y, f.step)
-			}
-			return b.MatMul(y, f.back)
+		var shared products
+		step := func(z *onnx.Value) *onnx.Value { return z }
+		switch f := f.(type) {
+		case *gram:
+			shared, step = f.products, func(z *onnx.Value) *onnx.Value { return b.MatMul(z, f.step) }
+		case *pair:
+			shared, step = f.products, func(z *onnx.Value) *onnx.Value { return b.MatMul(b.MatMul(z, f.back), f.forward) }
 		}
-		q := f.(*pair)
-		for range p.Iterations {
-			y = b.MatMul(b.MatMul(y, q.forward), q.back)
+		z, steps := b.MatMul(y, shared.forward), p.Iterations-1 // the first is of z = 0
+		if shared.start != nil {
+			z, steps = b.Gemm(y, shared.start, z, op.GemmAttrs{}), p.Iterations
 		}
-		return y
+		for range steps {
+			z = step(z)
+		}
+		return b.MatMul(z, shared.back)
 	})
 	if err := d.b.Err(); err != nil {
 		t.Fatal(err)
@@ -114,6 +119,15 @@ func learnedLike(side int) Operator {
 	}
 	o.W, o.Origin = mixed, "mixed"
 	return o
+}
+
+// measured is what benchmarks take: the operator of -operator, or one like a learned one.
+func measured(t testing.TB) Patches {
+	if *learnedFile == "" {
+		return Patches{Operator: learnedLike(8), Beta: 0.08}.defaults()
+	}
+	o, beta := learnedOperator(t)
+	return Patches{Operator: o, Beta: beta, Mean: true}.defaults()
 }
 
 // usage is the processor time of the process.
@@ -189,23 +203,34 @@ func alone(b *testing.B, name string, p Patches, two bool, image *onnx.Tensor) *
 // BenchmarkDenoise holds a denoiser of 8x8 patches, stride 1, with as many iterations as there are, against its matrix products alone, which the first line
 // is, and other forms of the same.
 func BenchmarkDenoise(b *testing.B) {
-	image := noisyPhoto(b, *benchSide)
-	p := Patches{Operator: learnedLike(8), Beta: 0.08}.defaults()
-	until := p
-	until.Tolerance, until.Iterations = 1e-3, 200
+	image := noisyPhoto(b, testPhoto, *benchSide)
+	p := measured(b)
 	race(b, []*racer{
 		alone(b, "products alone", p, false, image), entrant(b, "denoiser", built(b, p), p.feeds(image)),
 		alone(b, "two products a step alone", p, true, image), entrant(b, "two products a step", twoProducts(b, p), p.feeds(image)),
-		entrant(b, "until gap 1e-3", built(b, until), p.feeds(image)),
 	})
+}
+
+// BenchmarkUntil times denoisers with a stopping rule beside the one without.
+func BenchmarkUntil(b *testing.B) {
+	image := noisyPhoto(b, testPhoto, *benchSide)
+	p := measured(b)
+	list := []*racer{entrant(b, "written out", built(b, p), p.feeds(image))}
+	for _, tolerance := range []float64{1e-2, 1e-3} {
+		until := p
+		until.Tolerance, until.Iterations = tolerance, 200
+		list = append(list, entrant(b, fmt.Sprint("until gap ", tolerance), built(b, until), p.feeds(image)))
+	}
+	race(b, list)
 }
 
 // BenchmarkChunk tries numbers of patches that are worked on at a time.
 func BenchmarkChunk(b *testing.B) {
-	image := noisyPhoto(b, *benchSide)
+	image := noisyPhoto(b, testPhoto, *benchSide)
 	var list []*racer
-	for _, chunk := range []int64{64, 128, 256, 512, 1024} {
-		p := Patches{Operator: learnedLike(8), Beta: 0.08, Chunk: chunk}.defaults()
+	for _, chunk := range []int64{32, 64, 128, 256, 512, 1024} {
+		p := measured(b)
+		p.Chunk = chunk
 		list = append(list, alone(b, fmt.Sprint("products, chunks of ", chunk), p, false, image), entrant(b, fmt.Sprint("denoiser, chunks of ", chunk), built(b, p), p.feeds(image)))
 	}
 	race(b, list)
@@ -213,7 +238,7 @@ func BenchmarkChunk(b *testing.B) {
 
 // BenchmarkFilters times 48 filters of 7x7 on the whole picture.
 func BenchmarkFilters(b *testing.B) {
-	image := noisyPhoto(b, *benchSide)
+	image := noisyPhoto(b, testPhoto, *benchSide)
 	p := Filters{Operator: DCT(7), Beta: 0.02}
 	race(b, []*racer{entrant(b, "48 filters of 7x7", built(b, p), Patches{Beta: p.Beta}.feeds(image))})
 }

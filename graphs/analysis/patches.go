@@ -36,7 +36,7 @@ const (
 
 // Solver says how far the dual problem is solved.
 type Solver struct {
-	Iterations int64   // of the accelerated projected gradient; with a Tolerance the most. 16 of Patches, 20 if they begin at 0 and of Filters; or 500
+	Iterations int64   // of the accelerated projected gradient; with a Tolerance the most. 20 of Patches, 24 if they begin at 0, 20 of Filters; or 500
 	Restart    int64   // without a tolerance the momentum begins anew after so many iterations; 0: never
 	Tolerance  float64 // above 0 a Loop goes on until the duality gap is at most this fraction of the primal objective, block by block
 	Check      int64   // iterations between looks at the gap, 10; where the dual objective rose meanwhile the momentum begins anew
@@ -85,9 +85,9 @@ type Patches struct {
 const chunkElements = 1 << 14
 
 func (p Patches) defaults() Patches {
-	iterations := int64(16)
+	iterations := int64(20)
 	if p.Cold {
-		iterations = 20
+		iterations = 24
 	}
 	p.Solver = p.Solver.defaults(iterations)
 	if p.Stride == 0 {

@@ -331,28 +331,3 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
-
-// TestIterations: what as many iterations as there are give on a noisy photo is within 0.05 dB of what the solution gives.
-func TestIterations(t *testing.T) {
-	const side = 48
-	clean, noisy := photo(t, side), noisyPhoto(t, side)
-	psnr := func(p Patches) float64 {
-		m, err := p.Build(0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum := 0.0
-		for i, v := range run(t, m, p.feeds(noisy)).Float32s() {
-			d := float64(v - clean.Float32s()[i])
-			sum += d * d
-		}
-		return -10 * math.Log10(sum/(side*side))
-	}
-	p := Patches{Operator: Differences(8), Beta: 0.08}
-	until := p
-	until.Tolerance, until.Iterations = 1e-5, 2000
-	noise, few, solved := psnr(Patches{Operator: p.Operator}), psnr(p), psnr(until)
-	if solved < noise+4 || math.Abs(few-solved) > 0.05 {
-		t.Errorf("%.3f dB became %.3f in few iterations, %.3f solved", noise, few, solved)
-	}
-}

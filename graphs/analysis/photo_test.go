@@ -10,10 +10,13 @@ import (
 	"graft/onnx/noise"
 )
 
+// testPhoto is what denoisers are judged by; what they are tuned on is other photographs.
+const testPhoto = "camera.png"
+
 // photo is the middle of a photograph of the repository, grey, [1,1,side,side].
-func photo(t testing.TB, side int) *onnx.Tensor {
+func photo(t testing.TB, name string, side int) *onnx.Tensor {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "..", "testdata", "images", "camera.png"))
+	f, err := os.Open(filepath.Join("..", "..", "testdata", "images", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,9 +36,9 @@ func photo(t testing.TB, side int) *onnx.Tensor {
 }
 
 // noisyPhoto is a photo with noise of 25/255.
-func noisyPhoto(t testing.TB, side int) *onnx.Tensor {
+func noisyPhoto(t testing.TB, name string, side int) *onnx.Tensor {
 	t.Helper()
-	x := photo(t, side)
+	x := photo(t, name, side)
 	n := make([]float32, len(x.Float32s()))
 	noise.Normal(n, noise.NewKey(1, "noise", 0))
 	for i, v := range n {

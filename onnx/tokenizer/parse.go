@@ -159,6 +159,8 @@ func (j *jsonReader) scored() (w word, err error) {
 			w.text, err = j.text()
 		case 2:
 			w.score, err = j.score()
+		default:
+			err = j.fail("more items than a token and its score")
 		}
 		return err
 	})
@@ -225,9 +227,10 @@ func (j *jsonReader) merge() (m [2]string, err error) {
 	}
 	n := 0
 	err = j.items(func() (err error) {
-		if n < 2 {
-			m[n], err = j.text()
+		if n == 2 {
+			return j.fail("a merge of more than two tokens")
 		}
+		m[n], err = j.text()
 		n++
 		return err
 	})

@@ -136,9 +136,9 @@ func (t *Tokenizer) EncodePair(a, b string, most int) (e Encoding, err error) {
 	}
 	room := max(most-count(t.template.pair), 0)
 	if e.Cut = max(len(first)+len(second)-room, 0); e.Cut > 0 {
-		short, long := min(len(first), len(second)), max(len(first), len(second))
-		short = min(short, room)
-		if long = room - short; long < short { // both are cut, the first to the smaller half where that is not even
+		short := min(len(first), len(second), room)
+		long := room - short
+		if long < short { // both are cut, the longer one to the larger half where that is not even
 			short, long = room/2, room-room/2
 		}
 		if len(first) > len(second) {
