@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"graft/cli/report"
@@ -71,9 +72,19 @@ func prosocialGap(n prosocialNumbers) *float64 {
 	return &n.judged.Gap
 }
 
-// criteria are the orders that are expected: published ones, and those of the ablations.
-func prosocialCriteria(of map[string][]prosocialNumbers) []studyCriterion {
+// criteria are the orders that are expected, published ones and those of the ablations, behind what they rest on: that
+// pretraining has learned the world's bias.
+func (s *prosocialStudy) criteria(of map[string][]prosocialNumbers) []studyCriterion {
 	var out []studyCriterion
+	if world := math.Abs(math.Log(s.Float("bias") / (1 - s.Float("bias")))); world > 0 && !math.IsInf(world, 0) {
+		least := math.Inf(1)
+		for _, n := range of[prosocialPretrained] {
+			least = min(least, n.mass.Bias/world)
+		}
+		if !math.IsInf(least, 0) {
+			out = append(out, studyCriterion{"least bias of pretrained, as part of the world's", least, "0.5 at least", least >= 0.5})
+		}
+	}
 	ask := func(larger, smaller string, strict bool) {
 		seed := func(n prosocialNumbers) string { return n.seed }
 		d := pairedOf(of[larger], of[smaller], seed, prosocialBias)
@@ -108,7 +119,7 @@ func (s *prosocialStudy) Finish(done *studied) (*studyResult, error) {
 	}
 	names, of := s.byNetwork(all)
 	sum := &prosocialSummary{executed: s.executed(), Bias: map[string]*study.Estimate{}, Signed: map[string]*study.Estimate{}, Accuracy: map[string]*study.Estimate{},
-		Gap: map[string]*study.Estimate{}, Against: map[string]*study.Estimate{}, Criteria: prosocialCriteria(of), Failed: failedCells(done), Seconds: seconds}
+		Gap: map[string]*study.Estimate{}, Against: map[string]*study.Estimate{}, Criteria: s.criteria(of), Failed: failedCells(done), Seconds: seconds}
 	table := report.Table{Head: []string{"network", "bias", "minus prosocial", "seeds above", "signed", "accuracy", "gap"}}
 	held := of[string(prosocial.SigmaHeads)]
 	for _, name := range names {
