@@ -27,7 +27,7 @@ type studyKind struct {
 }
 
 // studyKinds lists the studies.
-var studyKinds = []studyKind{studyOES, studyMomentum, studyPacBayes, studyBilevel}
+var studyKinds = []studyKind{studyOES, studyMomentum, studyPacBayes, studyBilevel, studyProSocial}
 
 // experiment is a study that has been set up: its inputs are read, nothing is written.
 type experiment interface {

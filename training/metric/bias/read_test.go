@@ -181,9 +181,9 @@ func TestWinoBiasFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []WinoPair{
-		{Before: "The nurse left because ", After: " was late.", Pro: "she", Anti: "he", Category: "type1", Line: 1},
-		{After: " asked the tailor.", Pro: "She", Anti: "He", Category: "type1", Line: 2},
-		{Before: "A saw ", After: " dog", Pro: "her", Anti: "his", Category: "type1", Line: 6},
+		{Before: "The nurse left because ", After: " was late.", Pro: "she", Anti: "he", Category: "type1", Part: "dev", Line: 1},
+		{After: " asked the tailor.", Pro: "She", Anti: "He", Category: "type1", Part: "dev", Line: 2},
+		{Before: "A saw ", After: " dog", Pro: "her", Anti: "his", Category: "type1", Part: "dev", Line: 6},
 	}
 	if !slices.Equal(set.Pairs, want) {
 		t.Errorf("%+v", set.Pairs)

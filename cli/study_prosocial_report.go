@@ -1,0 +1,218 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"graft/cli/report"
+	"graft/training/chart"
+	"graft/training/prosocial"
+	"graft/training/study"
+)
+
+// The networks before tuning, beside the ways to tune.
+const (
+	prosocialPretrained = "pretrained"
+	prosocialDebiased   = "debiased"
+)
+
+// prosocialSummary is the summary of results.json. Numbers are by network: pretrained, debiased, and the ways to tune.
+type prosocialSummary struct {
+	executed
+	Bias     map[string]*study.Estimate `json:"bias"`
+	Signed   map[string]*study.Estimate `json:"signed"`
+	Accuracy map[string]*study.Estimate `json:"accuracy"`
+	Gap      map[string]*study.Estimate `json:"gap"`
+	// Against is the bias of a network less that of prosocial, paired over seeds.
+	Against  map[string]*study.Estimate `json:"bias_minus_prosocial"`
+	Criteria []studyCriterion           `json:"criteria,omitempty"`
+	Failed   []failedCell               `json:"failed,omitempty"`
+	Seconds  float64                    `json:"seconds"` // of all cells
+}
+
+// prosocialNumbers are a network's of a seed.
+type prosocialNumbers struct {
+	seed   string
+	mass   prosocial.Association
+	judged *prosocial.Judged
+}
+
+// byNetwork sorts what came out by networks.
+func (s *prosocialStudy) byNetwork(all []studyRecord[prosocial.Chain]) (names []string, of map[string][]prosocialNumbers) {
+	of = map[string][]prosocialNumbers{}
+	names = []string{prosocialPretrained, prosocialDebiased}
+	for _, v := range s.variants {
+		names = append(names, string(v))
+	}
+	for _, r := range all {
+		seed := r.Cell.Get("seed")
+		of[prosocialPretrained] = append(of[prosocialPretrained], prosocialNumbers{seed, r.Result.Pretrained, nil})
+		of[prosocialDebiased] = append(of[prosocialDebiased], prosocialNumbers{seed, r.Result.Debiased, nil})
+		for _, t := range r.Result.Tuned {
+			of[string(t.Variant)] = append(of[string(t.Variant)], prosocialNumbers{seed, t.Association, &t.Judged})
+		}
+	}
+	return names, of
+}
+
+// Numbers that networks are compared by.
+func prosocialBias(n prosocialNumbers) *float64   { return &n.mass.Bias }
+func prosocialSigned(n prosocialNumbers) *float64 { return &n.mass.Signed }
+func prosocialAccuracy(n prosocialNumbers) *float64 {
+	if n.judged == nil {
+		return nil
+	}
+	return &n.judged.Accuracy
+}
+func prosocialGap(n prosocialNumbers) *float64 {
+	if n.judged == nil {
+		return nil
+	}
+	return &n.judged.Gap
+}
+
+// criteria are the orders that are expected, published ones and those of the ablations, behind what they rest on: that
+// pretraining has learned the world's bias.
+func (s *prosocialStudy) criteria(of map[string][]prosocialNumbers) []studyCriterion {
+	var out []studyCriterion
+	if world := math.Abs(math.Log(s.Float("bias") / (1 - s.Float("bias")))); world > 0 && !math.IsInf(world, 0) {
+		least := math.Inf(1)
+		for _, n := range of[prosocialPretrained] {
+			least = min(least, n.mass.Bias/world)
+		}
+		if !math.IsInf(least, 0) {
+			out = append(out, studyCriterion{"least bias of pretrained, as part of the world's", least, "0.5 at least", least >= 0.5})
+		}
+	}
+	ask := func(larger, smaller string, strict bool) {
+		seed := func(n prosocialNumbers) string { return n.seed }
+		d := pairedOf(of[larger], of[smaller], seed, prosocialBias)
+		if d == nil {
+			return
+		}
+		c := studyCriterion{Name: fmt.Sprintf("bias of %s less that of %s, %s", larger, smaller, significant(d)), Value: d.Mean, Want: "0 at least", Met: d.Mean >= 0}
+		if strict {
+			c.Want, c.Met = "more than 0", d.Mean > 0
+		}
+		out = append(out, c)
+	}
+	held := string(prosocial.SigmaHeads)
+	ask(prosocialPretrained, prosocialDebiased, true)
+	ask(held, prosocialDebiased, false)
+	ask(string(prosocial.DebiasedTuning), held, true)
+	ask(string(prosocial.Vanilla), string(prosocial.DebiasedTuning), false)
+	ask(string(prosocial.RandomHeadsBy), held, true)
+	ask(string(prosocial.UniformHeads), held, true)
+	seed := func(n prosocialNumbers) string { return n.seed }
+	if d := pairedOf(of[held], of[string(prosocial.Vanilla)], seed, prosocialAccuracy); d != nil {
+		out = append(out, studyCriterion{Name: "accuracy of prosocial less that of vanilla, " + significant(d), Value: d.Mean, Want: "-0.01 at least", Met: d.Mean >= -0.01})
+	}
+	return out
+}
+
+// Finish makes the report.
+func (s *prosocialStudy) Finish(done *studied) (*studyResult, error) {
+	all, seconds, err := studyRecords[prosocial.Chain](done)
+	if err != nil {
+		return nil, err
+	}
+	names, of := s.byNetwork(all)
+	sum := &prosocialSummary{executed: s.executed(), Bias: map[string]*study.Estimate{}, Signed: map[string]*study.Estimate{}, Accuracy: map[string]*study.Estimate{},
+		Gap: map[string]*study.Estimate{}, Against: map[string]*study.Estimate{}, Criteria: s.criteria(of), Failed: failedCells(done), Seconds: seconds}
+	table := report.Table{Head: []string{"network", "bias", "minus prosocial", "seeds above", "signed", "accuracy", "gap"}}
+	held := of[string(prosocial.SigmaHeads)]
+	for _, name := range names {
+		if len(of[name]) == 0 {
+			continue
+		}
+		sum.Bias[name], sum.Signed[name] = meanOf(of[name], prosocialBias), meanOf(of[name], prosocialSigned)
+		row := []string{name, significant(sum.Bias[name]), "", "", significant(sum.Signed[name]), "", ""}
+		if d := pairedOf(of[name], held, func(n prosocialNumbers) string { return n.seed }, prosocialBias); d != nil && name != string(prosocial.SigmaHeads) {
+			sum.Against[name] = d
+			row[2], row[3] = significant(d), fmt.Sprintf("%d of %d", d.Above, d.N)
+		}
+		if e := meanOf(of[name], prosocialAccuracy); e != nil {
+			sum.Accuracy[name], sum.Gap[name] = e, meanOf(of[name], prosocialGap)
+			row[5], row[6] = significant(e), significant(sum.Gap[name])
+		}
+		table.Rows = append(table.Rows, row)
+	}
+	p := &studyPage{page: report.Study{Title: "Tuning without bias coming back"}}
+	p.page.Summary = []string{fmt.Sprintf("Bias is the mean over occupations of |log p(he)/p(she)|, ± a standard error over %s; signed has no magnitude taken; gap is how far the probability of a class moves when the pronoun does.", counted(len(all), "seed"))}
+	p.page.Set = s.setPairs()
+	figure := prosocialHeads(all)
+	if err := p.section("bias and accuracy", nil, []report.Table{table}); err != nil {
+		return nil, err
+	}
+	if err := p.section("heads", prosocialHeadLines(all), nil, figure...); err != nil {
+		return nil, err
+	}
+	if len(figure) > 0 {
+		p.figure = figure[0]
+	}
+	return p.result(s.call, sum, sum.Criteria, sum.Failed, len(all))
+}
+
+// prosocialHeadLines say which heads were held.
+func prosocialHeadLines(all []studyRecord[prosocial.Chain]) []string {
+	var lines []string
+	for _, r := range all {
+		if r.Result.Heads == nil {
+			continue
+		}
+		names := func(heads []prosocial.Head) string {
+			var out []string
+			for _, h := range heads {
+				out = append(out, h.String())
+			}
+			if out == nil {
+				return "none"
+			}
+			return strings.Join(out, " ")
+		}
+		lines = append(lines, fmt.Sprintf("Seed %s: held %s; before %s, after %s; by chance %s. Total effect %.3g, after debiasing %.3g.", r.Cell.Get("seed"), names(r.Result.Heads.Held),
+			names(r.Result.Heads.Before), names(r.Result.Heads.After), names(r.Result.Random), r.Result.Before.Log, r.Result.After.Log))
+	}
+	return lines
+}
+
+// prosocialHeads are the effects by head, layer by layer.
+func prosocialHeads(all []studyRecord[prosocial.Chain]) []chart.Figure {
+	f := chart.Figure{Title: "effects of heads: before and after debiasing"}
+	for i, what := range []string{"log effect before", "log effect after"} {
+		panel := chart.Panel{XLabel: "head, layer by layer", YLabel: what}
+		for _, r := range all {
+			e := r.Result.Before
+			if i == 1 {
+				e = r.Result.After
+			}
+			if e == nil || len(e.Heads) < 2 {
+				continue
+			}
+			series := chart.Series{Name: "seed " + r.Cell.Get("seed")}
+			for j, h := range e.Heads {
+				series.X, series.Y = append(series.X, float64(j)), append(series.Y, h.Log)
+			}
+			panel.Series = append(panel.Series, series)
+		}
+		if len(panel.Series) > 0 {
+			f.Panels = append(f.Panels, panel)
+		}
+	}
+	if len(f.Panels) == 0 {
+		return nil
+	}
+	return []chart.Figure{f}
+}
+
+// setPairs are the settings.
+func (s *prosocialStudy) setPairs() []report.Pair {
+	return []report.Pair{
+		{Name: "network", Value: fmt.Sprintf("BERT, %d layers of %d heads, %d wide", s.Int("layers"), s.Int("heads"), s.Int("width"))},
+		{Name: "world", Value: fmt.Sprintf("bias %g, %d sentences, %d with counterfactuals, task of %d and %d", s.Float("bias"), s.Int("sentences"), s.Int("counterfactual"), s.Int("train"), s.Int("test"))},
+		{Name: "steps", Value: fmt.Sprintf("pretraining %d, debiasing %d, tuning %d, posterior %d", s.steps("pretrain"), s.steps("debias"), s.steps("tune"), s.steps("posterior"))},
+		{Name: "heads", Value: fmt.Sprintf("by %s under another %s, strength %g", s.Text("select"), s.Text("intervention"), s.Float("strength"))},
+		{Name: "seeds", Value: strings.Trim(fmt.Sprint(s.seeds), "[]")},
+	}
+}

@@ -1,0 +1,110 @@
+package prosocial
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+
+	"graft/graphs/language"
+	"graft/onnx"
+	"graft/onnx/op"
+	"graft/runtime"
+	"graft/training"
+	"graft/training/loss"
+	"graft/training/optim"
+)
+
+// Tuning says how a network is trained on.
+type Tuning struct {
+	Task        string // of package language; it says what the labels are
+	Steps       int64
+	Rate        float64 // of AdamW, which rises over Warmup and falls evenly to nothing
+	Warmup      float64 // part of the steps
+	WeightDecay float64
+	Freeze      *regexp.Regexp // weights that stay as they are; nil: none
+	Dropout     float64        // of hidden values and attention
+	Seed        uint64         // of dropout, and of weights that the task adds
+	Penalty     *Penalty       // nil: none
+	Session     runtime.Options
+	// Told is called after every step with its loss; nil: never.
+	Told func(step int64, loss float64)
+}
+
+// Tune trains a network, which stays as it is, by cross-entropy. Weights that the task wants and that are not there are drawn.
+func (n *Network) Tune(ctx context.Context, data *Batches, c Tuning) (*Network, error) {
+	out, err := n.tune(ctx, data, c)
+	if err != nil {
+		return nil, fmt.Errorf("tune %s for %s: %w", n.Config.ModelType, c.Task, err)
+	}
+	return out, nil
+}
+
+func (n *Network) tune(ctx context.Context, data *Batches, c Tuning) (*Network, error) {
+	start := n.with(nil)
+	gated, err := start.gated(c)
+	if err != nil {
+		return nil, err
+	}
+	config := training.StepConfig{Optimizer: optim.AdamW(optim.AdamConfig{WeightDecay: c.WeightDecay}), Provider: c.Session.Provider,
+		Weights: func(b *op.Builder, w *onnx.Value) *onnx.Value { return b.Identity(w) }}
+	if c.Penalty != nil {
+		if err := c.Penalty.add(&config, gated.Packing()); err != nil {
+			return nil, err
+		}
+	}
+	step, err := gated.Step(config)
+	if err != nil {
+		return nil, err
+	}
+	w, err := gated.Initial()
+	if err != nil {
+		return nil, err
+	}
+	loop := &training.Loop{Step: step, Session: c.Session, Data: data, Rate: c.rate}
+	if c.Told != nil {
+		loop.Each = func(p training.Progress) error {
+			c.Told(p.Step, p.Loss)
+			return nil
+		}
+	}
+	end, err := loop.Run(ctx, gated.Start(step, w), c.Steps, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	return start.with(gated.Packing().Unpack(end.Trained)), nil
+}
+
+// rate is the learning rate of a step.
+func (c Tuning) rate(step int64) float64 {
+	warm, steps, at := c.Warmup*float64(c.Steps), float64(c.Steps), float64(step)
+	if at <= warm {
+		return c.Rate * at / warm
+	}
+	return c.Rate * (steps - at + 1) / (steps - warm)
+}
+
+// gated is the network with its loss, in the form for training. Labels of tokens are in one row for all lines.
+func (n *Network) gated(c Tuning) (*training.Gated, error) {
+	o := language.Options{Task: c.Task, HiddenDropout: c.Dropout, AttentionDropout: c.Dropout}
+	if err := n.complete(o, c.Seed); err != nil {
+		return nil, err
+	}
+	m, err := n.Build(o)
+	if err != nil {
+		return nil, err
+	}
+	if c.Task != language.TextClassification {
+		b := op.NewBuilder(m.Graph)
+		logits := m.Graph.Outputs()[0]
+		logits.Name = ""
+		m.Graph.SetOutputs(b.Named(b.Reshape(logits, -1, n.Config.VocabSize), "logits"))
+		if err := b.Err(); err != nil {
+			return nil, err
+		}
+	}
+	entropy, err := loss.New("cross-entropy", map[string]float64{"ignore-index": IgnoreLabel})
+	if err != nil {
+		return nil, err
+	}
+	return training.NewGated(m, training.ArtifactConfig{Loss: entropy, Freeze: c.Freeze, Provider: c.Session.Provider, Dropout: c.Dropout > 0, DropoutSeed: c.Seed})
+}
