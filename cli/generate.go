@@ -91,7 +91,7 @@ func runGenerate(c *call) error {
 		return textError(err, t.path)
 	}
 	defer m.Close()
-	doc := generated{executed: c.executed(), Model: t.path, Cache: m.Cached(), Texts: []generatedText{}}
+	doc := generated{Model: t.path, Cache: m.Cached(), Texts: []generatedText{}}
 	s := generate.Settings{Most: c.Int("max-tokens"), Longest: t.longest, Temperature: c.Float("temperature"), TopK: c.Int("top-k"), TopP: c.Float("top-p"),
 		Seed: c.Common.Seed}
 	if !c.Bool("no-end") {
@@ -105,6 +105,7 @@ func runGenerate(c *call) error {
 		doc.Texts = append(doc.Texts, *one)
 		doc.Seconds += one.Seconds
 	}
+	doc.executed = c.executed()
 	c.JSON(doc)
 	return nil
 }

@@ -96,6 +96,9 @@ func (c *call) openText(path string) (*textModel, error) {
 		return nil, &Error{File: path, Code: exitInput, Reason: fmt.Sprintf("the tokenizer has %d tokens, the model's embedding %d", n, words),
 			Hint: "they do not belong together: --tokenizer names the model's own"}
 	}
+	if n := int64(m.tokenizer.Size()); n < words {
+		c.Say("the tokenizer has %d tokens, the model's embedding %d", n, words)
+	}
 	m.longest = m.facts.longest()
 	if n := m.tokenizer.Longest; n > 0 && n < 1<<24 && (m.longest == 0 || n < m.longest) {
 		m.longest = n
