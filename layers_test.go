@@ -26,6 +26,7 @@ var layers = []struct {
 	{set("onnx/onnxtest"), set(l0)},
 	{set("onnx/limits/limitstest onnx/hostiletest"), set("onnx/internal/...")},
 	{set("runtime/runtimetest"), set("runtime", l0)},
+	{set("runtime/generate"), set("runtime", l0)},
 	// L5, L4
 	{set("."), set("cli")},
 	{set("cli/..."), set("export/...", "training/...", l1, l0)},
@@ -59,7 +60,7 @@ var layers = []struct {
 const (
 	leaves  = "onnx/atomicfile onnx/gguf onnx/limits onnx/llama2c onnx/safetensors onnx/strictzip onnx/tokenizer"
 	l0      = "onnx onnx/diff onnx/inspect onnx/noise onnx/op/... onnx/precision onnx/quantize onnx/rewrite/... " + leaves
-	l1      = "graphs/... masking/... runtime runtime/kernels"
+	l1      = "graphs/... masking/... runtime runtime/generate runtime/kernels"
 	parts   = "training/autodiff/... training/loss/... training/optim/... training/ort/... training/setting/... training/dataset/... training/degrade/... training/denoiser/... training/signal/... training/metric/... training/study/... training/chart/... training/curvature/..."
 	makers  = "cli/pipeline/pipelinetest export/pickle/pickletest onnx/gguf/gguftest onnx/safetensors/safetensorstest onnx/strictzip/ziptest training/dataset/datasettest"
 	systems = "training/oes/... training/pacbayes/... training/momentum/... training/bilevel/... training/prosocial/..."
