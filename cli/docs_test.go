@@ -39,6 +39,7 @@ func documents(t *testing.T) map[string]string {
 
 var (
 	codeBlock  = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```")
+	shellWord  = regexp.MustCompile(`(?:"[^"]*"|'[^']*'|\S)+`)
 	codeInline = regexp.MustCompile("`((?:graft|go run \\.) [^`]+)`")
 )
 
@@ -46,7 +47,8 @@ var (
 func commandLines(page string) (lines [][]string) {
 	add := func(text string) {
 		text, _, _ = strings.Cut(text, " #")
-		words := strings.Fields(strings.TrimPrefix(strings.TrimSpace(text), "$ "))
+		text, _, _ = strings.Cut(text, " > ")
+		words := shellWord.FindAllString(strings.TrimPrefix(strings.TrimSpace(text), "$ "), -1)
 		switch {
 		case len(words) > 1 && words[0] == "graft":
 			words = words[1:]

@@ -85,7 +85,7 @@ func TestGenerate(t *testing.T) {
 	w.fails(2, "give --temperature", "generate", folder, "--prompt", "x", "--top-k", "3")
 	w.fails(3, "--tokenizer names", "generate", folder, "--prompt", "x")
 	w.fails(3, "is not UTF-8", "generate", folder, "--tokenizer", tok512, "--prompt", "a\xff")
-	w.fails(3, "the model takes 512", "generate", folder, "--tokenizer", tok512, "--prompt", strings.Repeat("word ", 600))
+	w.fails(3, "the model takes 128", "generate", folder, "--tokenizer", tok512, "--prompt", strings.Repeat("word ", 600))
 	w.fails(3, "at most 1048576", "generate", folder, "--tokenizer", tok512, "--prompt", strings.Repeat("x", 1<<20+1))
 	larger := w.write("vocab.txt", []byte("[UNK]\n"+numbered(512)))
 	w.fails(3, "the tokenizer has 513 tokens, the model's embedding 512", "generate", folder, "--tokenizer", larger, "--prompt", "x")
