@@ -40,7 +40,7 @@ func biasFlags() []cli.Flag {
 		repeated("data", "PATH", "a folder with the benchmarks' files, or a file; repeatable"),
 		text("scores", "PATH", "recorded sentence scores instead of a model: a file in the layout of StereoSet's prediction files, or a folder of graft bias"),
 		text("against", "PATH", "a model, or recorded scores of one, from which it is told how the scores changed"),
-		text("tokenizer", "PATH", "a tokenizer.json, a folder with it, a vocab.txt or a .gguf (default: beside the model)").under(sectionScored),
+		text("tokenizer", "PATH", "a tokenizer.json, a folder with it, a vocab.txt, a .gguf or llama2.c's tokenizer.bin (default: beside the model)").under(sectionScored),
 		choice("kind", "", "what a model with logits is (default: by its config.json)", kindMasked, kindCausal).under(sectionScored),
 		integer("limit", "N", 1, 1<<30, 0, "at most so many rows of each benchmark, drawn by --seed (default: all)").under(sectionScored),
 		toggle("per-token", "divide a causal model's log-likelihoods of pairs by their numbers of tokens").under(sectionScored),

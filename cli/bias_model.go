@@ -1,10 +1,7 @@
 package cli
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,8 +10,6 @@ import (
 	"graft/export/language"
 	net "graft/graphs/language"
 	"graft/onnx"
-	"graft/onnx/gguf"
-	"graft/onnx/limits"
 	"graft/onnx/tokenizer"
 	"graft/training/metric/bias"
 	"graft/training/metric/bias/session"
@@ -43,32 +38,6 @@ type biasAbout struct {
 	Limit      int    `json:"limit,omitempty"` // the longest sequence
 }
 
-// modelFacts are what a config.json says that matters here.
-type modelFacts struct {
-	ModelType     string   `json:"model_type"`
-	Architectures []string `json:"architectures"`
-	Positions     int      `json:"max_position_embeddings"`
-	NPositions    int      `json:"n_positions"`
-	NCtx          int      `json:"n_ctx"`
-	Pad           *int     `json:"pad_token_id"`
-}
-
-// limit is the longest sequence; 0 where it is not said.
-func (f *modelFacts) limit() int {
-	n := max(f.Positions, f.NPositions)
-	if n == 0 {
-		n = f.NCtx
-	}
-	if n > 0 && strings.Contains(f.ModelType, "roberta") { // positions are counted from the one behind that of padding
-		pad := 1
-		if f.Pad != nil {
-			pad = *f.Pad
-		}
-		n -= pad + 1
-	}
-	return max(n, 0)
-}
-
 // kind is masked or causal; "" where it is not said.
 func (f *modelFacts) kind() string {
 	for _, a := range f.Architectures {
@@ -88,28 +57,6 @@ func (f *modelFacts) kind() string {
 	return ""
 }
 
-func readFacts(path string) (f modelFacts, err error) {
-	src, size, err := limits.OpenRegular(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return f, nil
-	}
-	if err != nil {
-		return f, refused(path, err)
-	}
-	defer src.Close()
-	if size > 16<<20 {
-		return f, refused(path, fmt.Errorf("%d bytes, at most %d are read", size, 16<<20))
-	}
-	data := make([]byte, size)
-	if err := limits.ReadAt(src, data, 0, ""); err != nil {
-		return f, refused(path, err)
-	}
-	if err := json.Unmarshal(data, &f); err != nil {
-		return f, refused(path, fmt.Errorf("no JSON of a configuration: %w", err))
-	}
-	return f, nil
-}
-
 // openBias opens a language model, with the tokenizer at tokens or, where that is "", beside it.
 func (c *call) openBias(path, tokens string) (*biasModel, error) {
 	m, facts, err := c.biasNetwork(path)
@@ -120,7 +67,7 @@ func (c *call) openBias(path, tokens string) (*biasModel, error) {
 	if err != nil {
 		return nil, refused(path, err)
 	}
-	t, err := c.biasTokenizer(path, tokens)
+	t, err := openTokenizer(tokens, tokenizerPlace(path), int(s.Vocabulary()))
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +124,7 @@ func (c *call) biasNetwork(path string) (*onnx.Model, modelFacts, error) {
 	if isFolder(path) {
 		folder, file = path, filepath.Join(path, language.ModelName)
 	}
-	facts, err := readFacts(filepath.Join(folder, language.ConfigName))
+	facts, err := readFacts(folder, language.ConfigName)
 	if err != nil {
 		return nil, facts, err
 	}
@@ -206,43 +153,6 @@ func (c *call) biasNetwork(path string) (*onnx.Model, modelFacts, error) {
 	}
 	facts = modelFacts{ModelType: source.Config.ModelType, Positions: int(source.Config.MaxPositionEmbeddings)}
 	return m, facts, nil
-}
-
-// biasTokenizer opens the tokenizer at tokens, or that which is with the model.
-func (c *call) biasTokenizer(path, tokens string) (*tokenizer.Tokenizer, error) {
-	from := tokens
-	if from == "" {
-		if from = path; !isFolder(path) && !isGGUFFile(path) {
-			from = filepath.Dir(path)
-		}
-	}
-	var t *tokenizer.Tokenizer
-	var err error
-	if isGGUFFile(from) {
-		var f *gguf.File
-		if f, err = gguf.Open(from); err == nil {
-			defer f.Close()
-			t, err = tokenizer.FromGGUF(f)
-		}
-	} else {
-		t, err = tokenizer.Open(from)
-	}
-	if err != nil && tokens == "" {
-		return nil, &Error{File: path, Err: fmt.Errorf("no tokenizer with the model: %w", err), Code: exitInput,
-			Hint: "--tokenizer names one: a tokenizer.json, a folder that has it, a vocab.txt or a .gguf"}
-	}
-	if err != nil {
-		return nil, refused(from, err)
-	}
-	return t, nil
-}
-
-func isGGUFFile(path string) bool {
-	if isFolder(path) {
-		return false
-	}
-	name, err := sniff(path)
-	return err == nil && name == "GGUF"
 }
 
 // Close closes the sessions.

@@ -140,7 +140,7 @@ func firstReason(s bias.Skips) string {
 func (c *call) beforeAnswers(from string, sets *biasSets) (*biasAnswers, error) {
 	tokens := ""
 	if recordedAt(from) == "" && c.Text("tokenizer") != "" {
-		if _, err := c.biasTokenizer(from, ""); err != nil {
+		if _, err := openTokenizer("", tokenizerPlace(from), 0); err != nil {
 			tokens = c.Text("tokenizer")
 		}
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,7 +28,7 @@ const (
 // textModelFlags are those of verbs that give texts to a language model.
 func textModelFlags() []cli.Flag {
 	return []cli.Flag{
-		text("tokenizer", "PATH", "the tokenizer: a folder, tokenizer.json, vocab.txt or llama2.c's tokenizer.bin (default: beside the model)").under(sectionModel),
+		text("tokenizer", "PATH", "the tokenizer: a folder, tokenizer.json, vocab.txt, a .gguf or llama2.c's tokenizer.bin (default: beside the model)").under(sectionModel),
 	}
 }
 
@@ -38,35 +37,8 @@ type textModel struct {
 	path      string // of the .onnx file
 	model     *onnx.Model
 	tokenizer *tokenizer.Tokenizer
-	facts     textFacts
+	facts     modelFacts
 	longest   int // tokens of a sequence; 0 where it is not said
-}
-
-// textFacts are what config.json and the files beside it say that matters here.
-type textFacts struct {
-	ModelType string   `json:"model_type"`
-	Positions int      `json:"max_position_embeddings"`
-	NPosition int      `json:"n_positions"`
-	Pad       *int     `json:"pad_token_id"`
-	End       tokenIDs `json:"eos_token_id"`
-	Sentence  int      `json:"max_seq_length"` // of sentence_bert_config.json
-}
-
-// tokenIDs are one token, several, or none.
-type tokenIDs []int64
-
-func (t *tokenIDs) UnmarshalJSON(data []byte) error {
-	var one *int64
-	if json.Unmarshal(data, &one) == nil {
-		if *t = nil; one != nil {
-			*t = tokenIDs{*one}
-		}
-		return nil
-	}
-	var list []int64
-	err := json.Unmarshal(data, &list)
-	*t = list
-	return err
 }
 
 // openText reads a model, a folder with model.onnx or a file, and its tokenizer. A vocabulary that is too small is refused.
@@ -83,13 +55,11 @@ func (c *call) openText(path string) (*textModel, error) {
 	if m.model, err = c.loadModel(m.path); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"sentence_bert_config.json", language.ConfigName, "generation_config.json"} { // the last that speaks counts
-		if err := m.facts.read(filepath.Join(folder, name)); err != nil {
-			return nil, err
-		}
+	if m.facts, err = readFacts(folder, "sentence_bert_config.json", language.ConfigName, "generation_config.json"); err != nil {
+		return nil, err
 	}
 	words := embedded(m.model.Graph)
-	if m.tokenizer, err = c.openTokenizer(folder, int(words)); err != nil {
+	if m.tokenizer, err = openTokenizer(c.Text("tokenizer"), folder, int(words)); err != nil {
 		return nil, err
 	}
 	if n := int64(m.tokenizer.Size()); words > 0 && n > words {
@@ -99,74 +69,11 @@ func (c *call) openText(path string) (*textModel, error) {
 	if n := int64(m.tokenizer.Size()); n < words {
 		c.Say("the tokenizer has %d tokens, the model's embedding %d", n, words)
 	}
-	m.longest = m.facts.longest()
+	m.longest = m.facts.limit()
 	if n := m.tokenizer.Longest; n > 0 && n < 1<<24 && (m.longest == 0 || n < m.longest) {
 		m.longest = n
 	}
 	return m, nil
-}
-
-func (f *textFacts) read(path string) error {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	data, err := readText(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal([]byte(data), f); err != nil {
-		return refused(path, fmt.Errorf("no JSON of a configuration: %w", err))
-	}
-	return nil
-}
-
-// longest is how many tokens have positions; 0 where it is not said.
-func (f *textFacts) longest() int {
-	n := max(f.Positions, f.NPosition)
-	if n > 0 && strings.Contains(f.ModelType, "roberta") { // positions count from the one behind that of padding
-		pad := 1
-		if f.Pad != nil {
-			pad = *f.Pad
-		}
-		n -= pad + 1
-	}
-	return max(n, 0)
-}
-
-// openTokenizer opens --tokenizer, or what lies in the model's folder. words is the model's vocabulary, 0 where it is not known.
-func (c *call) openTokenizer(folder string, words int) (*tokenizer.Tokenizer, error) {
-	path := c.Text("tokenizer")
-	if strings.EqualFold(filepath.Ext(path), ".bin") {
-		f, size, err := limits.OpenRegular(path)
-		if err != nil {
-			return nil, refused(path, err)
-		}
-		defer f.Close()
-		if size > mostText {
-			return nil, refused(path, fmt.Errorf("%d bytes, a vocabulary has at most %d", size, mostText))
-		}
-		data := make([]byte, size)
-		if err := limits.ReadAt(f, data, 0, "vocabulary"); err != nil {
-			return nil, refused(path, err)
-		}
-		t, err := tokenizer.FromLlama2C(data, words)
-		if err != nil {
-			return nil, refused(path, err)
-		}
-		return t, nil
-	}
-	if path != "" {
-		t, err := tokenizer.Open(path)
-		if err != nil {
-			return nil, refused(path, err)
-		}
-		return t, nil
-	}
-	t, err := tokenizer.Open(folder)
-	if err != nil {
-		return nil, &Error{File: folder, Err: err, Hint: "--tokenizer names the model's tokenizer"}
-	}
-	return t, nil
 }
 
 // embedded is the number of rows of the table that input_ids select from, else of tokens that logits are of; 0 where neither is seen.
