@@ -193,7 +193,7 @@ func TestVerbTable(t *testing.T) {
 			}
 		}
 		for _, e := range v.examples {
-			words := strings.Fields(e)
+			words := shellWord.FindAllString(e, -1)
 			if i := slices.IndexFunc(words, func(w string) bool { return w == "|" || w == ">" }); i >= 0 { // the shell's
 				words = words[:i]
 			}
