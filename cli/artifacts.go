@@ -150,14 +150,10 @@ func (c *call) writeArtifacts(a *training.Artifacts) error {
 		return folderError(c.Out(), err)
 	}
 	manifest.Add(training.ContractFile, contract)
-	data, err := manifest.Encode()
-	if err == nil {
-		err = dir.WriteFile(export.ManifestName, data)
+	if err := writeManifest(dir, manifest); err != nil {
+		return folderError(c.Out(), err)
 	}
-	if err == nil {
-		err = dir.Commit()
-	}
-	if err != nil {
+	if err := dir.Commit(); err != nil {
 		return folderError(c.Out(), err)
 	}
 	return nil

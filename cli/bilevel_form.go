@@ -1,10 +1,24 @@
 package cli
 
 import (
+	"github.com/urfave/cli/v2"
+
 	"graft/training/bilevel"
 )
 
 var bilevelForms = []string{"free", "orthonormal", "tight", "convolution"}
+
+// formFlags say what W is made of and what it begins as: at most so many rows or filters, filters of so many samples
+// without --filter.
+func formFlags(section string, most, filter int64) []cli.Flag {
+	return []cli.Flag{
+		choice("form", "free", "what W is made of", bilevelForms...).under(section),
+		integer("rows", "N", 1, most, 0, "rows of W; as many as samples without it").under(section),
+		integer("filters", "N", 1, most, 2, "filters of a convolution").under(section),
+		integer("filter", "N", 3, 11, filter, "samples of a filter, along each axis").under(section),
+		choice("start", "identity", "what W begins as: the identity without its mean, or random rows", "identity", "random").under(section),
+	}
+}
 
 // chosenForm is what --form, --rows, --filters and --filter ask for over signals of n samples, or over squares of side by side pixels, and
 // what --start and --rule say.

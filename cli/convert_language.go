@@ -257,14 +257,10 @@ func (c *call) finishLanguage(dir *outdir.Dir, files map[string][]byte, about *c
 		}
 		manifest.Add(name, data)
 	}
-	data, err := manifest.Encode()
-	if err == nil {
-		err = dir.WriteFile(export.ManifestName, data)
+	if err := writeManifest(dir, manifest); err != nil {
+		return folderError(dir.Path(), err)
 	}
-	if err == nil {
-		err = dir.Commit()
-	}
-	if err != nil {
+	if err := dir.Commit(); err != nil {
 		return folderError(dir.Path(), err)
 	}
 	return nil

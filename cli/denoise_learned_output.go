@@ -65,11 +65,7 @@ func (l *learning) write(dir *outdir.Dir, picture *dataset.Image, doc *learned, 
 		}
 		manifest.Add(name, data)
 	}
-	data, err := manifest.Encode()
-	if err != nil {
-		return err
-	}
-	if err := dir.WriteFile(export.ManifestName, data); err != nil {
+	if err := writeManifest(dir, manifest); err != nil {
 		return folderError(l.Out(), err)
 	}
 	if err := dir.Commit(); err != nil {

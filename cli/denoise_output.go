@@ -70,11 +70,7 @@ func (d *denoising) write(r *denoised) error {
 	if err := d.dropWork(); err != nil {
 		return err
 	}
-	data, err := manifest.Encode()
-	if err != nil {
-		return err
-	}
-	return d.dir.WriteFile(export.ManifestName, data)
+	return writeManifest(d.dir, manifest)
 }
 
 // dropWork takes what only a resumed run needs out of the folder.

@@ -37,7 +37,7 @@ A run that is interrupted keeps its last step; --resume goes on to the bit as if
 		"graft denoise photo.png --method learned --model learned/denoiser.onnx --out out/",
 	},
 	groups: runsModel | writes,
-	flags: []cli.Flag{
+	flags: slices.Concat([]cli.Flag{
 		choice("signals", "", "make signals of this kind, without DATA", signalNames()...).under("Data"),
 		integer("length", "N", 2, 1<<16, 64, "samples of a made signal; a square with constant-patch").under("Data"),
 		number("rate", "X", span{lo: 0, hi: 1, openLo: true}, 0.1, "of made signals: jumps by sample, or part of the coefficients that are not 0").under("Data"),
@@ -45,11 +45,7 @@ A run that is interrupted keeps its last step; --resume goes on to the bit as if
 		integer("patch", "N", 2, 64, 8, "pixels of a patch's side").under("Data"),
 		integer("samples", "N", 1, 1<<24, 0, "patches or signals to learn from; 20000 patches, 2000 made signals, all of a file without it").under("Data"),
 		text("test", "PATH", "pictures or signals that the result is judged by; nothing is chosen by them").under("Data"),
-		choice("form", "free", "what W is made of", bilevelForms...).under("Operator"),
-		integer("rows", "N", 1, 1<<12, 0, "rows of W; as many as samples without it").under("Operator"),
-		integer("filters", "N", 1, 1<<12, 2, "filters of a convolution").under("Operator"),
-		integer("filter", "N", 3, 11, 3, "samples of a filter, along each axis").under("Operator"),
-		choice("start", "identity", "what W begins as: the identity without its mean, or random rows", "identity", "random").under("Operator"),
+	}, formFlags("Operator", 1<<12, 3), []cli.Flag{
 		choice("rule", "adam", "how W follows the gradient", "sgd", "heavy-ball", "adam").under("Training"),
 		number("lr", "X", above(0, 1e6), 3e-3, "learning rate of the first step; it falls to a hundredth").under("Training"),
 		integer("batch", "N", 1, 1<<20, 32, "patches or signals of a step").under("Training"),
@@ -57,7 +53,7 @@ A run that is interrupted keeps its last step; --resume goes on to the bit as if
 		integer("draw-every", "N", 1, 1<<40, 0, "steps between pictures of W's rows; a tenth of the training without it").under("Checkpoints"),
 		integer("save-every", "N", 1, 1<<40, 500, "steps between checkpoints").under("Checkpoints"),
 		toggle("resume", "go on with the run that was cut off in this --out folder").under("Checkpoints"),
-	},
+	}),
 	run: runLearnOperator,
 }
 

@@ -86,11 +86,7 @@ func (r *operatorRun) write(doc *operatorLearned) error {
 			return folderError(r.Out(), err)
 		}
 	}
-	data, err := manifest.Encode()
-	if err != nil {
-		return err
-	}
-	if err := r.dir.WriteFile(export.ManifestName, data); err != nil {
+	if err := writeManifest(r.dir, manifest); err != nil {
 		return folderError(r.Out(), err)
 	}
 	return nil

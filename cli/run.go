@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"graft/cli/outdir"
+	"graft/export"
 	"graft/onnx"
 	"graft/onnx/inspect"
 	"graft/runtime"
@@ -206,6 +207,15 @@ func createFolder(path string, force bool) (*outdir.Dir, error) {
 
 func folderError(path string, err error) error {
 	return &Error{File: path, Err: err, Code: exitEnvironment}
+}
+
+// writeManifest writes the manifest by which graft knows a folder that it has made.
+func writeManifest(dir *outdir.Dir, m *export.Manifest) error {
+	data, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	return dir.WriteFile(export.ManifestName, data)
 }
 
 // finishFolder writes the manifest, by which graft knows its folders, and puts the folder in its place.

@@ -431,9 +431,5 @@ func (r *methodRun) write(m *trainMethod, result *methodResult) error {
 	if err := r.dropWork(result.Work...); err != nil {
 		return err
 	}
-	data, err := manifest.Encode()
-	if err != nil {
-		return err
-	}
-	return r.dir.WriteFile(export.ManifestName, data)
+	return writeManifest(r.dir, manifest)
 }

@@ -31,7 +31,7 @@
 // The papers' full texts were not at hand. From the authors' code are: the lower problem, its dual and the closed form; β kept at 1 while a
 // free W is trained, which absorbs it; the centred identity as a start; batches of 5 and a rate of 1e-3 without momentum or constraint;
 // over-relaxation by 1.8 in ADMM. The closed form was derived anew and checked numerically. What is not theirs: screening in place of a
-// threshold of 1e-4 on |Wx|; the pseudo-inverse's cut-off of 1e-8 in place of 1e-15; steps on the active set that make solutions exact;
+// threshold of 1e-4 on |Wx|; the pseudo-inverse's cut-off of 1e-8 in place of 1e-15; steps on the active set, and an interior point method, that make solutions exact;
 // β learned with W; orthonormal rows, tight frames and convolutions; heavy ball and Adam; the start's scale of 0.1, where theirs is 0.01;
 // and Inverse, the problem with a linear map and groups of rows, which they leave as future work.
 package bilevel
