@@ -119,7 +119,7 @@ func (b *Batch) row(of []int64, r int) []int64 { return of[int64(r)*b.Length : i
 func (b *Batch) feeds() map[string]*onnx.Tensor {
 	dims := []int64{int64(b.Rows), b.Length}
 	out := map[string]*onnx.Tensor{"input_ids": onnx.FromSlice(b.IDs, dims...), "attention_mask": onnx.FromSlice(b.Mask, dims...)}
-	if language.HasPooler(b.Batches.Model) {
+	if language.HasSegments(b.Batches.Model) {
 		out["token_type_ids"] = onnx.NewTensor(onnx.Int64, dims...)
 	}
 	if b.Labels != nil {
@@ -182,4 +182,21 @@ func Classes(of []int64) func(*Batch) {
 		}
 		b.Labels = onnx.FromSlice(labels)
 	}
+}
+
+// Within is how many of the first steps have no more tokens than most, and how many tokens those have; at least one step.
+func (d *Batches) Within(steps, most int64) (n, tokens int64) {
+	for epoch := int64(0); n < steps; epoch++ {
+		for _, lines := range d.shuffled(epoch) {
+			more := int64(0)
+			for _, i := range lines {
+				more += int64(len(d.Lines[i]))
+			}
+			if n == steps || n > 0 && tokens+more > most {
+				return n, tokens
+			}
+			n, tokens = n+1, tokens+more
+		}
+	}
+	return n, tokens
 }
