@@ -1,6 +1,7 @@
 package language
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -50,5 +51,20 @@ func (s *Source) Replace(weights map[string]*onnx.Tensor) error {
 		}
 		e.read = read
 	}
+	return nil
+}
+
+// Untie has the model's configuration say that the head's weight is not the table of words.
+func (s *Source) Untie() error {
+	c, err := parseJSON(s.Files[ConfigName])
+	if err != nil {
+		return err
+	}
+	c["tie_word_embeddings"] = false
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	s.Config.TieWordEmbeddings, s.Files[ConfigName] = false, append(data, '\n')
 	return nil
 }

@@ -10,9 +10,9 @@ import (
 // Representations has a model embed sentences.
 type Representations struct {
 	Encoder bias.Encoder
-	Encode  func(text string) ([]int64, error)  // the tokens of a text; a sentence that fails is left out
-	Told    func(stage string, done, total int) // nil: nobody
-	Skipped int                                 // sentences that had no tokens
+	Encode  func(text string) ([]int64, error) // the tokens of a text; a sentence that fails is left out
+	Told    func(done, total int)              // nil: nobody
+	Skipped int                                // sentences that had no tokens
 }
 
 // Embedded are sentences as vectors.
@@ -52,7 +52,7 @@ func (r *Representations) Embed(ctx context.Context, s *Sentences) (*Embedded, e
 	}
 	told := func(done int) {
 		if r.Told != nil {
-			r.Told("embed", done, len(ids))
+			r.Told(done, len(ids))
 		}
 	}
 	told(0)

@@ -76,7 +76,7 @@ func TestNullspace(t *testing.T) {
 		t.Fatal(err)
 	}
 	stages := 0
-	r := Representations{Encoder: saidBy{a, b}, Told: func(string, int, int) { stages++ }, Encode: func(text string) ([]int64, error) {
+	r := Representations{Encoder: saidBy{a, b}, Told: func(int, int) { stages++ }, Encode: func(text string) ([]int64, error) {
 		n := len(strings.Fields(text))
 		if n == 5 {
 			return nil, errors.New("too long")
