@@ -156,7 +156,7 @@ func (d *debiasing) tune(text *splitText, report *tuningReport) error {
 		return err
 	}
 	c.Checkpoint.Folder = d.dir.File("checkpoint-tune")
-	c.Checkpoint.Of = fmt.Sprintf("%s: %d lines, %d steps", d.method.name, report.Lines, c.Steps)
+	c.Checkpoint.Of = fmt.Sprintf("%s: %d steps, lines %s", d.method.name, c.Steps, train.Hash())
 	tenth := max(1, c.Steps/10)
 	var first, last lossMean
 	var took []float64
