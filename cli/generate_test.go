@@ -81,6 +81,13 @@ func TestGenerate(t *testing.T) {
 		t.Errorf("streamed %q, want %q", out.String(), want)
 	}
 
+	var same, other generated
+	w.says(&same, slices.Concat([]string{"generate", folder, "--self-debias", "gender", "--self-debias-decay", "0"}, prompt)...)
+	w.says(&other, slices.Concat([]string{"generate", folder, "--self-debias", "The following story has pixels in it:", "--self-debias-decay", "500"}, prompt)...)
+	if !slices.Equal(same.Texts[0].Tokens, fairyTale) || slices.Equal(other.Texts[0].Tokens, fairyTale) || len(other.Debias) != 1 {
+		t.Errorf("without decay %v, with it %v", same.Texts[0].Tokens, other.Texts[0].Tokens)
+	}
+	w.fails(2, "which is missing", "generate", folder, "--prompt", "x", "--self-debias-least", "0.1")
 	w.fails(2, "--prompt is missing", "generate", folder)
 	w.fails(2, "give --temperature", "generate", folder, "--prompt", "x", "--top-k", "3")
 	w.fails(3, "--tokenizer names", "generate", folder, "--prompt", "x")

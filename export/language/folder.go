@@ -13,6 +13,7 @@ import (
 	net "graft/graphs/language"
 	"graft/onnx"
 	"graft/onnx/limits"
+	"graft/onnx/rewrite"
 	"graft/onnx/safetensors"
 	"graft/onnx/tokenizer"
 )
@@ -148,6 +149,10 @@ func (s *Source) openONNX(path, name string) error {
 	}
 	s.network = true
 	for _, v := range m.Graph.Initializers() {
+		if strings.HasPrefix(v.Name, rewrite.ProjectionNames) {
+			return limits.InFile(filepath.Join(path, name), limits.Refuse("", "has a projection behind its last hidden state, which is none of the network's weights").
+				WithHint("give the folder that it was made from; graft export and graft bias take the file as it is"))
+		}
 		if t := v.Const; t != nil {
 			s.add(v.Name, t.Dims, func() (*onnx.Tensor, error) { return t, nil })
 		}

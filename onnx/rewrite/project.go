@@ -28,6 +28,9 @@ type ProjectOptions struct {
 	Shared bool
 }
 
+// ProjectionNames begin the names of the initializers that the nodes of a projection have.
+const ProjectionNames = "projection."
+
 // Project takes directions, orthonormal vectors u_j, out of the rows of a value, of which the last dimension is a row, for all that
 // reads it:
 //
@@ -229,11 +232,11 @@ func projectNodes(g *onnx.Graph, x *onnx.Value, directions [][]float64) (lowRank
 	}
 	var y *onnx.Value
 	if lowRank = 2*k < width; lowRank {
-		u := constant("projection.directions", []int64{int64(width), int64(k)}, func(i, j int) float64 { return directions[j][i] })
-		v := constant("projection.directions_t", []int64{int64(k), int64(width)}, func(i, j int) float64 { return directions[i][j] })
+		u := constant(ProjectionNames+"directions", []int64{int64(width), int64(k)}, func(i, j int) float64 { return directions[j][i] })
+		v := constant(ProjectionNames+"directions_t", []int64{int64(k), int64(width)}, func(i, j int) float64 { return directions[i][j] })
 		y = b.Sub(from, b.MatMul(b.MatMul(from, u), v))
 	} else {
-		p := constant("projection.matrix", []int64{int64(width), int64(width)}, func(i, j int) float64 {
+		p := constant(ProjectionNames+"matrix", []int64{int64(width), int64(width)}, func(i, j int) float64 {
 			sum := 0.
 			for _, u := range directions {
 				sum -= u[i] * u[j]
