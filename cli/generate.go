@@ -51,7 +51,7 @@ type generated struct {
 	executed
 	Model   string          `json:"model"`
 	Debias  []string        `json:"self_debias,omitempty"` // what is put before each text
-	Cache   bool            `json:"cache"` // keys and values of earlier tokens are kept
+	Cache   bool            `json:"cache"`                 // keys and values of earlier tokens are kept
 	Texts   []generatedText `json:"texts"`
 	Seconds float64         `json:"seconds"` // without loading the model
 }
