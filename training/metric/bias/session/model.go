@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,6 +22,8 @@ type Model struct {
 	mu      sync.Mutex
 	// Tokens is how many tokens are run at once; 0: 4096, fewer where logits of all of them would take more than 128 MB.
 	Tokens int
+	// Answers, where they are set, keep what is answered, batch by batch; what they know already is not asked again.
+	Answers *bias.Answers
 }
 
 // opened is a session of a form of the model.
@@ -161,11 +162,8 @@ type batch struct {
 
 // batches puts sequences of the same length together, shortest first, with at most so many tokens in each batch, and one
 // sequence at least.
-func batches(n int, length func(int) int, tokens int) (out []batch, err error) {
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
+func batches(of []int, length func(int) int, tokens int) (out []batch, err error) {
+	order, n := slices.Clone(of), len(of)
 	slices.SortStableFunc(order, func(a, b int) int { return length(a) - length(b) })
 	for i := 0; i < n; {
 		of := length(order[i])
@@ -278,20 +276,3 @@ func (m *Model) known(list []int64) error {
 }
 
 func none(int) []int64 { return nil }
-
-// run does batches, telling how far it is.
-func (m *Model) run(ctx context.Context, all []batch, told func(int), do func(b batch) error) error {
-	done := 0
-	for _, b := range all {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := do(b); err != nil {
-			return err
-		}
-		if done += len(b.index); told != nil {
-			told(done)
-		}
-	}
-	return nil
-}
