@@ -219,7 +219,7 @@ func (c *call) modelAnswers(m *biasModel, sets *biasSets) (*biasAnswers, error) 
 	if c.Text("average") == averageLogs {
 		how.Average = bias.OfLogProbabilities
 	}
-	if err := m.session.Open(); err != nil {
+	if err := m.session.Open(c.Context(), m.Causal != nil); err != nil {
 		return nil, err
 	}
 	defer c.Progress().Done()

@@ -63,17 +63,13 @@ func (m masked) LogProbs(ctx context.Context, questions []bias.Hidden, told func
 
 // answers opens the form that gives log-probabilities.
 func (m *Model) answers() (*opened, error) {
-	return m.form(roleLogits, func() (*onnx.Model, bool, error) { return answering(m.model, m.out[roleLogits].Name) })
+	return m.form(roleLogits, func() (*onnx.Model, bool, error) { return m.answering(false) })
 }
 
 type causal struct{ *Model }
 
 // LogLikelihoods implements bias.Causal.
 func (m causal) LogLikelihoods(ctx context.Context, sequences [][]int64, told func(int)) ([][]float64, error) {
-	o, err := m.answers()
-	if err != nil {
-		return nil, err
-	}
 	for _, s := range sequences {
 		if err := m.known(s); err != nil {
 			return nil, err
@@ -81,12 +77,37 @@ func (m causal) LogLikelihoods(ctx context.Context, sequences [][]int64, told fu
 	}
 	a, left := m.ask(len(sequences), func(i int) bias.Question { return bias.QuestionOf("causal", sequences[i]) },
 		func(i int) int { return len(sequences[i]) - 1 }, told)
+	ids := func(i int) []int64 { return sequences[i] }
+	var longest []int64
+	for _, i := range left {
+		if s := sequences[i]; len(s) == 0 {
+			return nil, errNoTokens
+		} else if len(s) > len(longest) {
+			longest = s
+		}
+	}
+	if len(left) == 0 {
+		return a.out, nil
+	}
+	f, err := m.forest(ctx, len(longest), longest)
+	if err != nil {
+		return nil, err
+	}
+	if f != nil {
+		all := groves(rowsOf(trees(left, ids, mostPlaces), mostPlaces), m.tokens(true))
+		err := each(ctx, a, all, grove.indexes, func(g grove) error { return m.score(ctx, f, g, a.out) })
+		return a.out, err
+	}
+	o, err := m.answers()
+	if err != nil {
+		return nil, err
+	}
 	all, err := batches(left, func(i int) int { return len(sequences[i]) }, m.tokens(true))
 	if err != nil {
 		return nil, err
 	}
 	err = each(ctx, a, all, batch.indexes, func(b batch) error {
-		feeds, err := m.feeds(o, b, func(i int) []int64 { return sequences[i] }, none)
+		feeds, err := m.feeds(o, b, ids, none)
 		if err != nil {
 			return err
 		}
