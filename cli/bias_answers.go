@@ -15,23 +15,30 @@ import (
 // biasWork is the folder of a report in the making. What models answer is kept in it, so that a run that was cut off goes on.
 type biasWork struct {
 	call *call
-	dir  *outdir.Dir
+	dir  *outdir.Dir // nil before begin
 	open []*bias.Answers
 }
 
 // answersFiles are the files of answers, one for each model.
 const answersFiles = "answers-*.jsonl"
 
-// beginBias makes the folder, or takes over that of a run that was cut off; nil where nothing is written.
-func (c *call) beginBias() (*biasWork, error) {
+// biasWork is nil where nothing is written. What is refused before a model is asked leaves no trace.
+func (c *call) biasWork() *biasWork {
 	if c.Out() == "" || c.Common.DryRun {
-		return nil, nil
+		return nil
 	}
-	dir, err := outdir.Resume(c.Out(), c.Common.Force)
-	if err != nil {
-		return nil, folderError(c.Out(), err)
+	return &biasWork{call: c}
+}
+
+// begin makes the folder, or takes over that of a run that was cut off.
+func (w *biasWork) begin() (err error) {
+	if w.dir != nil {
+		return nil
 	}
-	return &biasWork{call: c, dir: dir}, nil
+	if w.dir, err = outdir.Resume(w.call.Out(), w.call.Common.Force); err != nil {
+		return folderError(w.call.Out(), err)
+	}
+	return nil
 }
 
 // keep has the answers of a model kept, and takes up those that it gave before. Whose they are is told by all that the model is made of
@@ -39,6 +46,9 @@ func (c *call) beginBias() (*biasWork, error) {
 func (w *biasWork) keep(m *biasModel) error {
 	if w == nil {
 		return nil
+	}
+	if err := w.begin(); err != nil {
+		return err
 	}
 	h := sha256.New()
 	if err := m.network.EncodeTo(h); err != nil {
@@ -63,7 +73,7 @@ func (w *biasWork) keep(m *biasModel) error {
 
 // leave ends a run that failed. Its answers stay.
 func (w *biasWork) leave(err error) error {
-	if w == nil {
+	if w == nil || w.dir == nil {
 		return err
 	}
 	kept := 0

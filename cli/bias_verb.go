@@ -52,10 +52,7 @@ func runBias(c *call) error {
 		}
 	}
 	doc := &biasDoc{Benchmarks: map[string]*biasOne{}, Level: c.Float("level"), Data: map[string]string{}}
-	work, err := c.beginBias()
-	if err != nil {
-		return err
-	}
+	work := c.biasWork()
 	after, err := c.measureBias(path, chosen, doc, work)
 	if err == nil {
 		doc.executed = c.executed()
@@ -185,6 +182,9 @@ func (c *call) biasFound(path string, model *biasModel) (out []string, err error
 
 // writeBias writes the folder of a run.
 func (c *call) writeBias(doc *biasDoc, recorded *bias.Recorded, work *biasWork) error {
+	if err := work.begin(); err != nil {
+		return err
+	}
 	page, err := c.biasPage(doc)
 	if err != nil {
 		return err
