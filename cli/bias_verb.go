@@ -21,7 +21,8 @@ listed.
 have: how scores and their distances from 50 changed, with intervals of the paired bootstrap, and of the gender items of StereoSet and
 CrowS-Pairs together.
 
---out is a folder: report.html, bias.json, and predictions.json with the scores of sentences, which --scores takes.`,
+--out is a folder: report.html, bias.json, and predictions.json with the scores of sentences, which --scores takes. What a model answers is
+kept beside it, in OUT.partial, until the report is whole: the same command goes on where a run was cut off.`,
 	examples: []string{
 		"graft bias smollm2/ --data bias/ --out report/",
 		"graft bias minilm/ --benchmark seat,weat --data bias/ --json",
