@@ -67,6 +67,7 @@ def main():
     for name in ("train", "held", "data", "work"):
         p.add_argument("--" + name, type=pathlib.Path, required=True)
     p.add_argument("--sentences", type=int, default=3000, help="of --train, for the sentiment")
+    p.add_argument("--templates", action="store_true", help="SentenceDebias from templates as well")
     p.add_argument("--threads", type=int, default=2)
     a = p.parse_args()
     a.work.mkdir(parents=True, exist_ok=True)
@@ -78,7 +79,10 @@ def main():
     print(f"{len(held)} sentences: vectors differ from sentence-transformers' by at most {np.abs(ours - theirs).max():.2g}")
 
     found = {"before": a.model}
-    for name, flags in {"sentence-debias": ["--text", corpus], "sentence-debias, templates": [], "inlp": ["--text", corpus]}.items():
+    methods = {"sentence-debias": ["--text", corpus], "inlp": ["--text", corpus]}
+    if a.templates:
+        methods["sentence-debias, templates"] = []
+    for name, flags in methods.items():
         out = a.work / name.replace(", ", "-")
         if not out.exists():
             doc = graft(a, "debias", a.model, "--method", name.split(",")[0], *flags, "--out", out)
