@@ -205,7 +205,7 @@ func TestEmbed(t *testing.T) {
 	w.says(&said, "embed", folder, "w3", "--pooling", "mean")
 	var filed embeddings
 	npy := w.path("v.npy")
-	w.says(&filed, "embed", folder, "--file", w.write("lines.txt", []byte("w3 w5 w1\n\nw2\n")), "--out", npy)
+	w.says(&filed, "embed", folder, "--pooling", "mean", "--file", w.write("lines.txt", []byte("w3 w5 w1\n\nw2\n")), "--out", npy)
 	data, err := os.ReadFile(npy)
 	if err != nil {
 		t.Fatal(err)
