@@ -31,6 +31,10 @@ type Config struct {
 	RopeTheta              float64 // Llama
 	RopeScaling            *RopeScaling
 
+	// PrunedHeads are the heads of attention that are not there any more, by layer. Llama's keys and values go where no head is left to
+	// read them.
+	PrunedHeads map[int64][]int64
+
 	UnscaledAttention   bool // GPT-2's scale_attn_weights is false
 	ScaleByInverseLayer bool // GPT-2's scale_attn_by_inverse_layer_idx
 }
@@ -48,7 +52,7 @@ type architecture struct {
 	prefix     string // of the parameters below the head
 	tasks      []string
 	decoder    bool // causal: tokens see those before them, and positions are an input
-	segments   bool // token_type_ids are an input
+	segments   bool // there is a table of segments, and a pooler; token_type_ids are an input of BERT alone
 	parameters func(*list)
 	build      func(*net) *built
 }
@@ -148,6 +152,7 @@ func (c Config) Check() error {
 	if c.ModelType == "roberta" && c.PadTokenID < 0 {
 		bad("pad_token_id is missing: positions are counted from it")
 	}
+	errs = append(errs, c.checkHeads()...)
 	if len(errs) == 0 && c.size() > 1<<40 {
 		bad("its parameters are more than %d numbers", int64(1)<<40)
 	}
@@ -187,6 +192,9 @@ func (c Config) layerNames(prefix string) []string {
 	}
 	return names
 }
+
+// HasSegments reports whether token_type_ids are an input of a model type.
+func HasSegments(modelType string) bool { return modelType == "bert" }
 
 // HasPooler reports whether the features of a model type may be pooled.
 func HasPooler(modelType string) bool { return rows()[modelType].segments }

@@ -67,13 +67,18 @@ type patched struct {
 func (m *Mediator) plain(rows [][]int64) *patched {
 	c := m.network.Config
 	p := &patched{rows: rows}
-	for range c.NumHiddenLayers {
-		g := make([]float32, int64(len(rows))*c.NumAttentionHeads)
+	for l := range c.NumHiddenLayers {
+		heads := int64(len(c.Heads(l)))
+		if heads == 0 {
+			p.gates, p.patches = append(p.gates, nil), append(p.patches, nil)
+			continue
+		}
+		g := make([]float32, int64(len(rows))*heads)
 		for i := range g {
 			g[i] = 1
 		}
 		p.gates = append(p.gates, g)
-		p.patches = append(p.patches, onnx.NewTensor(onnx.Float, int64(len(rows)), c.NumAttentionHeads, int64(len(rows[0])), c.HeadDim))
+		p.patches = append(p.patches, onnx.NewTensor(onnx.Float, int64(len(rows)), heads, int64(len(rows[0])), c.HeadDim))
 	}
 	return p
 }
@@ -87,7 +92,10 @@ func (m *Mediator) run(ctx context.Context, p *patched) (logits *onnx.Tensor, he
 	feeds := textFeeds(c.ModelType, ids, len(p.rows))
 	names := []string{"logits"}
 	for l := range p.gates {
-		feeds[fmt.Sprintf("head_gates.%d", l)] = onnx.FromSlice(p.gates[l], int64(len(p.rows)), c.NumAttentionHeads, 1, 1)
+		if p.gates[l] == nil {
+			continue
+		}
+		feeds[fmt.Sprintf("head_gates.%d", l)] = onnx.FromSlice(p.gates[l], int64(len(p.rows)), int64(len(c.Heads(int64(l)))), 1, 1)
 		feeds[fmt.Sprintf("head_patches.%d", l)] = p.patches[l]
 		names = append(names, fmt.Sprintf("head_outputs.%d", l))
 	}
@@ -95,8 +103,8 @@ func (m *Mediator) run(ctx context.Context, p *patched) (logits *onnx.Tensor, he
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range names[1:] {
-		heads = append(heads, out[name])
+	for l := range p.gates {
+		heads = append(heads, out[fmt.Sprintf("head_outputs.%d", l)])
 	}
 	return out["logits"], heads, nil
 }
@@ -109,7 +117,7 @@ func textFeeds(modelType string, ids []int64, rows int) map[string]*onnx.Tensor 
 		mask.Int64s()[i] = 1
 	}
 	feeds := map[string]*onnx.Tensor{"input_ids": onnx.FromSlice(ids, dims...), "attention_mask": mask}
-	if language.HasPooler(modelType) {
+	if language.HasSegments(modelType) {
 		feeds["token_type_ids"] = onnx.NewTensor(onnx.Int64, dims...)
 	}
 	return feeds
@@ -171,11 +179,15 @@ func (m *Mediator) patch(ctx context.Context, text []int64, some []Head, made []
 		rows[i] = text
 	}
 	p := m.plain(rows)
-	heads := int(m.network.Config.NumAttentionHeads)
 	size := int(m.network.Config.HeadDim) * len(text)
 	for r, h := range some {
-		p.gates[h.Layer][r*heads+h.Head] = 0
-		copy(p.patches[h.Layer].Float32s()[(r*heads+h.Head)*size:][:size], made[h.Layer].Float32s()[(from*heads+h.Head)*size:][:size])
+		heads := len(m.network.Config.Heads(int64(h.Layer)))
+		at, err := m.network.place(h)
+		if err != nil {
+			return nil, err
+		}
+		p.gates[h.Layer][r*heads+int(at)] = 0
+		copy(p.patches[h.Layer].Float32s()[(r*heads+int(at))*size:][:size], made[h.Layer].Float32s()[(from*heads+int(at))*size:][:size])
 	}
 	logits, _, err := m.run(ctx, p)
 	return logits, err

@@ -119,7 +119,7 @@ func (b *Batch) row(of []int64, r int) []int64 { return of[int64(r)*b.Length : i
 func (b *Batch) feeds() map[string]*onnx.Tensor {
 	dims := []int64{int64(b.Rows), b.Length}
 	out := map[string]*onnx.Tensor{"input_ids": onnx.FromSlice(b.IDs, dims...), "attention_mask": onnx.FromSlice(b.Mask, dims...)}
-	if language.HasPooler(b.Batches.Model) {
+	if language.HasSegments(b.Batches.Model) {
 		out["token_type_ids"] = onnx.NewTensor(onnx.Int64, dims...)
 	}
 	if b.Labels != nil {
