@@ -147,12 +147,14 @@ func (s *Source) openONNX(path, name string) error {
 		return err
 	}
 	s.network = true
+	gates := map[string]*onnx.Tensor{}
 	for _, v := range m.Graph.Initializers() {
 		if t := v.Const; t != nil {
 			s.add(v.Name, t.Dims, func() (*onnx.Tensor, error) { return t, nil })
+			gates[v.Name] = t
 		}
 	}
-	return nil
+	return limits.InFile(filepath.Join(path, name), s.closeGates(gates))
 }
 
 func (s *Source) openShards(path, name string) error {

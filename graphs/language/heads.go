@@ -61,9 +61,15 @@ func (c Config) Without(heads map[int64][]int64) Config {
 	return c
 }
 
+// mostErrors of heads are told.
+const mostErrors = 8
+
 // checkHeads refuses heads that are gone and never were.
 func (c Config) checkHeads() (errs []error) {
 	for _, layer := range slices.Sorted(maps.Keys(c.PrunedHeads)) {
+		if len(errs) >= mostErrors {
+			return errs
+		}
 		list := c.PrunedHeads[layer]
 		switch {
 		case layer < 0 || layer >= c.NumHiddenLayers:
@@ -72,7 +78,7 @@ func (c Config) checkHeads() (errs []error) {
 			errs = append(errs, fmt.Errorf("pruned_heads of layer %d: %d of %d heads", layer, len(list), c.NumAttentionHeads))
 		default:
 			for i, h := range list {
-				if h < 0 || h >= c.NumAttentionHeads || slices.Contains(list[:i], h) {
+				if len(errs) < mostErrors && (h < 0 || h >= c.NumAttentionHeads || slices.Contains(list[:i], h)) {
 					errs = append(errs, fmt.Errorf("pruned_heads of layer %d: head %d of %d, each once", layer, h, c.NumAttentionHeads))
 				}
 			}
@@ -134,6 +140,16 @@ func (c Config) HeadParts(layer int64) (parts []HeadPart) {
 	return parts
 }
 
+// Unread are weights that no layer without heads reads: those of the norm in front of them.
+func (c Config) Unread() (names []string) {
+	for layer := range c.NumHiddenLayers {
+		if len(c.Heads(layer)) == 0 {
+			names = append(names, c.attentionNorm(layer)...)
+		}
+	}
+	return names
+}
+
 // attentionNorm are the weights of the norm that only a layer's heads read.
 func (c Config) attentionNorm(layer int64) []string {
 	switch prefix := Prefix(c.ModelType); c.ModelType {
@@ -150,20 +166,15 @@ func (c Config) attentionNorm(layer int64) []string {
 // heads: what both have is copied, and heads that were not there are zeros, which do nothing. A weight that is no head's is given as it is.
 func (c Config) Reheaded(from Config, weight func(name string) (*onnx.Tensor, error)) func(Parameter) (*onnx.Tensor, error) {
 	type pair struct{ has, wants HeadPart }
-	pairs, unread := map[string]pair{}, map[string]bool{}
+	pairs, unread := map[string]pair{}, from.Unread()
 	for layer := range c.NumHiddenLayers {
 		has := from.HeadParts(layer)
-		if len(from.Heads(layer)) == 0 {
-			for _, name := range c.attentionNorm(layer) {
-				unread[name] = true
-			}
-		}
 		for i, part := range c.HeadParts(layer) {
 			pairs[part.Name] = pair{has[i], part}
 		}
 	}
 	return func(p Parameter) (*onnx.Tensor, error) {
-		if unread[p.Name] {
+		if slices.Contains(unread, p.Name) {
 			return Fresh(0, 0)(p)
 		}
 		both, ok := pairs[p.Name]
