@@ -1,6 +1,7 @@
 package language
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -44,6 +45,20 @@ func encodedHeads(gone map[int64][]int64) map[string][]int64 {
 		out[fmt.Sprint(layer)] = heads
 	}
 	return out
+}
+
+// setHeads has the source's config.json say which heads are gone.
+func (s *Source) setHeads(gone map[int64][]int64) error {
+	o, err := parseJSON(s.Files[ConfigName])
+	if err != nil || len(gone) == 0 && o[prunedKey] == nil {
+		return err
+	}
+	if o[prunedKey] = encodedHeads(gone); len(gone) == 0 {
+		delete(o, prunedKey)
+	}
+	data, err := json.MarshalIndent(o, "", "  ")
+	s.Files[ConfigName] = append(data, '\n')
+	return err
 }
 
 // whole lists the weights with all heads, and gives them of those found: heads that are gone are zeros, for forms that cannot say so.

@@ -34,6 +34,7 @@ type net struct {
 	hidden        *onnx.Value // float: what is added to scores
 	presents      []output
 	heads         []output // what each layer's heads make
+	attentions    []output // weights of each layer
 }
 
 // output is a value that goes out beside the results.
@@ -107,6 +108,9 @@ func (n *net) finish(y *built) (*onnx.Model, error) {
 		n.g.AddOutput(v.value, v.name)
 	}
 	for _, v := range n.heads {
+		n.g.AddOutput(v.value, v.name)
+	}
+	for _, v := range n.attentions {
 		n.g.AddOutput(v.value, v.name)
 	}
 	lowest, err := op.LowestOpset(n.g)

@@ -140,10 +140,13 @@ func (c Config) HeadParts(layer int64) (parts []HeadPart) {
 	return parts
 }
 
-// Unread are weights that no layer without heads reads: those of the norm in front of them.
+// Unread are weights that layers without heads have no use for: those of the heads, and of a norm in front of them.
 func (c Config) Unread() (names []string) {
 	for layer := range c.NumHiddenLayers {
 		if len(c.Heads(layer)) == 0 {
+			for _, part := range c.HeadParts(layer) {
+				names = append(names, part.Name)
+			}
 			names = append(names, c.attentionNorm(layer)...)
 		}
 	}
@@ -174,10 +177,10 @@ func (c Config) Reheaded(from Config, weight func(name string) (*onnx.Tensor, er
 		}
 	}
 	return func(p Parameter) (*onnx.Tensor, error) {
-		if slices.Contains(unread, p.Name) {
+		both, ok := pairs[p.Name]
+		if !ok && slices.Contains(unread, p.Name) {
 			return Fresh(0, 0)(p)
 		}
-		both, ok := pairs[p.Name]
 		if !ok || slices.Equal(both.has.Of, both.wants.Of) {
 			return weight(p.Name)
 		}
