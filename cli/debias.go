@@ -27,7 +27,7 @@ type debiasMethod struct {
 }
 
 // debiasMethods lists the methods of --method.
-var debiasMethods = slices.Concat(debiasTunings)
+var debiasMethods = slices.Concat(debiasTunings, debiasHeads)
 
 // debiasing is a run of a method, which changes network, and edit for what weights cannot hold.
 type debiasing struct {
