@@ -14,8 +14,9 @@ import (
 // said that ...", with as many tokens.
 type Prompt struct {
 	Base, Swapped    []int64
-	At               int   // the token whose logits are read: what is masked, or the last one before what follows
-	Stereotype, Anti int64 // tokens that may stand there
+	At               int    // the token whose logits are read: what is masked, or the last one before what follows
+	Stereotype, Anti int64  // tokens that may stand there
+	Word             string // the word that it asks about; prompts of one word follow each other. "": a word of its own
 }
 
 // Effect is what a head mediates, with y = p(anti-stereotype)/p(stereotype), y of a prompt, y_set of the prompt under the intervention
@@ -135,6 +136,11 @@ const rowsAtOnce = 64
 
 // Effects patches every head, one at a time and at all tokens, in every prompt.
 func (m *Mediator) Effects(ctx context.Context, prompts []Prompt) (*Effects, error) {
+	return m.EffectsTold(ctx, prompts, nil)
+}
+
+// EffectsTold is Effects, and calls told after every prompt; nil: never.
+func (m *Mediator) EffectsTold(ctx context.Context, prompts []Prompt, told func(prompts int)) (*Effects, error) {
 	if len(prompts) == 0 {
 		return nil, fmt.Errorf("effects of heads: no prompts")
 	}
@@ -156,23 +162,39 @@ func (m *Mediator) Effects(ctx context.Context, prompts []Prompt) (*Effects, err
 		set := logRatio(logits, 1, p.At, p.Anti, p.Stereotype) - null
 		out.Log += set / n
 		out.Ratio += math.Expm1(set) / n
-		for from := 0; from < len(all); from += rowsAtOnce {
-			some := all[from:min(from+rowsAtOnce, len(all))]
-			logits, err := m.patch(ctx, p.Base, some, made, 1)
-			if err != nil {
-				return nil, err
-			}
-			for r := range some {
-				y := logRatio(logits, r, p.At, p.Anti, p.Stereotype) - null
-				out.Heads[from+r].Log += y / n
-				out.Heads[from+r].Ratio += math.Expm1(y) / n
-			}
+		err = m.each(ctx, p.Base, made, func(h int, logits *onnx.Tensor, row int) {
+			y := logRatio(logits, row, p.At, p.Anti, p.Stereotype) - null
+			out.Heads[h].Log += y / n
+			out.Heads[h].Ratio += math.Expm1(y) / n
+		})
+		if err != nil {
+			return nil, err
+		}
+		if told != nil {
+			told(i + 1)
 		}
 	}
 	return out, nil
 }
 
-// patch runs a text once for each of some heads, with that head's output taken from a row of what was made before.
+// each runs a text once for every head, with that head's output taken from the second row of what was made before, or nothing in its
+// place, and gives the row of logits that are the head's.
+func (m *Mediator) each(ctx context.Context, text []int64, made []*onnx.Tensor, f func(head int, logits *onnx.Tensor, row int)) error {
+	all := m.network.Heads()
+	for from := 0; from < len(all); from += rowsAtOnce {
+		some := all[from:min(from+rowsAtOnce, len(all))]
+		logits, err := m.patch(ctx, text, some, made, 1)
+		if err != nil {
+			return err
+		}
+		for r := range some {
+			f(from+r, logits, r)
+		}
+	}
+	return nil
+}
+
+// patch runs a text once for each of some heads, with that head's output taken from a row of what was made before; nil: zeros.
 func (m *Mediator) patch(ctx context.Context, text []int64, some []Head, made []*onnx.Tensor, from int) (*onnx.Tensor, error) {
 	rows := make([][]int64, len(some))
 	for i := range rows {
@@ -187,6 +209,9 @@ func (m *Mediator) patch(ctx context.Context, text []int64, some []Head, made []
 			return nil, err
 		}
 		p.gates[h.Layer][r*heads+int(at)] = 0
+		if made == nil {
+			continue
+		}
 		copy(p.patches[h.Layer].Float32s()[(r*heads+int(at))*size:][:size], made[h.Layer].Float32s()[(from*heads+int(at))*size:][:size])
 	}
 	logits, _, err := m.run(ctx, p)
