@@ -2,6 +2,9 @@ package prosocial
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -182,6 +185,16 @@ func Classes(of []int64) func(*Batch) {
 		}
 		b.Labels = onnx.FromSlice(labels)
 	}
+}
+
+// Hash is one of the lines.
+func (d *Batches) Hash() string {
+	h := sha256.New()
+	for _, line := range d.Lines {
+		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(line))))
+		h.Write(onnx.FromSlice(line).Data)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Within is how many of the first steps have no more tokens than most, and how many tokens those have; at least one step.
