@@ -1,9 +1,11 @@
 package prosocial
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"gonum.org/v1/gonum/integrate/quad"
 
@@ -19,15 +21,18 @@ type Path string
 
 // Paths.
 const (
-	AllHeads   Path = "all"    // those of all layers
 	EachLayers Path = "layers" // those of one layer after the other, the other layers' being 1
+	AllHeads   Path = "all"    // those of all layers. In deep networks the measure turns many times on this way, and wants many nodes
 )
 
 // Attribution says how integrated gradients are taken.
 type Attribution struct {
-	Path  Path // "": AllHeads
-	Nodes int  // of Gauss and Legendre's rule; 0: 16
-	Told  func(prompts int)
+	Path  Path // "": EachLayers
+	Nodes int  // of Gauss and Legendre's rule, on each interval; 0: 4
+	// Halvings is how often an interval is halved at most where its sum of parts is more than Tolerance off what F does on it; 0: never.
+	Halvings  int
+	Tolerance float64 // 0: 0.01
+	Told      func(prompts int)
 }
 
 // Attributed are the parts that heads have in the association with stereotypes, F = mean over prompts of log p(stereotype)/p(anti-stereotype),
@@ -179,23 +184,104 @@ func (a *Attributor) run(ctx context.Context, p Prompt, samples []gatedRow, want
 	return out[outputLogRatios].Float32s(), slopes, nil
 }
 
-// gatesAtOnce bounds the memory of a run with gradients.
-const gatesAtOnce = 8
+// tokensAtOnce bounds the memory of a run with gradients.
+const tokensAtOnce = 320
+
+// interval is a part of a path, with what the measure is at its ends.
+type interval struct {
+	path     int
+	from, to float64
+	halved   int
+	ends     [2]float64
+	slopes   map[Head]float64 // integrals
+}
+
+// path takes the integrals of a prompt, each with a weight, along all paths.
+func (a *Attributor) path(ctx context.Context, p Prompt, how Attribution, paths []int64, weight float64, parts map[Head]float64, out *Attributed) error {
+	ratios, _, err := a.run(ctx, p, []gatedRow{{-1, 1}}, false)
+	if err != nil {
+		return err
+	}
+	out.Open += weight * float64(ratios[0])
+	var todo []*interval
+	for k := range paths {
+		todo = append(todo, &interval{path: k, to: 1})
+	}
+	most := max(1, tokensAtOnce/len(p.Base)/(how.Nodes+2))
+	for len(todo) > 0 {
+		some := todo[:min(most, len(todo))]
+		todo = todo[len(some):]
+		if err := a.integrate(ctx, p, how.Nodes, paths, some); err != nil {
+			return err
+		}
+		for _, v := range some {
+			sum := 0.0
+			for _, x := range v.slopes {
+				sum += x
+			}
+			if off := math.Abs(sum - (v.ends[1] - v.ends[0])); off > how.Tolerance && v.halved < how.Halvings {
+				middle := (v.from + v.to) / 2
+				todo = append(todo, &interval{path: v.path, from: v.from, to: middle, halved: v.halved + 1},
+					&interval{path: v.path, from: middle, to: v.to, halved: v.halved + 1})
+				continue
+			}
+			if v.from == 0 {
+				out.Closed[v.path] += weight * v.ends[0]
+			}
+			out.Sums[v.path] += weight * sum
+			for h, x := range v.slopes {
+				parts[h] += weight * x
+			}
+		}
+	}
+	return nil
+}
+
+// integrate fills intervals in.
+func (a *Attributor) integrate(ctx context.Context, p Prompt, nodes int, paths []int64, some []*interval) error {
+	at, weight := make([]float64, nodes), make([]float64, nodes)
+	var samples []gatedRow
+	for _, v := range some {
+		quad.Legendre{}.FixedLocations(at, weight, v.from, v.to)
+		for _, x := range append([]float64{v.from, v.to}, at...) {
+			samples = append(samples, gatedRow{paths[v.path], x})
+		}
+	}
+	ratios, slopes, err := a.run(ctx, p, samples, true)
+	if err != nil {
+		return err
+	}
+	rows := nodes + 2
+	for i, v := range some {
+		quad.Legendre{}.FixedLocations(at, weight, v.from, v.to)
+		v.ends = [2]float64{float64(ratios[i*rows]), float64(ratios[i*rows+1])}
+		v.slopes = map[Head]float64{}
+		for l, slope := range slopes {
+			if path := paths[v.path]; path >= 0 && path != l {
+				continue
+			}
+			heads := a.network.Config.Heads(l)
+			for j, h := range heads {
+				for r, w := range weight {
+					v.slopes[Head{int(l), int(h)}] += w * float64(slope[(i*rows+2+r)*len(heads)+j])
+				}
+			}
+		}
+	}
+	return nil
+}
 
 // Attribute gives every head its part.
 func (a *Attributor) Attribute(ctx context.Context, prompts []Prompt, how Attribution) (*Attributed, error) {
 	if len(prompts) == 0 {
 		return nil, errors.New("attribute to heads: no prompts")
 	}
-	nodes := how.Nodes
-	if nodes == 0 {
-		nodes = 16
-	}
+	how.Nodes, how.Tolerance = cmp.Or(how.Nodes, 4), cmp.Or(how.Tolerance, 0.01)
 	c := a.network.Config
 	paths := []int64{-1}
 	switch how.Path {
-	case "", AllHeads:
-	case EachLayers:
+	case AllHeads:
+	case "", EachLayers:
 		paths = nil
 		for l := range c.NumHiddenLayers {
 			if len(c.Heads(l)) > 0 {
@@ -205,8 +291,6 @@ func (a *Attributor) Attribute(ctx context.Context, prompts []Prompt, how Attrib
 	default:
 		return nil, fmt.Errorf("attribute to heads by %q: there are all, layers", string(how.Path))
 	}
-	at, weight := make([]float64, nodes), make([]float64, nodes)
-	quad.Legendre{}.FixedLocations(at, weight, 0, 1)
 	out := &Attributed{Closed: make([]float64, len(paths)), Sums: make([]float64, len(paths))}
 	parts := map[Head]float64{}
 	n := float64(len(prompts))
@@ -214,48 +298,8 @@ func (a *Attributor) Attribute(ctx context.Context, prompts []Prompt, how Attrib
 		if p.At < 0 || p.At >= len(p.Base) {
 			return nil, fmt.Errorf("attribute to heads: prompt %d has %d tokens, and is read at %d", i+1, len(p.Base), p.At+1)
 		}
-		ends := []gatedRow{{-1, 1}}
-		for _, l := range paths {
-			ends = append(ends, gatedRow{l, 0})
-		}
-		for from := 0; from < len(ends); from += rowsAtOnce {
-			some := ends[from:min(from+rowsAtOnce, len(ends))]
-			ratios, _, err := a.run(ctx, p, some, false)
-			if err != nil {
-				return nil, err
-			}
-			for r := range some {
-				if from+r == 0 {
-					out.Open += float64(ratios[r]) / n
-				} else {
-					out.Closed[from+r-1] += float64(ratios[r]) / n
-				}
-			}
-		}
-		for k, path := range paths {
-			for from := 0; from < nodes; from += gatesAtOnce {
-				var samples []gatedRow
-				for _, x := range at[from:min(from+gatesAtOnce, nodes)] {
-					samples = append(samples, gatedRow{path, x})
-				}
-				_, slopes, err := a.run(ctx, p, samples, true)
-				if err != nil {
-					return nil, err
-				}
-				for l, slope := range slopes {
-					if path >= 0 && l != path {
-						continue
-					}
-					heads := c.Heads(l)
-					for r := range samples {
-						for j, h := range heads {
-							part := weight[from+r] * float64(slope[r*len(heads)+j]) / n
-							parts[Head{int(l), int(h)}] += part
-							out.Sums[k] += part
-						}
-					}
-				}
-			}
+		if err := a.path(ctx, p, how, paths, 1/n, parts, out); err != nil {
+			return nil, err
 		}
 		if how.Told != nil {
 			how.Told(i + 1)
