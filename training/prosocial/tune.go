@@ -30,7 +30,7 @@ type Tuning struct {
 	Told func(step int64, loss float64)
 }
 
-// Tune trains a network, which stays as it is, by cross-entropy. Weights that the task wants and that are not there are drawn.
+// Tune trains a network, which stays as it is, by cross-entropy, and by the mean squared error where it has one label. Weights that the task wants and that are not there are drawn.
 func (n *Network) Tune(ctx context.Context, data *Batches, c Tuning) (*Network, error) {
 	out, err := n.tune(ctx, data, c)
 	if err != nil {
@@ -102,9 +102,12 @@ func (n *Network) gated(c Tuning) (*training.Gated, error) {
 			return nil, err
 		}
 	}
-	entropy, err := loss.New("cross-entropy", map[string]float64{"ignore-index": IgnoreLabel})
+	apart, err := loss.New("cross-entropy", map[string]float64{"ignore-index": IgnoreLabel})
+	if c.Task == language.TextClassification && n.Config.NumLabels == 1 { // as transformers has it
+		apart, err = loss.Lookup("mse")
+	}
 	if err != nil {
 		return nil, err
 	}
-	return training.NewGated(m, training.ArtifactConfig{Loss: entropy, Freeze: c.Freeze, Provider: c.Session.Provider, Dropout: c.Dropout > 0, DropoutSeed: c.Seed})
+	return training.NewGated(m, training.ArtifactConfig{Loss: apart, Freeze: c.Freeze, Provider: c.Session.Provider, Dropout: c.Dropout > 0, DropoutSeed: c.Seed})
 }
