@@ -52,6 +52,8 @@ Ways to tune: ` + strings.Join(prosocialVariants(), ", ") + `.`,
 		number("strength", "X", above(0, 1e9), 1, "of the penalty, the mean over heads").under("Methods"),
 		toggle("tune-words", "tables of embeddings are tuned too").under("Methods"),
 		integer("seeds", "N", 1, 1000, 5, "seeds, from --seed on").under("Methods"),
+		list("samples", "LIST", "numbers of samples, on the first of which vanilla, debiased-tuning and prosocial are tuned besides").under("Methods"),
+		toggle("same-steps", "with --samples: as many steps for each number, in place of as many epochs").under("Methods"),
 		toggle("quick", "a taste: a tenth of the steps, one seed").under("Methods"),
 		toggle("expect", "exit code 1 where bias or accuracy are not in the order that is expected").under("Results"),
 	},
@@ -72,6 +74,7 @@ type prosocialStudy struct {
 	seeds    []uint64
 	variants []prosocial.Variant
 	scale    int64 // that steps are divided by
+	samples  []int // that are tuned on besides
 }
 
 func planProSocial(c *call) (experiment, error) {
@@ -103,7 +106,9 @@ func planProSocial(c *call) (experiment, error) {
 	if c.IsSet("threshold") && (c.Text("select") != string(prosocial.BySets) || c.Int("top") > 0) {
 		return nil, misuse("--threshold goes with --select sets, and not with --top")
 	}
-	return s, nil
+	var err error
+	s.samples, err = boundSizes(c, c.Int("train"))
+	return s, err
 }
 
 // steps are those of a phase.
@@ -124,6 +129,7 @@ func (s *prosocialStudy) config(seed uint64) prosocial.WorldConfig {
 			Tune:      prosocial.Course{Steps: s.steps("tune"), Batch: batch, Rate: rate},
 			Posterior: prosocial.Course{Steps: s.steps("posterior"), Batch: batch},
 			Gamma:     s.Float("gamma"), Strength: s.Float("strength"), FreezeWords: !s.Bool("tune-words"), Variants: s.variants, Seed: seed,
+			Samples: s.samples, SameSteps: s.Bool("same-steps"),
 			Selection: prosocial.Selection{By: prosocial.Rule(s.Text("select")), Top: s.Int("top"), Threshold: s.Float("threshold"), Ratio: s.Bool("ratio")},
 			Session:   s.runtimeOptions(),
 		},
@@ -152,7 +158,11 @@ func (s *prosocialStudy) Cells() []study.Cell {
 		if s.Text("select") == string(prosocial.BySets) && s.Int("top") == 0 {
 			c = c.With("threshold", s.Float("threshold"))
 		}
-		cells = append(cells, c.With("ratio", s.Bool("ratio")).With("tune_words", s.Bool("tune-words")).With("methods", strings.Join(names, ",")))
+		c = c.With("ratio", s.Bool("ratio")).With("tune_words", s.Bool("tune-words")).With("methods", strings.Join(names, ","))
+		if len(s.samples) > 0 {
+			c = c.With("samples", strings.Trim(fmt.Sprint(s.samples), "[]")).With("same_steps", s.Bool("same-steps"))
+		}
+		cells = append(cells, c)
 	}
 	return cells
 }
@@ -168,6 +178,13 @@ func (s *prosocialStudy) Cost(_ context.Context, todo []study.Cell) (studyCost, 
 			tunings++
 		}
 		steps := s.steps("pretrain") + s.steps("debias") + s.steps("posterior") + tunings*s.steps("tune")
+		for _, n := range s.samples {
+			if k := int64(len(prosocial.Bounded)); s.Bool("same-steps") {
+				steps += k * s.steps("tune")
+			} else {
+				steps += k * s.steps("tune") * int64(n) / int64(s.Int("train"))
+			}
+		}
 		wide := float64(s.Int("width")) / 64
 		return steps, float64(steps) * prosocialStepTime * float64(s.Int("batch")*s.Int("layers")) * wide * max(1, wide), nil
 	})

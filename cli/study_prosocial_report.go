@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 
@@ -26,6 +27,7 @@ type prosocialSummary struct {
 	Gap      map[string]*study.Estimate `json:"gap"`
 	// Against is the bias of a network less that of prosocial, paired over seeds.
 	Against  map[string]*study.Estimate `json:"bias_minus_prosocial"`
+	Bounds   []prosocialBound           `json:"bounds,omitempty"` // by the number of samples
 	Criteria []studyCriterion           `json:"criteria,omitempty"`
 	Failed   []failedCell               `json:"failed,omitempty"`
 	Seconds  float64                    `json:"seconds"` // of all cells
@@ -151,7 +153,16 @@ func (s *prosocialStudy) Finish(done *studied) (*studyResult, error) {
 	if len(figure) > 0 {
 		p.figure = figure[0]
 	}
-	return p.result(s.call, sum, sum.Criteria, sum.Failed, len(all))
+	sum.Bounds = s.bounds(all)
+	files := map[string][]byte{}
+	if err := s.boundSection(p, sum.Bounds, files); err != nil {
+		return nil, err
+	}
+	out, err := p.result(s.call, sum, sum.Criteria, sum.Failed, len(all))
+	if err == nil {
+		maps.Copy(out.Files, files)
+	}
+	return out, err
 }
 
 // prosocialHeadLines say which heads were held.
