@@ -209,12 +209,8 @@ func aboutLanguage(s *language.Source) *convertedLanguage {
 
 // writeLanguage writes a folder of files, one of them large, which write puts at a path.
 func (c *call) writeLanguage(doc *convertedFile, files map[string][]byte, large string, write func(path string) (*savedModel, error)) error {
-	about := doc.Language
-	about.Files = append(slices.Sorted(maps.Keys(files)), export.ManifestName, large)
-	for _, data := range files {
-		doc.Bytes += int64(len(data))
-	}
 	if c.Common.DryRun {
+		doc.list(files, large)
 		saved, err := write(filepath.Join(doc.File, large))
 		if err != nil {
 			return err
@@ -228,6 +224,25 @@ func (c *call) writeLanguage(doc *convertedFile, files map[string][]byte, large 
 		return err
 	}
 	defer dir.Abort()
+	if err := c.fillLanguage(dir, doc, files, large, write); err != nil {
+		return err
+	}
+	c.tellLanguage(*doc)
+	return nil
+}
+
+// list counts the files of a folder in.
+func (doc *convertedFile) list(files map[string][]byte, large string) {
+	doc.Language.Files = append(slices.Sorted(maps.Keys(files)), export.ManifestName, large)
+	for _, data := range files {
+		doc.Bytes += int64(len(data))
+	}
+}
+
+// fillLanguage writes the files of a language model into a folder in the making, and puts that in its place.
+func (c *call) fillLanguage(dir *outdir.Dir, doc *convertedFile, files map[string][]byte, large string, write func(path string) (*savedModel, error)) error {
+	doc.list(files, large)
+	about := doc.Language
 	saved, err := write(dir.File(large))
 	if err != nil {
 		return err
@@ -240,17 +255,13 @@ func (c *call) writeLanguage(doc *convertedFile, files map[string][]byte, large 
 	slices.Sort(about.Files)
 	doc.Bytes += saved.bytes
 	doc.savedModel = saved
-	if err := c.finishLanguage(dir, files, about); err != nil {
-		return err
-	}
-	c.tellLanguage(*doc)
-	return nil
+	return c.finishLanguage(dir, files, about)
 }
 
 // finishLanguage writes what goes along, and the manifest by which graft knows the folder.
 func (c *call) finishLanguage(dir *outdir.Dir, files map[string][]byte, about *convertedLanguage) error {
 	manifest := export.NewManifest(readVersion().Version)
-	manifest.Settings = map[string]any{"verb": "convert", "model_type": about.ModelType, "task": about.Task}
+	manifest.Settings = map[string]any{"verb": c.verb.name, "model_type": about.ModelType, "task": about.Task}
 	for name, data := range files {
 		if err := dir.WriteFile(name, data); err != nil {
 			return folderError(dir.Path(), err)

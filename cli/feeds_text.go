@@ -12,14 +12,16 @@ import (
 // mostText bounds a file of text or JSON.
 const mostText = 16 << 20
 
-func readText(path string) (string, error) {
+func readText(path string) (string, error) { return readTextWithin(path, mostText) }
+
+func readTextWithin(path string, most int64) (string, error) {
 	f, size, err := limits.OpenRegular(path)
 	if err != nil {
 		return "", refused(path, err)
 	}
 	defer f.Close()
-	if size > mostText {
-		return "", refused(path, fmt.Errorf("%d bytes, text has at most %d: give a .npy file", size, mostText))
+	if size > most {
+		return "", refused(path, fmt.Errorf("%d bytes, text has at most %d", size, most))
 	}
 	data := make([]byte, size)
 	if err := limits.ReadAt(f, data, 0, "text"); err != nil {

@@ -221,23 +221,6 @@ func (r *methodRun) settings(m *trainMethod) (map[string]string, error) {
 	return now, nil
 }
 
-// dropWork takes what only a resumed run needs out of the folder.
-func (r *methodRun) dropWork(names ...string) error {
-	work, err := filepath.Glob(r.dir.File("checkpoint-*"))
-	if err != nil {
-		return err
-	}
-	for _, name := range append(names, settingsFile) {
-		work = append(work, r.dir.File(name))
-	}
-	for _, path := range work {
-		if err := os.RemoveAll(path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // graded gives an error of a method its exit code.
 func (r *methodRun) graded(err error) error {
 	var known *Error
@@ -428,7 +411,7 @@ func (r *methodRun) write(m *trainMethod, result *methodResult) error {
 		}
 		manifest.Add(name, data)
 	}
-	if err := r.dropWork(result.Work...); err != nil {
+	if err := dropWork(r.dir, result.Work...); err != nil {
 		return err
 	}
 	return writeManifest(r.dir, manifest)

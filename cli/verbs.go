@@ -20,6 +20,7 @@ var verbs = []verb{
 	certifyVerb,
 	biasVerb,
 	counterfactualVerb,
+	debiasVerb,
 	generateVerb,
 	fillMaskVerb,
 	embedVerb,

@@ -54,3 +54,20 @@ func leaveWork(dir *outdir.Dir, err error) error {
 	}
 	return errors.Join(err, left())
 }
+
+// dropWork takes out of a work folder what only a resumed run needs.
+func dropWork(dir *outdir.Dir, names ...string) error {
+	work, err := filepath.Glob(dir.File("checkpoint-*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range append(names, settingsFile) {
+		work = append(work, dir.File(name))
+	}
+	for _, path := range work {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -31,7 +31,11 @@ func (n *net) attend(layer int, name string, q, k, v *onnx.Value, scale float64)
 	if heads != kv {
 		scores = b.ReshapeTo(scores, n.scoresShape(heads))
 	}
-	weights := n.dropout(name, b.Softmax(b.Add(scores, n.hidden), -1), n.AttentionDropout)
+	weights := b.Softmax(b.Add(scores, n.hidden), -1)
+	if n.Attentions {
+		n.attentions = append(n.attentions, weights)
+	}
+	weights = n.dropout(name, weights, n.AttentionDropout)
 	if heads != kv {
 		weights = b.ReshapeTo(weights, n.scoresShape(kv))
 	}

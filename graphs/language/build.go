@@ -34,6 +34,7 @@ type net struct {
 	hidden        *onnx.Value // float: what is added to scores
 	presents      []*onnx.Value
 	heads         []*onnx.Value // what each layer's heads make
+	attentions    []*onnx.Value // weights of each layer
 }
 
 // built are the outputs of a model.
@@ -102,6 +103,9 @@ func (n *net) finish(y *built) (*onnx.Model, error) {
 	}
 	for i, v := range n.heads {
 		n.g.AddOutput(v, fmt.Sprintf("head_outputs.%d", i))
+	}
+	for i, v := range n.attentions {
+		n.g.AddOutput(v, fmt.Sprintf("%s%d", AttentionsPrefix, i))
 	}
 	lowest, err := op.LowestOpset(n.g)
 	if err != nil {

@@ -17,6 +17,9 @@ const (
 	GatesSample Gating = "samples"      // they are inputs [batch_size,heads,1,1]: each sample has its own
 )
 
+// AttentionsPrefix begins the names of the outputs that Options.Attentions adds.
+const AttentionsPrefix = "attentions."
+
 // Options say which form of a model is built. The zero value is that of features.
 type Options struct {
 	Task string // "": FeatureExtraction
@@ -33,6 +36,8 @@ type Options struct {
 	Patches bool
 	// HeadOutputs adds outputs head_outputs.N: what each head makes, before gates.
 	HeadOutputs bool
+	// Attentions adds outputs attentions.N [batch_size, heads, sequence_length, length of what is seen]: the weights of attention.
+	Attentions bool
 	// HiddenDropout and AttentionDropout are parts that a form of training leaves out, as transformers does.
 	HiddenDropout, AttentionDropout float64
 }

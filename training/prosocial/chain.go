@@ -44,8 +44,12 @@ type ChainConfig struct {
 	SameSteps bool
 	Seed      uint64
 	Session   runtime.Options
-	// Kept gives a network that an earlier run has made, or has it made; nil: it is made. The name is "debiased".
-	Kept func(name string, make func() (*Network, error)) (*Network, error)
+	// Adapter is trained in the place of all weights when the network is debiased; nil: none.
+	Adapter *Adapter
+	// Work is a folder of this chain alone, in which a run that is cut off finds what it has done; "": nothing is kept.
+	Work string
+	// SaveEvery is how many steps lie between the states that are kept; 0: 200.
+	SaveEvery int64
 	// Told is called as phases go on; nil: never.
 	Told func(phase string, step, of int64, loss float64)
 }
@@ -92,14 +96,6 @@ type Chain struct {
 // tables are the names of embeddings.
 var tables = regexp.MustCompile(`(embeddings\.\w*embeddings|wte|wpe|embed_tokens)\.weight$`)
 
-// Keep asks Kept for a network.
-func (c *ChainConfig) Keep(name string, make func() (*Network, error)) (*Network, error) {
-	if c.Kept == nil {
-		return make()
-	}
-	return c.Kept(name, make)
-}
-
 // chain is a run of it.
 type chain struct {
 	ChainConfig
@@ -128,7 +124,7 @@ func (r *chain) run(ctx context.Context) error {
 		return err
 	}
 	r.out.Pretrained = *a
-	if r.out.Network, err = r.Keep("debiased", func() (*Network, error) { return r.debias(ctx) }); err != nil {
+	if r.out.Network, err = r.debias(ctx); err != nil {
 		return err
 	}
 	if a, err = r.out.Network.Associate(ctx, r.corpora.Task, r.corpora.Probes, r.corpora.ProbesEach, r.Session); err != nil {
@@ -201,7 +197,7 @@ func (r *chain) debias(ctx context.Context) (*Network, error) {
 		labels = NextToken
 	}
 	return r.pretrained.Tune(ctx, r.batches(&Samples{Lines: r.corpora.Counterfactual}, r.Debias.Batch, labels), Tuning{Task: r.corpora.Task, Steps: r.Debias.Steps,
-		Rate: r.Debias.Rate, Warmup: 0.1, WeightDecay: 0.01, Seed: r.Seed, Session: r.Session, Told: r.told("debias", r.Debias.Steps)})
+		Rate: r.Debias.Rate, Warmup: 0.1, WeightDecay: 0.01, Seed: r.Seed, Session: r.Session, Adapter: r.Adapter, Checkpoint: r.checkpoint("debias"), Told: r.told("debias", r.Debias.Steps)})
 }
 
 // find finds the heads that are held.
@@ -238,12 +234,15 @@ func (r *chain) frozen() *regexp.Regexp {
 // tune tunes for the task, and measures what came of it. The language model's head is that of the network it begins with.
 func (r *chain) tune(ctx context.Context, phase string, samples *Samples, steps int64, from *Network, p *Penalty) (*Tuned, error) {
 	out := &Tuned{}
+	if r.recall(phase, out) {
+		return out, nil
+	}
 	last := 0.0
 	of := max(1, steps/10)
 	told := r.told(phase, steps)
 	var err error
 	out.Network, err = from.Tune(ctx, r.batches(samples, r.Tune.Batch, samples.labels()), Tuning{Task: language.TextClassification,
-		Steps: steps, Rate: r.Tune.Rate, Warmup: 0.1, WeightDecay: 0.01, Freeze: r.frozen(), Seed: r.Seed, Penalty: p, Session: r.Session,
+		Steps: steps, Rate: r.Tune.Rate, Warmup: 0.1, WeightDecay: 0.01, Freeze: r.frozen(), Seed: r.Seed, Penalty: p, Session: r.Session, Checkpoint: r.checkpoint(phase),
 		Told: func(step int64, loss float64) {
 			if step > steps-of {
 				last += loss / float64(of)
@@ -263,7 +262,7 @@ func (r *chain) tune(ctx context.Context, phase string, samples *Samples, steps 
 		return nil, err
 	}
 	out.Association, out.Judged = *a, *j
-	return out, nil
+	return out, r.remember(phase, out)
 }
 
 // weigh learns how wide each head may be spread without the task suffering.

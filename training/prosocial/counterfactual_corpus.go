@@ -141,3 +141,26 @@ func (w *Words) line(text string, to *bufio.Writer, how Augment, done *Augmented
 	_, err := to.Write(b.Bytes())
 	return err
 }
+
+// Lines gives texts with a word of w, each with its counterfactual behind it, and with keep those without one as well. It is an error
+// when nothing is left.
+func (w *Words) Lines(texts []string, keep bool, done *Augmented) ([]string, error) {
+	var out []string
+	for _, text := range texts {
+		done.Lines++
+		s := w.Swap(text)
+		switch {
+		case s.Words > 0:
+			out = append(out, text, s.Text)
+			done.Swapped++
+		case keep:
+			out = append(out, text)
+		}
+		done.Words += int64(s.Words)
+		done.Ambiguous += int64(s.Ambiguous)
+	}
+	if done.Written = int64(len(out)); len(out) == 0 {
+		return nil, limits.Refuse("", "none of %d lines has a word to swap", done.Lines)
+	}
+	return out, nil
+}

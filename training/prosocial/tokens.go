@@ -199,3 +199,20 @@ func Scores(of []float32) func(*Batch) {
 		b.Labels = onnx.FromSlice(labels, int64(b.Rows), 1)
 	}
 }
+
+// Within is how many of the first steps have no more tokens than most, and how many tokens those have; at least one step.
+func (d *Batches) Within(steps, most int64) (n, tokens int64) {
+	for epoch := int64(0); n < steps; epoch++ {
+		for _, lines := range d.shuffled(epoch) {
+			more := int64(0)
+			for _, i := range lines {
+				more += int64(len(d.Lines[i]))
+			}
+			if n == steps || n > 0 && tokens+more > most {
+				return n, tokens
+			}
+			n, tokens = n+1, tokens+more
+		}
+	}
+	return n, tokens
+}

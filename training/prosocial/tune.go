@@ -25,6 +25,9 @@ type Tuning struct {
 	Dropout     float64        // of hidden values and attention
 	Seed        uint64         // of dropout, and of weights that the task adds
 	Penalty     *Penalty       // nil: none
+	Adapter     *Adapter       // nil: the weights themselves are trained
+	Entropy     float64        // weight of the negative entropy of attention (EAR); 0: none
+	Checkpoint  *Checkpoint    // nil: none is written
 	Session     runtime.Options
 	// Told is called after every step with its loss; nil: never.
 	Told func(step int64, loss float64)
@@ -45,18 +48,15 @@ func (n *Network) tune(ctx context.Context, data *Batches, c Tuning) (*Network, 
 	if err != nil {
 		return nil, err
 	}
-	config := training.StepConfig{Optimizer: optim.AdamW(optim.AdamConfig{WeightDecay: c.WeightDecay}), Provider: c.Session.Provider,
-		Weights: func(b *op.Builder, w *onnx.Value) *onnx.Value { return b.Identity(w) }}
-	if c.Penalty != nil {
-		if err := c.Penalty.add(&config, gated.Packing()); err != nil {
-			return nil, err
-		}
-	}
-	step, err := gated.Step(config)
+	step, err := c.step(gated)
 	if err != nil {
 		return nil, err
 	}
 	w, err := gated.Initial()
+	if err != nil {
+		return nil, err
+	}
+	from, err := c.Checkpoint.load(step, gated.Start(step, w))
 	if err != nil {
 		return nil, err
 	}
@@ -67,11 +67,27 @@ func (n *Network) tune(ctx context.Context, data *Batches, c Tuning) (*Network, 
 			return nil
 		}
 	}
-	end, err := loop.Run(ctx, gated.Start(step, w), c.Steps, 0, nil)
+	end, err := c.Checkpoint.run(ctx, loop, from, c.Steps)
 	if err != nil {
 		return nil, err
 	}
-	return start.with(gated.Packing().Unpack(end.Trained)), nil
+	trained := gated.Packing().Unpack(end.Trained)
+	if c.Adapter != nil {
+		return c.Adapter.merge(start, trained)
+	}
+	return start.with(trained), nil
+}
+
+// step is AdamW's.
+func (c Tuning) step(gated *training.Gated) (*training.Step, error) {
+	config := training.StepConfig{Optimizer: optim.AdamW(optim.AdamConfig{WeightDecay: c.WeightDecay}), Provider: c.Session.Provider,
+		Weights: func(b *op.Builder, w *onnx.Value) *onnx.Value { return b.Identity(w) }}
+	if c.Penalty != nil {
+		if err := c.Penalty.add(&config, gated.Packing()); err != nil {
+			return nil, err
+		}
+	}
+	return gated.Step(config)
 }
 
 // rate is the learning rate of a step.
@@ -85,7 +101,7 @@ func (c Tuning) rate(step int64) float64 {
 
 // gated is the network with its loss, in the form for training. Labels of tokens are in one row for all lines.
 func (n *Network) gated(c Tuning) (*training.Gated, error) {
-	o := language.Options{Task: c.Task, HiddenDropout: c.Dropout, AttentionDropout: c.Dropout}
+	o := language.Options{Task: c.Task, HiddenDropout: c.Dropout, AttentionDropout: c.Dropout, Attentions: c.Entropy != 0}
 	if err := n.complete(o, c.Seed); err != nil {
 		return nil, err
 	}
@@ -95,19 +111,33 @@ func (n *Network) gated(c Tuning) (*training.Gated, error) {
 	}
 	if c.Task != language.TextClassification {
 		b := op.NewBuilder(m.Graph)
-		logits := m.Graph.Outputs()[0]
+		outputs := m.Graph.Outputs()
+		logits := outputs[0]
 		logits.Name = ""
-		m.Graph.SetOutputs(b.Named(b.Reshape(logits, -1, n.Config.VocabSize), "logits"))
+		outputs[0] = b.Named(b.Reshape(logits, -1, n.Config.VocabSize), "logits")
+		m.Graph.SetOutputs(outputs...)
 		if err := b.Err(); err != nil {
 			return nil, err
 		}
 	}
-	apart, err := loss.New("cross-entropy", map[string]float64{"ignore-index": IgnoreLabel})
+	config := training.ArtifactConfig{Freeze: c.Freeze, Provider: c.Session.Provider, Dropout: c.Dropout > 0, DropoutSeed: c.Seed}
+	config.Loss, err = loss.New("cross-entropy", map[string]float64{"ignore-index": IgnoreLabel})
 	if c.Task == language.TextClassification && n.Config.NumLabels == 1 { // as transformers has it
-		apart, err = loss.Lookup("mse")
+		config.Loss, err = loss.Lookup("mse")
 	}
 	if err != nil {
 		return nil, err
 	}
-	return training.NewGated(m, training.ArtifactConfig{Loss: apart, Freeze: c.Freeze, Provider: c.Session.Provider, Dropout: c.Dropout > 0, DropoutSeed: c.Seed})
+	if c.Entropy != 0 {
+		if config.Loss, err = withEntropy(m, config.Loss, c.Entropy); err != nil {
+			return nil, err
+		}
+	}
+	if c.Adapter != nil {
+		if err := c.Adapter.add(m, c.Seed); err != nil {
+			return nil, err
+		}
+		config.Train = c.Adapter.trained()
+	}
+	return training.NewGated(m, config)
 }
