@@ -83,10 +83,11 @@ func (s *prosocialStudy) boundSection(p *studyPage, bounds []prosocialBound, fil
 	if len(bounds) == 0 {
 		return nil
 	}
+	metric, _ := s.taskNames()
 	f := chart.Figure{Title: "bias after tuning, by the number of samples"}
 	bias := chart.Panel{XLabel: "samples tuned on", YLabel: "bias", LogX: true}
-	accuracy := chart.Panel{XLabel: "samples tuned on", YLabel: s.metricName(), LogX: true}
-	table := report.Table{Head: []string{"samples", "steps", "network", "bias", "minus debiased", "seeds above", s.metricName()}}
+	accuracy := chart.Panel{XLabel: "samples tuned on", YLabel: metric, LogX: true}
+	table := report.Table{Head: []string{"samples", "steps", "network", "bias", "minus debiased", "seeds above", metric}}
 	names := []string{prosocialDebiased}
 	for _, v := range prosocial.Bounded {
 		names = append(names, string(v))
@@ -127,6 +128,3 @@ func (s *prosocialStudy) boundSection(p *studyPage, bounds []prosocialBound, fil
 	files["bound.svg"] = []byte(picture)
 	return p.section("the number of samples", []string{"The bias of the debiased network is the bound below that of what is tuned from it. The heads that are held are those found with all samples."}, []report.Table{table}, f)
 }
-
-// metricName is the number that a task is measured by.
-func (s *prosocialStudy) metricName() string { return "accuracy" }

@@ -78,7 +78,7 @@ func prosocialGap(n prosocialNumbers) *float64 {
 // pretraining has learned the world's bias.
 func (s *prosocialStudy) criteria(of map[string][]prosocialNumbers) []studyCriterion {
 	var out []studyCriterion
-	if world := math.Abs(math.Log(s.Float("bias") / (1 - s.Float("bias")))); world > 0 && !math.IsInf(world, 0) {
+	if world := math.Abs(math.Log(s.Float("bias") / (1 - s.Float("bias")))); s.made() && world > 0 && !math.IsInf(world, 0) {
 		least := math.Inf(1)
 		for _, n := range of[prosocialPretrained] {
 			least = min(least, n.mass.Bias/world)
@@ -107,8 +107,9 @@ func (s *prosocialStudy) criteria(of map[string][]prosocialNumbers) []studyCrite
 	ask(string(prosocial.RandomHeadsBy), held, true)
 	ask(string(prosocial.UniformHeads), held, true)
 	seed := func(n prosocialNumbers) string { return n.seed }
+	metric, _ := s.taskNames()
 	if d := pairedOf(of[held], of[string(prosocial.Vanilla)], seed, prosocialAccuracy); d != nil {
-		out = append(out, studyCriterion{Name: "accuracy of prosocial less that of vanilla, " + significant(d), Value: d.Mean, Want: "-0.01 at least", Met: d.Mean >= -0.01})
+		out = append(out, studyCriterion{Name: metric + " of prosocial less that of vanilla, " + significant(d), Value: d.Mean, Want: "-0.01 at least", Met: d.Mean >= -0.01})
 	}
 	return out
 }
@@ -122,7 +123,8 @@ func (s *prosocialStudy) Finish(done *studied) (*studyResult, error) {
 	names, of := s.byNetwork(all)
 	sum := &prosocialSummary{executed: s.executed(), Bias: map[string]*study.Estimate{}, Signed: map[string]*study.Estimate{}, Accuracy: map[string]*study.Estimate{},
 		Gap: map[string]*study.Estimate{}, Against: map[string]*study.Estimate{}, Criteria: s.criteria(of), Failed: failedCells(done), Seconds: seconds}
-	table := report.Table{Head: []string{"network", "bias", "minus prosocial", "seeds above", "signed", "accuracy", "gap"}}
+	metric, gap := s.taskNames()
+	table := report.Table{Head: []string{"network", "bias", "minus prosocial", "seeds above", "signed", metric, gap}}
 	held := of[string(prosocial.SigmaHeads)]
 	for _, name := range names {
 		if len(of[name]) == 0 {
@@ -141,10 +143,13 @@ func (s *prosocialStudy) Finish(done *studied) (*studyResult, error) {
 		table.Rows = append(table.Rows, row)
 	}
 	p := &studyPage{page: report.Study{Title: "Tuning without bias coming back"}}
-	p.page.Summary = []string{fmt.Sprintf("Bias is the mean over occupations of |log p(he)/p(she)|, ± a standard error over %s; signed has no magnitude taken; gap is how far the probability of a class moves when the pronoun does.", counted(len(all), "seed"))}
+	p.page.Summary = []string{fmt.Sprintf("Bias is the mean over occupations of |log p(he)/p(she)|, ± a standard error over %s; signed has no magnitude taken; %s.", counted(len(all), "seed"), s.gapMeans())}
 	p.page.Set = s.setPairs()
 	figure := prosocialHeads(all)
 	if err := p.section("bias and accuracy", nil, []report.Table{table}); err != nil {
+		return nil, err
+	}
+	if err := s.taskSection(p, all); err != nil {
 		return nil, err
 	}
 	if err := p.section("heads", prosocialHeadLines(all), nil, figure...); err != nil {
@@ -219,9 +224,12 @@ func prosocialHeads(all []studyRecord[prosocial.Chain]) []chart.Figure {
 
 // setPairs are the settings.
 func (s *prosocialStudy) setPairs() []report.Pair {
+	if s.own != nil {
+		return s.ownPairs()
+	}
 	return []report.Pair{
 		{Name: "network", Value: fmt.Sprintf("BERT, %d layers of %d heads, %d wide", s.Int("layers"), s.Int("heads"), s.Int("width"))},
-		{Name: "world", Value: fmt.Sprintf("bias %g, %d sentences, %d with counterfactuals, task of %d and %d", s.Float("bias"), s.Int("sentences"), s.Int("counterfactual"), s.Int("train"), s.Int("test"))},
+		{Name: "world", Value: fmt.Sprintf("bias %g, %d sentences, %d with counterfactuals, task of %d and %d", s.Float("bias"), s.Int("sentences"), s.Int("counterfactual"), s.Int("train"), s.tested())},
 		{Name: "steps", Value: fmt.Sprintf("pretraining %d, debiasing %d, tuning %d, posterior %d", s.steps("pretrain"), s.steps("debias"), s.steps("tune"), s.steps("posterior"))},
 		{Name: "heads", Value: fmt.Sprintf("by %s under another %s, strength %g", s.Text("select"), s.Text("intervention"), s.Float("strength"))},
 		{Name: "seeds", Value: strings.Trim(fmt.Sprint(s.seeds), "[]")},

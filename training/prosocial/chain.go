@@ -90,6 +90,7 @@ type Chain struct {
 	Widths     map[string]float64 `json:"widths"` // by head
 	Tuned      []Tuned            `json:"tuned"`
 	Bound      []Bound            `json:"bound,omitempty"`
+	Notes      []string           `json:"notes,omitempty"`
 	Network    *Network           `json:"-"` // debiased
 }
 
@@ -197,7 +198,7 @@ func (r *chain) debias(ctx context.Context) (*Network, error) {
 		labels = NextToken
 	}
 	return r.pretrained.Tune(ctx, r.batches(&Samples{Lines: r.corpora.Counterfactual}, r.Debias.Batch, labels), Tuning{Task: r.corpora.Task, Steps: r.Debias.Steps,
-		Rate: r.Debias.Rate, Warmup: 0.1, WeightDecay: 0.01, Seed: r.Seed, Session: r.Session, Adapter: r.Adapter, Checkpoint: r.checkpoint("debias"), Told: r.told("debias", r.Debias.Steps)})
+		Rate: r.Debias.Rate, Warmup: 0.1, WeightDecay: 0.01, Seed: r.Seed, Session: r.Session, Adapter: r.Adapter, Checkpoint: r.Checkpoint("debias"), Told: r.told("debias", r.Debias.Steps)})
 }
 
 // find finds the heads that are held.
@@ -242,7 +243,7 @@ func (r *chain) tune(ctx context.Context, phase string, samples *Samples, steps 
 	told := r.told(phase, steps)
 	var err error
 	out.Network, err = from.Tune(ctx, r.batches(samples, r.Tune.Batch, samples.labels()), Tuning{Task: language.TextClassification,
-		Steps: steps, Rate: r.Tune.Rate, Warmup: 0.1, WeightDecay: 0.01, Freeze: r.frozen(), Seed: r.Seed, Penalty: p, Session: r.Session, Checkpoint: r.checkpoint(phase),
+		Steps: steps, Rate: r.Tune.Rate, Warmup: 0.1, WeightDecay: 0.01, Freeze: r.frozen(), Seed: r.Seed, Penalty: p, Session: r.Session, Checkpoint: r.Checkpoint(phase),
 		Told: func(step int64, loss float64) {
 			if step > steps-of {
 				last += loss / float64(of)

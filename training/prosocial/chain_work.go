@@ -19,8 +19,8 @@ func (c *ChainConfig) place(phase string) string {
 	return filepath.Join(c.Work, notInNames.ReplaceAllString(phase, "-"))
 }
 
-// checkpoint is where a phase keeps its state; nil: nowhere.
-func (c *ChainConfig) checkpoint(phase string) *Checkpoint {
+// Checkpoint is where a phase keeps its state; nil: nowhere.
+func (c *ChainConfig) Checkpoint(phase string) *Checkpoint {
 	if c.Work == "" {
 		return nil
 	}
@@ -35,6 +35,9 @@ func (c *ChainConfig) remember(phase string, t *Tuned) error {
 	}
 	data, err := json.Marshal(t)
 	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Work, 0o755); err != nil {
 		return err
 	}
 	if err := atomicfile.Write(c.place(phase)+".json", 0o666, func(w io.Writer) error { _, err := w.Write(data); return err }); err != nil {

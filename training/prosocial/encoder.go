@@ -97,37 +97,61 @@ const (
 	hole  = "{}"
 )
 
-// asked gives the tokens of a text up to BLANK, or around a mask in its place, and where the answer is read. ok is false where a word
-// is not one token there, by which its number is.
-func (e *Encoder) asked(text string, words ...string) (ids []int64, at int, answers []int64, ok bool, err error) {
+// question is a text whose next or hidden token is one of two words.
+type question struct {
+	ids     []int64
+	at      int // where the answer is read
+	answers [2]int64
+	pieces  bool // the words are several tokens, of which these are the first that differ
+}
+
+// asked gives the tokens of a text up to BLANK, or around a mask in its place, and which token there is which word; nil where the
+// words cannot be told by one token.
+func (e *Encoder) asked(text string, words [2]string) (*question, error) {
 	before, after, _ := strings.Cut(text, blank)
 	if language.Decoder(e.Model) {
-		before = strings.TrimRight(before, " ")
-		if ids, err = e.open(before); err != nil || len(ids) == 0 {
-			return nil, 0, nil, false, err
-		}
-		for _, w := range words {
-			more, err := e.open(before + " " + w)
-			if err != nil || len(more) != len(ids)+1 || !slices.Equal(more[:len(ids)], ids) {
-				return nil, 0, nil, false, err
-			}
-			answers = append(answers, more[len(ids)])
-		}
-		return ids, len(ids) - 1, answers, true, nil
+		return e.askedNext(strings.TrimRight(before, " "), words)
 	}
 	mask, _ := e.Tokenizer.Token(e.Tokenizer.Roles.Mask)
-	if ids, err = e.Text(before + mask + after); err != nil {
-		return nil, 0, nil, false, err
+	ids, err := e.Text(before + mask + after)
+	if err != nil {
+		return nil, err
 	}
-	if at = slices.Index(ids, e.Tokenizer.Roles.Mask); at < 0 {
-		return nil, 0, nil, false, nil
+	q := &question{ids: ids, at: slices.Index(ids, e.Tokenizer.Roles.Mask)}
+	if q.at < 0 {
+		return nil, nil
 	}
-	for _, w := range words {
+	for i, w := range words {
 		said, err := e.Text(before + w + after)
-		if err != nil || len(said) != len(ids) || !slices.Equal(said[:at], ids[:at]) || !slices.Equal(said[at+1:], ids[at+1:]) {
-			return nil, 0, nil, false, err
+		if err != nil || len(said) != len(ids) || !slices.Equal(said[:q.at], ids[:q.at]) || !slices.Equal(said[q.at+1:], ids[q.at+1:]) {
+			return nil, err
 		}
-		answers = append(answers, said[at])
+		q.answers[i] = said[q.at]
 	}
-	return ids, at, answers, true, nil
+	return q, nil
+}
+
+// askedNext is what follows a text in a decoder.
+func (e *Encoder) askedNext(before string, words [2]string) (*question, error) {
+	ids, err := e.open(before)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	var said [2][]int64
+	for i, w := range words {
+		if said[i], err = e.open(before + " " + w); err != nil {
+			return nil, err
+		}
+		if len(said[i]) <= len(ids) || !slices.Equal(said[i][:len(ids)], ids) {
+			return nil, nil
+		}
+	}
+	k := len(ids)
+	for k < min(len(said[0]), len(said[1])) && said[0][k] == said[1][k] {
+		k++
+	}
+	if k == len(said[0]) || k == len(said[1]) { // one word begins with the other
+		return nil, nil
+	}
+	return &question{said[0][:k], k - 1, [2]int64{said[0][k], said[1][k]}, len(said[0]) != k+1 || len(said[1]) != k+1}, nil
 }

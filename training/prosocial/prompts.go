@@ -46,7 +46,8 @@ type Prompts struct {
 	Prompts []Prompt
 	Each    int      // prompts of an occupation, which lie together
 	Names   []string // of the occupations
-	Left    []string // occupations that were left out: no other has as many tokens, or a pronoun is not one token
+	Left    []string // occupations that were left out: no other has as many tokens, or the pronouns cannot be told by one
+	Pieces  bool     // he and she are several tokens, of which the first that differ are compared
 }
 
 // Prompts makes those of occupations that are men's and women's by stereotype. What takes the place of an occupation under the
@@ -70,10 +71,11 @@ func (e *Encoder) promptsOf(templates, male, female []string, by Intervention) (
 		for i, occupation := range side.occupations {
 			var some []Prompt
 			for j, t := range templates {
-				p, err := e.prompt(t, occupation, others, i+j, side.stereotype, side.anti)
+				p, pieces, err := e.prompt(t, occupation, others, i+j, side.stereotype, side.anti)
 				if err != nil {
 					return nil, err
 				}
+				out.Pieces = out.Pieces || pieces
 				if p == nil {
 					break
 				}
@@ -87,26 +89,26 @@ func (e *Encoder) promptsOf(templates, male, female []string, by Intervention) (
 		}
 	}
 	if len(out.Prompts) == 0 {
-		return nil, fmt.Errorf("no prompt of %d occupations: he and she are no single tokens, or none has a counterpart of as many tokens", len(male)+len(female))
+		return nil, fmt.Errorf("no prompt of %d occupations: he and she cannot be told by one token, or none has a counterpart of as many tokens", len(male)+len(female))
 	}
 	return out, nil
 }
 
 // prompt is nil where there is none. The others are tried from one on.
-func (e *Encoder) prompt(template, occupation string, others []string, from int, stereotype, anti string) (*Prompt, error) {
-	ids, at, answers, ok, err := e.asked(strings.Replace(template, hole, occupation, 1), stereotype, anti)
-	if err != nil || !ok || answers[0] == answers[1] {
-		return nil, err
+func (e *Encoder) prompt(template, occupation string, others []string, from int, stereotype, anti string) (p *Prompt, pieces bool, err error) {
+	words := [2]string{stereotype, anti}
+	base, err := e.asked(strings.Replace(template, hole, occupation, 1), words)
+	if err != nil || base == nil || base.answers[0] == base.answers[1] {
+		return nil, false, err
 	}
 	for k := range others {
-		other := others[(from+k)%len(others)]
-		swapped, place, same, ok, err := e.asked(strings.Replace(template, hole, other, 1), stereotype, anti)
+		q, err := e.asked(strings.Replace(template, hole, others[(from+k)%len(others)], 1), words)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		if ok && len(swapped) == len(ids) && place == at && slices.Equal(same, answers) && !slices.Equal(swapped, ids) {
-			return &Prompt{Base: ids, Swapped: swapped, At: at, Stereotype: answers[0], Anti: answers[1]}, nil
+		if q != nil && len(q.ids) == len(base.ids) && q.at == base.at && q.answers == base.answers && !slices.Equal(q.ids, base.ids) {
+			return &Prompt{Base: base.ids, Swapped: q.ids, At: base.at, Stereotype: base.answers[0], Anti: base.answers[1]}, base.pieces, nil
 		}
 	}
-	return nil, nil
+	return nil, false, nil
 }

@@ -2,6 +2,7 @@ package prosocial
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -247,6 +248,22 @@ func (w *TextWorld) Encoder() *Encoder {
 // Prompts are those of the text's occupations.
 func (w *TextWorld) Prompts(by Intervention) (*Prompts, error) {
 	return w.Encoder().promptsOf(textTemplates, w.Men, w.Women, by)
+}
+
+// Pretrain trains a network on the text.
+func (w *TextWorld) Pretrain(ctx context.Context, n *Network, at Course, c Tuning) (*Network, error) {
+	e := w.Encoder()
+	lines, err := e.Texts(w.Lines)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := e.Tokens(n.Config.VocabSize)
+	if err != nil {
+		return nil, err
+	}
+	data := &Batches{Tokens: tokens, Lines: lines, Size: at.Batch, Seed: c.Seed, Model: n.Config.ModelType, Labels: Masking{}.Labels}
+	c.Task, c.Steps, c.Rate, c.Warmup, c.WeightDecay = language.FillMask, at.Steps, at.Rate, 0.1, 0.01
+	return n.Tune(ctx, data, c)
 }
 
 // Task is the classification of lines by the gender of their occupation.

@@ -128,7 +128,11 @@ func (b *Batch) feeds() map[string]*onnx.Tensor {
 		out["token_type_ids"] = onnx.FromSlice(b.Types, dims...)
 	}
 	if b.Labels != nil {
-		out[training.InputLabels] = b.Labels
+		name := training.InputLabels
+		if b.Labels.DType == onnx.Float {
+			name = training.InputTarget
+		}
+		out[name] = b.Labels
 	}
 	return out
 }
