@@ -1,6 +1,7 @@
 package prosocial
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -20,9 +21,7 @@ var templates = []string{
 // many of men as of women.
 func Stereotyped(list []bias.Occupation, most int) (men, women []string) {
 	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b bias.Occupation) int {
-		return int(math.Copysign(1, math.Abs(b.Stereotype)-math.Abs(a.Stereotype)))
-	})
+	slices.SortStableFunc(list, func(a, b bias.Occupation) int { return cmp.Compare(math.Abs(b.Stereotype), math.Abs(a.Stereotype)) })
 	for _, o := range list {
 		switch {
 		case o.Stereotype > 0:
