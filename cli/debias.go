@@ -12,7 +12,6 @@ import (
 	"graft/cli/outdir"
 	"graft/export/language"
 	"graft/onnx"
-	"graft/onnx/limits"
 	"graft/onnx/tokenizer"
 	"graft/training/prosocial"
 )
@@ -219,13 +218,6 @@ func (d *debiasing) open(path string) (err error) {
 		if name := f.Names()[0]; d.IsSet(name) && !slices.Contains([]string{"resume", "variants", "to", "text", "words", "names", "tokenizer"}, name) {
 			now[name] = fmt.Sprint(d.parsed.Value(name))
 		}
-	}
-	for _, name := range d.List("text") {
-		hash, err := limits.HashFile(name)
-		if err != nil {
-			return errors.Join(refused(name, err), d.dir.Suspend())
-		}
-		now["text"] += hash
 	}
 	if err := sameSettings(d.dir, now); err != nil {
 		return errors.Join(err, d.dir.Suspend())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -62,7 +63,8 @@ type tuningReport struct {
 	Tokens  int64                 `json:"tokens"` // in those steps
 	Trained int64                 `json:"trained_parameters"`
 	Rank    int64                 `json:"rank,omitempty"`
-	First   float64               `json:"loss_first"` // mean of the first and of the last tenth of the steps of this run
+	Step    float64               `json:"step_seconds"` // median of this run
+	First   float64               `json:"loss_first"`   // mean of the first and of the last tenth of the steps of this run
 	Last    float64               `json:"loss_last"`
 	Before  *prosocial.Perplexity `json:"perplexity_before,omitempty"`
 	After   *prosocial.Perplexity `json:"perplexity_after,omitempty"`
@@ -154,10 +156,13 @@ func (d *debiasing) tune(text *splitText, report *tuningReport) error {
 		return err
 	}
 	c.Checkpoint.Folder = d.dir.File("checkpoint-tune")
-	c.Checkpoint.Of = fmt.Sprintf("%s: %d lines, %d steps", d.method.name, report.Lines, c.Steps)
+	c.Checkpoint.Of = fmt.Sprintf("%s: %d steps, lines %s", d.method.name, c.Steps, train.Hash())
 	tenth := max(1, c.Steps/10)
 	var first, last lossMean
+	var took []float64
+	at := time.Now()
 	c.Told = func(step int64, loss float64) {
+		took, at = append(took, time.Since(at).Seconds()), time.Now()
 		if step <= tenth {
 			first.add(loss)
 		}
@@ -178,6 +183,9 @@ func (d *debiasing) tune(text *splitText, report *tuningReport) error {
 		return err
 	}
 	report.First, report.Last = first.value(), last.value()
+	if slices.Sort(took); len(took) > 0 {
+		report.Step = took[len(took)/2]
+	}
 	if report.After, err = d.perplexity(task, held, "perplexity after"); err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func (u *update) join(p part, of []*onnx.Value, name string) *onnx.Value {
 	for _, i := range p.members {
 		own = append(own, of[i])
 	}
-	v := p.pack(u.b, own)
+	v := p.Join(u.b, own)
 	if !u.fused {
 		return v
 	}
@@ -132,7 +132,7 @@ func (u *update) add() error {
 			if u.fused {
 				v = b.Named(v, packedName(names[j])+next)
 			}
-			for k, t := range p.unpack(b, v) {
+			for k, t := range p.Split(b, v) {
 				after[j][p.members[k]] = t
 			}
 		}

@@ -81,7 +81,7 @@ func (g *Gated) step(c StepConfig) (*Step, error) {
 		layout = c.Trained
 	}
 	trained := f.g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, layout.Len()))
-	parts := g.plan.packing.unpack(f.b, c.Weights(f.b, trained))
+	parts := g.plan.packing.Split(f.b, c.Weights(f.b, trained))
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func (l *Landscape) open(second bool) (*runtime.Session, error) {
 		return nil, err
 	}
 	trained := f.g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, l.plan.packing.Len()))
-	parts := l.plan.packing.unpack(f.b, trained)
+	parts := l.plan.packing.Split(f.b, trained)
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}

@@ -80,8 +80,8 @@ func (p *Packing) Unpack(flat *onnx.Tensor) []*onnx.Tensor {
 	return out
 }
 
-// pack joins values of the tensors' shapes into a packed value, inside a graph.
-func (p *Packing) pack(b *op.Builder, values []*onnx.Value) *onnx.Value {
+// Join joins values of the tensors' shapes into a packed value, inside a graph.
+func (p *Packing) Join(b *op.Builder, values []*onnx.Value) *onnx.Value {
 	parts := make([]*onnx.Value, len(values))
 	for i, v := range values {
 		parts[i] = v
@@ -95,8 +95,8 @@ func (p *Packing) pack(b *op.Builder, values []*onnx.Value) *onnx.Value {
 	return b.Concat(0, parts...)
 }
 
-// unpack cuts a packed value into values of the tensors' shapes, inside a graph.
-func (p *Packing) unpack(b *op.Builder, flat *onnx.Value) []*onnx.Value {
+// Split cuts a packed value into values of the tensors' shapes, inside a graph.
+func (p *Packing) Split(b *op.Builder, flat *onnx.Value) []*onnx.Value {
 	sizes := make([]int64, len(p.names))
 	for i := range sizes {
 		sizes[i] = p.offsets[i+1] - p.offsets[i]

@@ -139,7 +139,7 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	case c.Weights != nil:
 		weights = c.Weights(b, trained)
 	}
-	parts := packing.unpack(b, weights)
+	parts := packing.Split(b, weights)
 	if err := b.Err(); err != nil {
 		return nil, err
 	}

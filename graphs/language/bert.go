@@ -9,7 +9,7 @@ import (
 // LayerNormalization behind each sum. RoBERTa counts positions from the number of the padding token on.
 
 var (
-	bert = architecture{prefix: "bert.", tasks: []string{FeatureExtraction, FillMask, TextClassification}, segments: true,
+	bert = architecture{prefix: "bert.", tasks: []string{FeatureExtraction, FillMask, TextClassification}, segments: true, segmented: true,
 		parameters: bertParameters, build: buildBERT}
 	roberta = architecture{prefix: "roberta.", tasks: []string{FeatureExtraction, FillMask, TextClassification}, segments: true,
 		parameters: robertaParameters, build: buildRoBERTa}

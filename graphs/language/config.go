@@ -48,7 +48,8 @@ type architecture struct {
 	prefix     string // of the parameters below the head
 	tasks      []string
 	decoder    bool // causal: tokens see those before them, and positions are an input
-	segments   bool // token_type_ids are an input
+	segments   bool // it has a table of segments, and a pooler
+	segmented  bool // token_type_ids are an input
 	parameters func(*list)
 	build      func(*net) *built
 }
@@ -190,3 +191,6 @@ func (c Config) layerNames(prefix string) []string {
 
 // HasPooler reports whether the features of a model type may be pooled.
 func HasPooler(modelType string) bool { return rows()[modelType].segments }
+
+// HasSegments reports whether token_type_ids are an input of models of a type.
+func HasSegments(modelType string) bool { return rows()[modelType].segmented }

@@ -128,14 +128,14 @@ func (a *Adapter) merge(n *Network, trained []*onnx.Tensor) (*Network, error) {
 			return nil, fmt.Errorf("adapter of %s has no counterpart", module)
 		}
 		sum := w.Clone()
-		a.product(sum, up, down, n.transposed(sum.Name))
-		out.Weights[w.Name] = sum
+		a.product(sum, up, down, n.transposed())
+		out.Weights[module+".weight"] = sum
 	}
 	return out, nil
 }
 
-// transposed reports whether a matrix is [in, out], as GPT-2's are.
-func (n *Network) transposed(string) bool { return n.Config.ModelType == "gpt2" }
+// transposed reports whether matrices are [in, out], as GPT-2's are.
+func (n *Network) transposed() bool { return n.Config.ModelType == "gpt2" }
 
 // product adds (alpha/r) B A to w [out, in], or its transpose to w [in, out].
 func (a *Adapter) product(w, up, down *onnx.Tensor, transposed bool) {

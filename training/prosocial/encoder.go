@@ -72,7 +72,7 @@ func (e *Encoder) Pair(a, b string) (ids, types []int64, err error) {
 	if x.Cut > 0 {
 		e.Cut++
 	}
-	if types = x.TypeIDs; !language.HasPooler(e.Model) || e.Model == "roberta" { // one segment alone
+	if types = x.TypeIDs; !language.HasSegments(e.Model) { // one alone
 		types = make([]int64, len(x.IDs))
 	}
 	return x.IDs, types, err

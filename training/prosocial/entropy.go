@@ -21,7 +21,8 @@ const entropyName = "attention_entropy"
 // Only tokens that are seen count in the softmax: no padding, and for a decoder none behind the one that looks. The sum over layers of
 // the paper is a mean here.
 func withEntropy(m *onnx.Model, base loss.Loss, weight float64) (loss.Loss, error) {
-	b := op.NewBuilder(m.Graph).In(entropyName)
+	top := op.NewBuilder(m.Graph)
+	b := top.In(entropyName)
 	mask := m.Graph.Lookup("attention_mask")
 	if mask == nil {
 		return base, fmt.Errorf("entropy of attention: the network has no attention_mask")
@@ -41,7 +42,7 @@ func withEntropy(m *onnx.Model, base loss.Loss, weight float64) (loss.Loss, erro
 	h := b.ReduceMean(b.Concat(0, layers...), false, 0) // [N, S]
 	counts := b.Cast(mask, onnx.Float)
 	mean := b.Div(b.ReduceSum(b.Mul(h, counts), false, 0, 1), b.ReduceSum(counts, false, 0, 1))
-	m.Graph.SetOutputs(append(outputs, b.Named(mean, entropyName))...)
+	m.Graph.SetOutputs(append(outputs, top.Named(mean, entropyName))...)
 	if err := b.Err(); err != nil {
 		return base, err
 	}

@@ -109,7 +109,7 @@ func textFeeds(modelType string, ids []int64, rows int) map[string]*onnx.Tensor 
 		mask.Int64s()[i] = 1
 	}
 	feeds := map[string]*onnx.Tensor{"input_ids": onnx.FromSlice(ids, dims...), "attention_mask": mask}
-	if language.HasPooler(modelType) {
+	if language.HasSegments(modelType) {
 		feeds["token_type_ids"] = onnx.NewTensor(onnx.Int64, dims...)
 	}
 	return feeds

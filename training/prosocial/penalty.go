@@ -36,25 +36,18 @@ func (p *Penalty) add(c *training.StepConfig, packing *training.Packing) error {
 
 // packed are a, and 2r for each element.
 func (p *Penalty) packed(packing *training.Packing) (anchor, factor *onnx.Tensor, err error) {
-	factors := map[string]*onnx.Tensor{}
-	values := map[string]*onnx.Tensor{}
+	dims := map[string][]int64{}
 	for i, name := range packing.Names() {
-		factors[name] = onnx.NewTensor(onnx.Float, packing.Dims(i)...)
-		if values[name] = p.Anchor.Weights[name]; values[name] == nil {
-			values[name] = factors[name] // a weight of the task alone, no head's
-		}
+		dims[name] = packing.Dims(i)
 	}
-	for head, r := range p.Weights {
-		slices, err := p.Anchor.slices(head)
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, s := range slices {
-			t := factors[s.name]
-			if t == nil {
-				return nil, nil, fmt.Errorf("penalty of head %v: %s is not trained", head, s.name)
-			}
-			s.each(t.Dims, func(i int64) { t.Float32s()[i] = float32(2 * r) })
+	factors, err := p.factors(dims)
+	if err != nil {
+		return nil, nil, err
+	}
+	values := map[string]*onnx.Tensor{}
+	for name, f := range factors {
+		if values[name] = p.Anchor.Weights[name]; values[name] == nil {
+			values[name] = f // a weight of the task alone, no head's
 		}
 	}
 	if anchor, err = packing.Pack(func(name string) *onnx.Tensor { return values[name] }); err != nil {
@@ -62,6 +55,28 @@ func (p *Penalty) packed(packing *training.Packing) (anchor, factor *onnx.Tensor
 	}
 	factor, err = packing.Pack(func(name string) *onnx.Tensor { return factors[name] })
 	return anchor, factor, err
+}
+
+// factors are 2r for each element of weights of the dims.
+func (p *Penalty) factors(dims map[string][]int64) (map[string]*onnx.Tensor, error) {
+	out := map[string]*onnx.Tensor{}
+	for name, d := range dims {
+		out[name] = onnx.NewTensor(onnx.Float, d...)
+	}
+	for head, r := range p.Weights {
+		slices, err := p.Anchor.slices(head)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range slices {
+			t := out[s.name]
+			if t == nil {
+				return nil, fmt.Errorf("penalty of head %v: %s is not trained", head, s.name)
+			}
+			s.each(t.Dims, func(i int64) { t.Float32s()[i] = float32(2 * r) })
+		}
+	}
+	return out, nil
 }
 
 // Value is the penalty of a network.

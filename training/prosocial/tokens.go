@@ -2,6 +2,9 @@ package prosocial
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -124,7 +127,7 @@ func (b *Batch) row(of []int64, r int) []int64 { return of[int64(r)*b.Length : i
 func (b *Batch) feeds() map[string]*onnx.Tensor {
 	dims := []int64{int64(b.Rows), b.Length}
 	out := map[string]*onnx.Tensor{"input_ids": onnx.FromSlice(b.IDs, dims...), "attention_mask": onnx.FromSlice(b.Mask, dims...)}
-	if language.HasPooler(b.Batches.Model) {
+	if language.HasSegments(b.Batches.Model) {
 		out["token_type_ids"] = onnx.FromSlice(b.Types, dims...)
 	}
 	if b.Labels != nil {
@@ -202,6 +205,16 @@ func Scores(of []float32) func(*Batch) {
 		}
 		b.Labels = onnx.FromSlice(labels, int64(b.Rows), 1)
 	}
+}
+
+// Hash is one of the lines.
+func (d *Batches) Hash() string {
+	h := sha256.New()
+	for _, line := range d.Lines {
+		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(line))))
+		h.Write(onnx.FromSlice(line).Data)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Within is how many of the first steps have no more tokens than most, and how many tokens those have; at least one step.

@@ -48,7 +48,7 @@ func (n *Network) tune(ctx context.Context, data *Batches, c Tuning) (*Network, 
 	if err != nil {
 		return nil, err
 	}
-	step, err := c.step(gated)
+	step, err := c.step(start, gated)
 	if err != nil {
 		return nil, err
 	}
@@ -79,13 +79,18 @@ func (n *Network) tune(ctx context.Context, data *Batches, c Tuning) (*Network, 
 }
 
 // step is AdamW's.
-func (c Tuning) step(gated *training.Gated) (*training.Step, error) {
+func (c Tuning) step(start *Network, gated *training.Gated) (*training.Step, error) {
 	config := training.StepConfig{Optimizer: optim.AdamW(optim.AdamConfig{WeightDecay: c.WeightDecay}), Provider: c.Session.Provider,
 		Weights: func(b *op.Builder, w *onnx.Value) *onnx.Value { return b.Identity(w) }}
-	if c.Penalty != nil {
-		if err := c.Penalty.add(&config, gated.Packing()); err != nil {
-			return nil, err
-		}
+	var err error
+	switch {
+	case c.Penalty != nil && c.Adapter != nil:
+		err = c.Penalty.addTo(c.Adapter, start, &config, gated.Packing())
+	case c.Penalty != nil:
+		err = c.Penalty.add(&config, gated.Packing())
+	}
+	if err != nil {
+		return nil, err
 	}
 	return gated.Step(config)
 }
