@@ -229,7 +229,7 @@ func (s *prosocialStudy) readModel(u *prosocialSubject, path string) error {
 		if err != nil {
 			return nil, err
 		}
-		return &prosocial.Network{Config: source.Config, Weights: weights}, nil
+		return &prosocial.Network{Config: source.Config.Defaults(), Weights: weights}, nil
 	})
 	return nil
 }
@@ -350,7 +350,7 @@ func (u *prosocialSubject) prepare(ctx context.Context, s *prosocialStudy, seed 
 		}
 	}
 	if len(prompts.Left) > 0 {
-		p.notes = append(p.notes, fmt.Sprintf("%s left out, which have no counterpart of as many tokens: %s.", counted(len(prompts.Left), "occupation"), strings.Join(prompts.Left, ", ")))
+		p.notes = append(p.notes, fmt.Sprintf("%s left out for want of a counterpart of as many tokens: %s.", counted(len(prompts.Left), "occupation"), strings.Join(prompts.Left, ", ")))
 	}
 	if prompts.Pieces {
 		p.notes = append(p.notes, "He and she are several tokens of this tokenizer: the first that differ are compared.")
