@@ -127,7 +127,7 @@ func isFile(path string) bool {
 }
 
 // answersOf scores the benchmarks by recorded scores or a model.
-func (c *call) answersOf(path, tokens string, sets *biasSets) (*biasAnswers, error) {
+func (c *call) answersOf(path, tokens string, sets *biasSets, work *biasWork) (*biasAnswers, error) {
 	if file := recordedAt(path); file != "" {
 		return c.recordedAnswers(file, sets)
 	}
@@ -137,6 +137,9 @@ func (c *call) answersOf(path, tokens string, sets *biasSets) (*biasAnswers, err
 	}
 	defer m.Close()
 	if err := m.answersAll(path, sets.chosen); err != nil {
+		return nil, err
+	}
+	if err := work.keep(m); err != nil {
 		return nil, err
 	}
 	a, err := c.modelAnswers(m, sets)
@@ -216,7 +219,7 @@ func (c *call) modelAnswers(m *biasModel, sets *biasSets) (*biasAnswers, error) 
 	if c.Text("average") == averageLogs {
 		how.Average = bias.OfLogProbabilities
 	}
-	if err := m.session.Open(); err != nil {
+	if err := m.session.Open(c.Context(), m.Causal != nil); err != nil {
 		return nil, err
 	}
 	defer c.Progress().Done()

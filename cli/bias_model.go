@@ -26,6 +26,7 @@ const (
 type biasModel struct {
 	bias.Model
 	session *session.Model
+	network *onnx.Model
 	about   biasAbout
 }
 
@@ -71,7 +72,7 @@ func (c *call) openBias(path, tokens string) (*biasModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &biasModel{session: s, about: biasAbout{Path: path, Vocabulary: s.Vocabulary(), Tokens: t.Size(), Limit: facts.limit()}}
+	out := &biasModel{session: s, network: m, about: biasAbout{Path: path, Vocabulary: s.Vocabulary(), Tokens: t.Size(), Limit: facts.limit()}}
 	if out.about.Limit == 0 && t.Longest < 1<<20 {
 		out.about.Limit = t.Longest
 	}

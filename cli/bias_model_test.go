@@ -129,6 +129,17 @@ func TestBiasModel(t *testing.T) {
 	if b := one.Benchmarks[benchCrows]; b.N+b.Unscored != 2 {
 		t.Errorf("%d rows of 2", b.N+b.Unscored)
 	}
+	// A run that fails keeps what was answered, and the next goes on.
+	report := w.path("cut")
+	line := []string{hf, "--data", data, "--benchmark", "crows-pairs,stereoset", "--out", report, "--against"}
+	w.refusesBias(exitInput, "answers are kept in "+report+".partial", append(line, w.write("broken.json", []byte("{}")))...)
+	resumed, said := w.bias(0, append(line, out)...)
+	if !strings.Contains(said, "answers of the run that was cut off") || resumed.Benchmarks[benchCrows].Score != crows.Score {
+		t.Errorf("%q, %+v", said, resumed.Benchmarks[benchCrows].Result)
+	}
+	if files, _ := filepath.Glob(report + "*/answers*"); len(files) > 0 {
+		t.Errorf("left over: %v", files)
+	}
 	w.refusesBias(exitInput, "seat wants a model that gives last_hidden_state", hf, "--data", data, "--benchmark", "crows-pairs,seat")
 	w.refusesBias(exitUsage, "one of them is measured", hf, "--data", data, "--scores", out)
 	w.refusesBias(exitUsage, "MODEL is missing", "--data", data)

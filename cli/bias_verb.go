@@ -21,7 +21,8 @@ listed.
 have: how scores and their distances from 50 changed, with intervals of the paired bootstrap, and of the gender items of StereoSet and
 CrowS-Pairs together.
 
---out is a folder: report.html, bias.json, and predictions.json with the scores of sentences, which --scores takes.`,
+--out is a folder: report.html, bias.json, and predictions.json with the scores of sentences, which --scores takes. What a model answers is
+kept beside it, in OUT.partial, until the report is whole: the same command goes on where a run was cut off.`,
 	examples: []string{
 		"graft bias smollm2/ --data bias/ --out report/",
 		"graft bias minilm/ --benchmark seat,weat --data bias/ --json",
@@ -52,15 +53,16 @@ func runBias(c *call) error {
 		}
 	}
 	doc := &biasDoc{Benchmarks: map[string]*biasOne{}, Level: c.Float("level"), Data: map[string]string{}}
-	after, err := c.measureBias(path, chosen, doc)
-	if err != nil {
-		return err
-	}
-	doc.executed = c.executed()
-	if c.Out() != "" && !c.Common.DryRun {
-		if err := c.writeBias(doc, &after.recorded); err != nil {
-			return err
+	work := c.biasWork()
+	after, err := c.measureBias(path, chosen, doc, work)
+	if err == nil {
+		doc.executed = c.executed()
+		if work != nil {
+			err = c.writeBias(doc, &after.recorded, work)
 		}
+	}
+	if err != nil {
+		return work.leave(err)
 	}
 	c.JSON(doc)
 	c.printBias(doc)
@@ -68,7 +70,7 @@ func runBias(c *call) error {
 }
 
 // measureBias measures what is at a path, and what --against says, and fills the document.
-func (c *call) measureBias(path string, chosen []string, doc *biasDoc) (*biasAnswers, error) {
+func (c *call) measureBias(path string, chosen []string, doc *biasDoc, work *biasWork) (*biasAnswers, error) {
 	recorded := c.Text("scores") != ""
 	for _, name := range chosen {
 		if recorded && !slices.Contains(recordedBenchmarks, name) {
@@ -83,6 +85,9 @@ func (c *call) measureBias(path string, chosen []string, doc *biasDoc) (*biasAns
 		}
 		defer model.Close()
 		if err := model.answersAll(path, chosen); err != nil {
+			return nil, err
+		}
+		if err := work.keep(model); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +114,7 @@ func (c *call) measureBias(path string, chosen []string, doc *biasDoc) (*biasAns
 		return nil, err
 	}
 	if from := c.Text("against"); from != "" {
-		if before, err = c.beforeAnswers(from, sets); err != nil {
+		if before, err = c.beforeAnswers(from, sets, work); err != nil {
 			return nil, err
 		}
 		doc.Against = before.about
@@ -137,14 +142,14 @@ func firstReason(s bias.Skips) string {
 }
 
 // beforeAnswers measures what --against names. --tokenizer counts where it has no tokenizer of its own.
-func (c *call) beforeAnswers(from string, sets *biasSets) (*biasAnswers, error) {
+func (c *call) beforeAnswers(from string, sets *biasSets, work *biasWork) (*biasAnswers, error) {
 	tokens := ""
 	if recordedAt(from) == "" && c.Text("tokenizer") != "" {
 		if _, err := openTokenizer("", tokenizerPlace(from), 0); err != nil {
 			tokens = c.Text("tokenizer")
 		}
 	}
-	return c.answersOf(from, tokens, sets)
+	return c.answersOf(from, tokens, sets, work)
 }
 
 // biasFound are the benchmarks of which there are data, and that a model, or recorded scores where it is nil, can answer.
@@ -177,12 +182,10 @@ func (c *call) biasFound(path string, model *biasModel) (out []string, err error
 }
 
 // writeBias writes the folder of a run.
-func (c *call) writeBias(doc *biasDoc, recorded *bias.Recorded) error {
-	dir, err := createFolder(c.Out(), c.Common.Force)
-	if err != nil {
+func (c *call) writeBias(doc *biasDoc, recorded *bias.Recorded, work *biasWork) error {
+	if err := work.begin(); err != nil {
 		return err
 	}
-	defer func() { _ = dir.Abort() }() // nothing after Commit
 	page, err := c.biasPage(doc)
 	if err != nil {
 		return err
@@ -211,12 +214,9 @@ func (c *call) writeBias(doc *biasDoc, recorded *bias.Recorded) error {
 		files = append(files, file{predictionsFile, append(scores, '\n')})
 	}
 	for _, f := range files {
-		if err := dir.WriteFile(f.name, f.data); err != nil {
+		if err := work.dir.WriteFile(f.name, f.data); err != nil {
 			return folderError(c.Out(), err)
 		}
 	}
-	if err := dir.Commit(); err != nil {
-		return folderError(c.Out(), err)
-	}
-	return nil
+	return work.finish()
 }

@@ -93,7 +93,8 @@ func (p *plan) chooseOutput() error {
 		p.target = InputLabels
 		p.targetType = onnx.TensorType{DType: onnx.Int64}
 		if s := v.Type.Shape; len(s) >= 2 {
-			p.targetType.Shape = slices.Concat(s[:1], s[2:])
+			axis := p.Loss.ClassAxis(len(s))
+			p.targetType.Shape = slices.Concat(s[:axis], s[axis+1:])
 		}
 	}
 	n := behindIdentity(v).Producer()
@@ -105,8 +106,8 @@ func (p *plan) chooseOutput() error {
 		if axis < 0 {
 			axis += int64(len(v.Type.Shape))
 		}
-		if axis != 1 {
-			return fmt.Errorf("output %s is a %s along axis %d, %s wants logits with the classes along axis 1", limits.Name(v.Name), n.Op, axis, p.Loss.Name)
+		if want := int64(p.Loss.ClassAxis(len(v.Type.Shape))); axis != want {
+			return fmt.Errorf("output %s is a %s along axis %d, %s wants logits with the classes along axis %d", limits.Name(v.Name), n.Op, axis, p.Loss.Name, want)
 		}
 	}
 	p.behind = true

@@ -9,6 +9,7 @@ import (
 	"graft/onnx/limits"
 	"graft/runtime"
 	"graft/training/dataset"
+	"graft/training/loss"
 )
 
 // Evaluator runs the evaluation form of training artifacts.
@@ -21,7 +22,7 @@ type Evaluator struct {
 // Evaluation is what an evaluation says: means over all samples.
 type Evaluation struct {
 	Loss     float64
-	Accuracy *float64 // of the largest output along axis 1; nil without labels
+	Accuracy *float64 // of the largest output along the axis of the classes; nil without labels
 	Samples  int64
 }
 
@@ -92,7 +93,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, s *Snapshot, data *dataset.Bat
 		out.Loss += float64(got[OutputLoss].Float32s()[0]) * float64(n)
 		out.Samples += n
 		if labelled {
-			r, j := hits(got[e.contract.Output], given[InputLabels])
+			r, j := hits(got[e.contract.Output], given[InputLabels], e.contract.LossSettings[loss.ClassAxis] < 0)
 			right, judged = right+r, judged+j
 		}
 	}
@@ -104,15 +105,18 @@ func (e *Evaluator) Evaluate(ctx context.Context, s *Snapshot, data *dataset.Bat
 	return out, nil
 }
 
-// hits counts the positions of output [N,C,...] whose largest element along axis 1 is the label [N,...], and all positions.
-// Labels that are no class are left out.
-func hits(output, labels *onnx.Tensor) (right, judged int64) {
+// hits counts the positions of output [N,C,...], or [N,...,C] where the classes are last, whose largest element along the axis of the
+// classes is the label [N,...], and all positions. Labels that are no class are left out.
+func hits(output, labels *onnx.Tensor, last bool) (right, judged int64) {
 	if output == nil || labels == nil || labels.DType != onnx.Int64 || output.DType != onnx.Float || len(output.Dims) < 2 {
 		return 0, 0
 	}
-	classes, inner := output.Dims[1], int64(1)
-	for _, d := range output.Dims[2:] {
-		inner *= d
+	classes, inner := output.Dims[len(output.Dims)-1], int64(1)
+	if !last {
+		classes = output.Dims[1]
+		for _, d := range output.Dims[2:] {
+			inner *= d
+		}
 	}
 	values, names := output.Float32s(), labels.Int64s()
 	if int64(len(names))*classes != int64(len(values)) {

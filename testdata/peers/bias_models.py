@@ -9,19 +9,24 @@
 FOLDER is one of transformers (config.json, model.safetensors, tokenizer). score writes the scores of the sentences of CrowS-Pairs and
 of StereoSet's intrasentence examples, under the names that graft bias gives them: of those that are in --only, or of all. compare
 counts rows that are scored or decided differently. associations compares effect sizes of SEAT and WEAT. small makes a BERT-MLM
-of MiniLM's size with random weights. time takes turns: graft, transformers one sentence at a time (as the published evaluations), and
-transformers with sentences of equal length together.
+of MiniLM's size with random weights. time takes turns: graft, transformers one sentence at a time (as the published evaluations),
+transformers with sentences of equal length together, and the same with logits of the places alone that are asked; by the clock and by
+processor time, which other programs on the machine disturb less.
 """
 
 import argparse
 import csv
 import difflib
 import json
+import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import tempfile
 import time
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait take no time from others
 
 import numpy as np
 import torch
@@ -29,7 +34,8 @@ import transformers as tf
 
 
 class Model:
-    def __init__(self, folder, tokens):
+    def __init__(self, folder, tokens, rows=False):
+        self.rows = rows  # logits of the places that are asked alone
         config = tf.AutoConfig.from_pretrained(folder)
         self.causal = any("CausalLM" in a or "LMHead" in a for a in config.architectures)
         make = tf.AutoModelForCausalLM if self.causal else tf.AutoModelForMaskedLM
@@ -37,8 +43,14 @@ class Model:
         self.tok = tf.AutoTokenizer.from_pretrained(folder)
         self.tokens = tokens  # in a batch; 0: one sequence at a time
 
-    def logits(self, sequences):
-        """Log-probabilities of each sequence; those of equal length run together."""
+    def hidden(self, x):
+        """What the head makes logits of, and the head."""
+        if self.causal:
+            return self.net.model(x).last_hidden_state, self.net.lm_head
+        return self.net.bert(x).last_hidden_state, self.net.cls
+
+    def logits(self, sequences, at=None):
+        """Log-probabilities of each sequence, or at one place of it; those of equal length run together."""
         order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
         while order:
             n = len(sequences[order[0]])
@@ -46,14 +58,21 @@ class Model:
             batch = [i for i in order[:most] if len(sequences[i]) == n]
             order = order[len(batch):]
             with torch.no_grad():
-                y = self.net(torch.tensor([sequences[i] for i in batch])).logits.log_softmax(-1)
+                x = torch.tensor([sequences[i] for i in batch])
+                if self.rows:
+                    h, head = self.hidden(x)
+                    h = h[:, :-1] if at is None else h[torch.arange(len(batch)), [at[i] for i in batch]]
+                    y = head(h).log_softmax(-1)
+                else:
+                    y = self.net(x).logits.log_softmax(-1)
+                    y = y[:, :-1] if at is None else y[torch.arange(len(batch)), [at[i] for i in batch]]
             yield from zip(batch, y)
 
     def masked(self, asked):
         """The log-probability of a token at a place of each sequence."""
         out = [0.0] * len(asked)
-        for i, y in self.logits([a[0] for a in asked]):
-            out[i] = y[asked[i][1], asked[i][2]].item()
+        for i, y in self.logits([a[0] for a in asked], [a[1] for a in asked]):
+            out[i] = y[asked[i][2]].item()
         return out
 
     def likelihoods(self, texts):
@@ -64,7 +83,7 @@ class Model:
             first = self.net(torch.tensor([[start]])).logits[0, 0].log_softmax(-1)
         out = [None] * len(texts)
         for i, y in self.logits(ids):
-            rest = y[:-1].gather(1, torch.tensor(ids[i][1:], dtype=torch.int64)[:, None])[:, 0]
+            rest = y.gather(1, torch.tensor(ids[i][1:], dtype=torch.int64)[:, None])[:, 0]
             out[i] = [first[ids[i][0]].item()] + rest.tolist()
         return out
 
@@ -212,25 +231,36 @@ def small(a):
 
 def timing(a):
     """Seconds of scoring, without those of reading the model, in turns."""
-    torch.set_num_threads(a.threads)
-    models = {"one at a time": Model(a.folder, 0), "equal lengths together": Model(a.folder, a.tokens)}
-    seconds = {name: [] for name in ["graft", *models]}
+    models = {"one at a time": Model(a.folder, 0), "equal lengths together": Model(a.folder, a.tokens), "and places alone": Model(a.folder, a.tokens, True)}
+    models = {k: v for k, v in models.items() if k not in a.skip}
+    clock = {name: [] for name in ["graft", *models]}
+    spent = {name: [] for name in clock}
+
+    def graft(limit, out):
+        line = [a.graft, "bias", a.graft_model, "--benchmark", "crows-pairs", "--data", a.data, "--limit", str(limit), "--threads", str(a.threads),
+                "--out", out + "/r", "--force", "--json", "--samples", "100"]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        doc = json.loads(subprocess.run([str(x) for x in line + a.flags], check=True, capture_output=True).stdout)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return doc["seconds"]["crows-pairs"], after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
     for _ in range(a.rounds):
         with tempfile.TemporaryDirectory() as out:
-            line = [a.graft, "bias", a.graft_model, "--benchmark", "crows-pairs", "--data", a.data, "--limit", str(a.limit), "--threads", str(a.threads),
-                    "--out", out + "/r", "--json", "--samples", "100"]
-            doc = json.loads(subprocess.run([str(x) for x in line + a.flags], check=True, capture_output=True).stdout)
-            seconds["graft"].append(doc["seconds"]["crows-pairs"])
+            nothing = graft(1, out)[1]
+            seconds, cpu = graft(a.limit, out)
+            clock["graft"].append(seconds)
+            spent["graft"].append(cpu - nothing)
             pairs, _ = chosen(a.data, out + "/r/predictions.json")
         for name, model in models.items():
-            if name in a.skip:
-                continue
-            begun = time.perf_counter()
+            begun, used = time.perf_counter(), time.process_time()
             crows(model, pairs)
-            seconds[name].append(time.perf_counter() - begun)
-        print({k: [round(x, 2) for x in v] for k, v in seconds.items()}, flush=True)
-    best = {k: min(v) for k, v in seconds.items() if v}
-    print({k: round(v / best["graft"], 2) for k, v in best.items()}, "times the seconds of graft, of", len(pairs), "pairs on", a.threads, "threads")
+            clock[name].append(time.perf_counter() - begun)
+            spent[name].append(time.process_time() - used)
+        for kind, by in (("clock", clock), ("processors", spent)):
+            print(kind, {k: [round(x, 2) for x in v] for k, v in by.items()}, flush=True)
+    for kind, by in (("the clock", clock), ("processor time", spent)):
+        best = {k: min(v) for k, v in by.items()}
+        print({k: round(v / best["graft"], 2) for k, v in best.items()}, "times the seconds of graft by", kind, "of", len(pairs), "pairs on", a.threads, "threads")
 
 
 def main():

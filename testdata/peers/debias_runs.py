@@ -38,10 +38,11 @@ def measure(path, to):
     if not (to / "bias.json").exists():
         run("bias", path, "--benchmark", "stereoset,crows-pairs", "--data", gender, "--out", to, "--force")
     p, b = json.loads((to / "predictions.json").read_text()), json.loads((to / "bias.json").read_text())
-    score = {s["id"]: s["score"] for s in p["intrasentence"]}
-    ss = [score[r["sentence_ids"]["stereotype"]] > score[r["sentence_ids"]["anti_stereotype"]] for r in stereo]
+    score = [s["score"] for s in p["intrasentence"]]  # stereotype, anti-stereotype, unrelated of each example
+    ss = [a > b for a, b in zip(score[::3], score[1::3])]
     pairs = p["crows-pairs"]
     cp = [a["score"] > b["score"] for a, b in zip(pairs[::2], pairs[1::2])]
+    assert abs(100 * (sum(ss) + sum(cp)) / (len(ss) + len(cp)) - b["gender_pooled"]["score"]) < 1e-6
     return {"StereoSet": numpy.array(ss, float), "CrowS-Pairs": numpy.array(cp, float), "lms": b["benchmarks"]["stereoset"]["lms"]}
 
 

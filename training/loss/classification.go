@@ -36,10 +36,14 @@ const IgnoreIndex = -100
 var crossEntropySettings = []setting.Setting{
 	{Name: "label-smoothing", Usage: "part of the target that is spread over all classes", High: 1},
 	{Name: "ignore-index", Usage: "label of positions that do not count", Default: IgnoreIndex, Low: -1 << 31, High: 1 << 31},
+	{Name: ClassAxis, Usage: "axis of the classes: 1, or -1 for the last, as a language model's logits have them", Default: 1, Low: -1, High: 1},
 }
 
+// ClassAxis is the setting of the cross-entropy that says where the classes are.
+const ClassAxis = "class-axis"
+
 func crossEntropyOf(s setting.Values) Func {
-	return CrossEntropyConfig{LabelSmoothing: s["label-smoothing"], IgnoreIndex: int64(s["ignore-index"])}.Build
+	return CrossEntropyConfig{LabelSmoothing: s["label-smoothing"], IgnoreIndex: int64(s["ignore-index"]), Last: s[ClassAxis] < 0}.Build
 }
 
 // CrossEntropyConfig are the settings of the cross-entropy.
@@ -48,6 +52,8 @@ type CrossEntropyConfig struct {
 	LabelSmoothing float64
 	// IgnoreIndex is the label of positions that do not count.
 	IgnoreIndex int64
+	// Last says that the classes are along the last axis of the output, [N,...,C], and not along axis 1.
+	Last bool
 	// Weights are those of the classes; nil: one each.
 	Weights []float32
 }
@@ -58,12 +64,20 @@ func CrossEntropy(b *op.Builder, output, target *onnx.Value) *onnx.Value {
 }
 
 // Build is the mean, over samples and positions, of -sum_c t_c log softmax(x)_c with the classes c along axis 1 of the output
-// x [N,C,...]. An integer target names the class with t_c = 1. As in PyTorch, positions whose label is IgnoreIndex do not
+// x [N,C,...], or the last. An integer target names the class with t_c = 1. As in PyTorch, positions whose label is IgnoreIndex do not
 // count, and the mean is weighted by the weight of each position's class. Where nothing counts the loss is zero. The runtime
 // refuses a label that is no class. A float target gives the t_c; it knows neither weights nor labels to ignore.
 func (c CrossEntropyConfig) Build(b *op.Builder, output, target *onnx.Value) *onnx.Value {
 	if b.Err() != nil {
 		return nil
+	}
+	if s := output.Type.Shape; c.Last && len(s) > 2 && s[len(s)-1].Known() {
+		output = b.Reshape(output, -1, s[len(s)-1].Size)
+		if target.Type.DType.IsFloat() {
+			target = b.Reshape(target, -1, s[len(s)-1].Size)
+		} else {
+			target = b.Reshape(target, -1)
+		}
 	}
 	s := output.Type.Shape
 	if len(s) < 2 || !s[1].Known() || s[1].Size < 1 {

@@ -16,7 +16,7 @@ type Func func(b *op.Builder, output, target *onnx.Value) *onnx.Value
 type Loss struct {
 	Name   string
 	Target string // what the target is
-	// Labels says that the target is int64 classes, one for each position of the output without axis 1.
+	// Labels says that the target is int64 classes, one for each position of the output without the axis of the classes.
 	Labels bool
 	// Behind lists operators whose results are not what the loss wants, while their input is: a Softmax behind logits.
 	Behind []string
@@ -25,6 +25,14 @@ type Loss struct {
 
 	// Model is a loss given as a model, in place of Build: its one output, a float scalar, is the loss.
 	Model *onnx.Model
+}
+
+// ClassAxis is the axis of an output of so many dimensions along which the classes of labels are.
+func (l Loss) ClassAxis(rank int) int {
+	if l.Values[ClassAxis] < 0 {
+		return rank - 1
+	}
+	return 1
 }
 
 // Row is a loss of the table: its settings, and how it is made of them.
@@ -40,7 +48,7 @@ const sameAsOutput = "shape and type of the output"
 var Catalog = []Row{
 	{Loss{Name: "mse", Target: sameAsOutput}, nil, plain(MSE)},
 	{Loss{Name: "l1", Target: sameAsOutput}, nil, plain(L1)},
-	{Loss{Name: "cross-entropy", Target: "int64 classes, the output's shape without axis 1", Labels: true, Behind: []string{"Softmax", "LogSoftmax"}},
+	{Loss{Name: "cross-entropy", Target: "int64 classes, the output's shape without the axis of the classes", Labels: true, Behind: []string{"Softmax", "LogSoftmax"}},
 		crossEntropySettings, crossEntropyOf},
 	{Loss{Name: "bce-with-logits", Target: "probabilities, " + sameAsOutput, Behind: []string{"Sigmoid"}}, nil, plain(BCEWithLogits)},
 	{Loss{Name: "smooth-l1", Target: sameAsOutput}, smoothL1Settings, smoothL1Of},

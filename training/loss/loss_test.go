@@ -116,6 +116,17 @@ func TestCrossEntropyOfImages(t *testing.T) {
 	if got := evaluate(t, loss.CrossEntropy, x, classes); math.Abs(got-want) > 1e-6 {
 		t.Errorf("cross-entropy %v, want %v", got, want)
 	}
+	last, err := loss.New("cross-entropy", map[string]float64{loss.ClassAxis: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x = onnx.FromSlice([]float32{1, 0, 2, 0, 3, 0, 4, 0}, 1, 2, 2, 2)
+	soft := onnx.FromSlice([]float32{1, 0, 0, 1, 1, 0, 0, 1}, 1, 2, 2, 2)
+	for _, target := range []*onnx.Tensor{classes, soft} {
+		if got := evaluate(t, last.Build, x, target); math.Abs(got-want) > 1e-6 {
+			t.Errorf("with the classes last, of %v: %v, want %v", target.DType, got, want)
+		}
+	}
 }
 
 // testdata/goldens.py makes the file with PyTorch, in float64.

@@ -20,9 +20,8 @@ type firstEncoder struct{ *Model }
 
 // Embed implements bias.Encoder.
 func (m firstEncoder) Embed(ctx context.Context, sequences [][]int64, told func(int)) ([][]float64, error) {
-	out := make([][]float64, len(sequences))
-	err := m.plain(ctx, roleHidden, len(sequences), func(i int) []int64 { return sequences[i] }, none, told,
-		func(b batch, t *onnx.Tensor) error {
+	return m.plain(ctx, roleHidden, "first", len(sequences), func(i int) []int64 { return sequences[i] }, none, told,
+		func(b batch, t *onnx.Tensor, out [][]float64) error {
 			if len(t.Dims) != 3 || t.Dims[1] != int64(b.length) {
 				return fmt.Errorf("hidden states are of %v, want [batch, sequence, width]", t.Dims)
 			}
@@ -32,5 +31,4 @@ func (m firstEncoder) Embed(ctx context.Context, sequences [][]int64, told func(
 			}
 			return nil
 		})
-	return out, err
 }

@@ -31,16 +31,20 @@ func prepared(m *onnx.Model) (*onnx.Model, error) {
 	return m, nil
 }
 
-// answering turns a model with logits into one that gives log-probabilities of wanted tokens alone, in given rows of the logits as
-// [batch*sequence, vocabulary].
-func answering(m *onnx.Model, logits string) (_ *onnx.Model, early bool, err error) {
-	if m, err = prepared(m); err != nil {
+// answering turns the model with logits into one that gives log-probabilities of wanted tokens alone, in given rows of the logits as
+// [batch*sequence, vocabulary]. trees: what tokens see is an input; nil where the model does not allow that.
+func (m *Model) answering(trees bool) (_ *onnx.Model, early bool, err error) {
+	changed, err := prepared(m.model)
+	if err != nil {
 		return nil, false, err
 	}
-	g := m.Graph
-	v := g.Lookup(logits)
+	g := changed.Graph
+	v := g.Lookup(m.out[roleLogits].Name)
 	g.SetOutputs(v)
 	g.RemoveUnused() // so that what leads to other outputs wants no rows
+	if trees && !seeing(changed, m.name(roleIDs), m.name(roleMask), m.name(rolePositions)) {
+		return nil, false, nil
+	}
 	b := op.NewBuilder(g).In("graft")
 	at := g.AddInput(inputAt, onnx.TensorType{DType: onnx.Int64, Shape: onnx.Shape{onnx.UnknownDim}})
 	scores, early := gatherRows(b, v, at)
@@ -55,7 +59,15 @@ func answering(m *onnx.Model, logits string) (_ *onnx.Model, early bool, err err
 	g.SetOutputs()
 	g.AddOutput(found, outputFound)
 	g.RemoveUnused()
-	return m, early, nil
+	return changed, early, nil
+}
+
+// name is that of an input, "" where there is none.
+func (m *Model) name(role string) string {
+	if v := m.in[role]; v != nil {
+		return v.Name
+	}
+	return ""
 }
 
 // constantOfRank reports whether a value comes of initializers and constants alone, and has a rank within the bounds.

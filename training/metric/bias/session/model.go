@@ -20,9 +20,15 @@ type Model struct {
 	in, out map[string]*onnx.Value
 	empty   []*onnx.Value // inputs for a cache of the tokens before, of which there are none
 	open    map[string]*opened
-	mu      sync.Mutex
+	trees   *forest
+	masks   *runtime.Session // of trees
+	// noForest says that the model takes no trees.
+	noForest bool
+	mu       sync.Mutex
 	// Tokens is how many tokens are run at once; 0: 4096, fewer where logits of all of them would take more than 128 MB.
 	Tokens int
+	// Answers, where they are set, keep what is answered, batch by batch; what they know already is not asked again.
+	Answers *bias.Answers
 }
 
 // opened is a session of a form of the model.
@@ -41,10 +47,20 @@ func New(m *onnx.Model, o runtime.Options) (*Model, error) {
 	return &Model{model: m, options: o, in: in, empty: empty, out: out, open: map[string]*opened{}}, nil
 }
 
-// Open opens the session that answers by logits, where the model has them, which else the first question does.
-func (m *Model) Open() error {
+// Open opens the session that answers by logits, where the model has them, which else the first question does. causal says that
+// what is asked is the likelihood of texts.
+func (m *Model) Open(ctx context.Context, causal bool) error {
 	if m.out[roleLogits] == nil {
 		return nil
+	}
+	if causal {
+		sample := make([]int64, 8)
+		for i := range sample {
+			sample[i] = int64(i) % max(1, m.Vocabulary())
+		}
+		if f, err := m.forest(ctx, len(sample), sample); f != nil || err != nil {
+			return err
+		}
 	}
 	_, err := m.answers()
 	return err
@@ -58,7 +74,11 @@ func (m *Model) Close() error {
 	for _, o := range m.open {
 		all = errors.Join(all, o.session.Close())
 	}
+	if m.masks != nil {
+		all = errors.Join(all, m.masks.Close())
+	}
 	clear(m.open)
+	m.trees, m.masks = nil, nil
 	return all
 }
 
@@ -130,7 +150,7 @@ func (m *Model) Early() bool {
 	return o != nil && o.early
 }
 
-// form opens a form of the model, once.
+// form opens a form of the model, once; nil where there is none.
 func (m *Model) form(name string, make func() (*onnx.Model, bool, error)) (*opened, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -138,7 +158,7 @@ func (m *Model) form(name string, make func() (*onnx.Model, bool, error)) (*open
 		return o, nil
 	}
 	changed, early, err := make()
-	if err != nil {
+	if err != nil || changed == nil {
 		return nil, err
 	}
 	s, err := runtime.OpenModel(changed, m.options)
@@ -153,6 +173,8 @@ func (m *Model) form(name string, make func() (*onnx.Model, bool, error)) (*open
 	return o, nil
 }
 
+var errNoTokens = errors.New("a sequence has no tokens")
+
 // batch is sequences of one length, by their indexes in the question list.
 type batch struct {
 	index  []int
@@ -161,16 +183,13 @@ type batch struct {
 
 // batches puts sequences of the same length together, shortest first, with at most so many tokens in each batch, and one
 // sequence at least.
-func batches(n int, length func(int) int, tokens int) (out []batch, err error) {
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
+func batches(of []int, length func(int) int, tokens int) (out []batch, err error) {
+	order, n := slices.Clone(of), len(of)
 	slices.SortStableFunc(order, func(a, b int) int { return length(a) - length(b) })
 	for i := 0; i < n; {
 		of := length(order[i])
 		if of == 0 {
-			return nil, fmt.Errorf("a sequence has no tokens")
+			return nil, errNoTokens
 		}
 		end := i + 1
 		for end < n && length(order[end]) == of && (end-i+1)*of <= tokens {
@@ -278,20 +297,3 @@ func (m *Model) known(list []int64) error {
 }
 
 func none(int) []int64 { return nil }
-
-// run does batches, telling how far it is.
-func (m *Model) run(ctx context.Context, all []batch, told func(int), do func(b batch) error) error {
-	done := 0
-	for _, b := range all {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := do(b); err != nil {
-			return err
-		}
-		if done += len(b.index); told != nil {
-			told(done)
-		}
-	}
-	return nil
-}

@@ -25,12 +25,15 @@ func (m masked) LogProbs(ctx context.Context, questions []bias.Hidden, told func
 			return nil, fmt.Errorf("a question asks for %d tokens at place %d of %d", len(q.Want), q.At, len(q.IDs))
 		}
 	}
-	all, err := batches(len(questions), func(i int) int { return len(questions[i].IDs) }, m.tokens(false))
+	a, left := m.ask(len(questions), func(i int) bias.Question {
+		q := &questions[i]
+		return bias.QuestionOf("masked", q.IDs, q.Types, []int64{int64(q.At)}, q.Want)
+	}, func(i int) int { return len(questions[i].Want) }, told)
+	all, err := batches(left, func(i int) int { return len(questions[i].IDs) }, m.tokens(false))
 	if err != nil {
 		return nil, err
 	}
-	out := make([][]float64, len(questions))
-	err = m.run(ctx, all, told, func(b batch) error {
+	err = each(ctx, a, all, batch.indexes, func(b batch) error {
 		feeds, err := m.feeds(o, b, func(i int) []int64 { return questions[i].IDs }, func(i int) []int64 { return questions[i].Types })
 		if err != nil {
 			return err
@@ -51,38 +54,60 @@ func (m masked) LogProbs(ctx context.Context, questions []bias.Hidden, told func
 			return err
 		}
 		for row, i := range b.index {
-			out[i] = doubles(found[row*width : row*width+len(questions[i].Want)])
+			a.out[i] = doubles(found[row*width : row*width+len(questions[i].Want)])
 		}
 		return nil
 	})
-	return out, err
+	return a.out, err
 }
 
 // answers opens the form that gives log-probabilities.
 func (m *Model) answers() (*opened, error) {
-	return m.form(roleLogits, func() (*onnx.Model, bool, error) { return answering(m.model, m.out[roleLogits].Name) })
+	return m.form(roleLogits, func() (*onnx.Model, bool, error) { return m.answering(false) })
 }
 
 type causal struct{ *Model }
 
 // LogLikelihoods implements bias.Causal.
 func (m causal) LogLikelihoods(ctx context.Context, sequences [][]int64, told func(int)) ([][]float64, error) {
-	o, err := m.answers()
-	if err != nil {
-		return nil, err
-	}
 	for _, s := range sequences {
 		if err := m.known(s); err != nil {
 			return nil, err
 		}
 	}
-	all, err := batches(len(sequences), func(i int) int { return len(sequences[i]) }, m.tokens(true))
+	a, left := m.ask(len(sequences), func(i int) bias.Question { return bias.QuestionOf("causal", sequences[i]) },
+		func(i int) int { return len(sequences[i]) - 1 }, told)
+	ids := func(i int) []int64 { return sequences[i] }
+	var longest []int64
+	for _, i := range left {
+		if s := sequences[i]; len(s) == 0 {
+			return nil, errNoTokens
+		} else if len(s) > len(longest) {
+			longest = s
+		}
+	}
+	if len(left) == 0 {
+		return a.out, nil
+	}
+	f, err := m.forest(ctx, len(longest), longest)
 	if err != nil {
 		return nil, err
 	}
-	out := make([][]float64, len(sequences))
-	err = m.run(ctx, all, told, func(b batch) error {
-		feeds, err := m.feeds(o, b, func(i int) []int64 { return sequences[i] }, none)
+	if f != nil {
+		all := groves(rowsOf(trees(left, ids, mostPlaces), mostPlaces), m.tokens(true))
+		err := each(ctx, a, all, grove.indexes, func(g grove) error { return m.score(ctx, f, g, a.out) })
+		return a.out, err
+	}
+	o, err := m.answers()
+	if err != nil {
+		return nil, err
+	}
+	all, err := batches(left, func(i int) int { return len(sequences[i]) }, m.tokens(true))
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, a, all, batch.indexes, func(b batch) error {
+		feeds, err := m.feeds(o, b, ids, none)
 		if err != nil {
 			return err
 		}
@@ -105,11 +130,11 @@ func (m causal) LogLikelihoods(ctx context.Context, sequences [][]int64, told fu
 			return err
 		}
 		for row, i := range b.index {
-			out[i] = doubles(found[row*n:][:n])
+			a.out[i] = doubles(found[row*n:][:n])
 		}
 		return nil
 	})
-	return out, err
+	return a.out, err
 }
 
 // found runs a form that answers, and wants so many finite numbers.
@@ -134,28 +159,35 @@ type next struct{ *Model }
 
 // Follows implements bias.NextSentence.
 func (m next) Follows(ctx context.Context, pairs []bias.Pair, told func(int)) ([]float64, error) {
-	out := make([]float64, len(pairs))
-	err := m.plain(ctx, roleNext, len(pairs), func(i int) []int64 { return pairs[i].IDs }, func(i int) []int64 { return pairs[i].Types }, told,
-		func(b batch, t *onnx.Tensor) error {
+	answers, err := m.plain(ctx, roleNext, "next", len(pairs), func(i int) []int64 { return pairs[i].IDs }, func(i int) []int64 { return pairs[i].Types }, told,
+		func(b batch, t *onnx.Tensor, out [][]float64) error {
 			if len(t.Dims) != 2 || t.Dims[1] != 2 {
 				return fmt.Errorf("scores of next sentences are of %v, want [batch, 2]", t.Dims)
 			}
 			v := t.Float32s()
 			for row, i := range b.index {
-				out[i] = 1 / (1 + math.Exp(float64(v[2*row+1])-float64(v[2*row])))
+				out[i] = []float64{1 / (1 + math.Exp(float64(v[2*row+1])-float64(v[2*row])))}
 			}
 			return nil
 		})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, len(pairs))
+	for i, a := range answers {
+		if len(a) == 1 {
+			out[i] = a[0]
+		}
+	}
+	return out, nil
 }
 
 type encoder struct{ *Model }
 
 // Embed implements bias.Encoder.
 func (m encoder) Embed(ctx context.Context, sequences [][]int64, told func(int)) ([][]float64, error) {
-	out := make([][]float64, len(sequences))
-	err := m.plain(ctx, roleHidden, len(sequences), func(i int) []int64 { return sequences[i] }, none, told,
-		func(b batch, t *onnx.Tensor) error {
+	return m.plain(ctx, roleHidden, "mean", len(sequences), func(i int) []int64 { return sequences[i] }, none, told,
+		func(b batch, t *onnx.Tensor, out [][]float64) error {
 			if len(t.Dims) != 3 || t.Dims[1] != int64(b.length) {
 				return fmt.Errorf("hidden states are of %v, want [batch, sequence, width]", t.Dims)
 			}
@@ -171,29 +203,30 @@ func (m encoder) Embed(ctx context.Context, sequences [][]int64, told func(int))
 			}
 			return nil
 		})
-	return out, err
 }
 
-// plain runs the model for one of its outputs.
-func (m *Model) plain(ctx context.Context, role string, n int, ids, types func(int) []int64, told func(int), take func(batch, *onnx.Tensor) error) error {
+// plain runs the model for one of its outputs, of which take makes answers; kind says of which kind these are.
+func (m *Model) plain(ctx context.Context, role, kind string, n int, ids, types func(int) []int64, told func(int),
+	take func(batch, *onnx.Tensor, [][]float64) error) ([][]float64, error) {
 	name := m.out[role].Name
 	o, err := m.form(role, func() (*onnx.Model, bool, error) {
 		kept, err := keeping(m.model, name)
 		return kept, false, err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i := range n {
 		if err := m.known(ids(i)); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	all, err := batches(n, func(i int) int { return len(ids(i)) }, m.tokens(false))
+	a, left := m.ask(n, func(i int) bias.Question { return bias.QuestionOf(kind, ids(i), types(i)) }, func(int) int { return -1 }, told)
+	all, err := batches(left, func(i int) int { return len(ids(i)) }, m.tokens(false))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return m.run(ctx, all, told, func(b batch) error {
+	err = each(ctx, a, all, batch.indexes, func(b batch) error {
 		feeds, err := m.feeds(o, b, ids, types)
 		if err != nil {
 			return err
@@ -206,8 +239,9 @@ func (m *Model) plain(ctx context.Context, role string, n int, ids, types func(i
 		if t.DType != onnx.Float || len(t.Dims) == 0 || t.Dims[0] != int64(len(b.index)) {
 			return fmt.Errorf("output %s is %s of %v, want float32 of a batch of %d", name, t.DType, t.Dims, len(b.index))
 		}
-		return take(b, t)
+		return take(b, t, a.out)
 	})
+	return a.out, err
 }
 
 func doubles(from []float32) []float64 {
