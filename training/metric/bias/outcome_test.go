@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func close(t *testing.T, what string, got, want float64) {
+func nearly(t *testing.T, what string, got, want float64) {
 	t.Helper()
 	if math.Abs(got-want) > 1e-12 {
 		t.Errorf("%s: %.15g, want %.15g", what, got, want)
@@ -17,8 +17,8 @@ func TestMeanDifference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	close(t, "mean", mean, 0.5)
-	close(t, "signed", signed, -0.5/3)
+	nearly(t, "mean", mean, 0.5)
+	nearly(t, "signed", signed, -0.5/3)
 	if _, _, err := MeanDifference([]float64{1}, nil); err == nil {
 		t.Error("lists of different lengths")
 	}
@@ -29,10 +29,10 @@ func TestNeutrality(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	close(t, "net", n.Net, 2.5/5)
-	close(t, "fraction", n.Fraction, 3./5) // a tie is no neutral answer
-	close(t, "above a half", n.Half, 2./5)
-	close(t, "above 0.7", n.Most, 1./5)
+	nearly(t, "net", n.Net, 2.5/5)
+	nearly(t, "fraction", n.Fraction, 3./5) // a tie is no neutral answer
+	nearly(t, "above a half", n.Half, 2./5)
+	nearly(t, "above 0.7", n.Most, 1./5)
 	if _, err := Neutrality(nil, 1); err == nil {
 		t.Error("no pairs")
 	}
@@ -62,13 +62,13 @@ func TestTruePositiveGaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	close(t, "RMS", g.RMS, math.Sqrt((1./16+1./16)/3))
-	close(t, "mean", g.Mean, 0.5/3)
+	nearly(t, "RMS", g.RMS, math.Sqrt((1./16+1./16)/3))
+	nearly(t, "mean", g.Mean, 0.5/3)
 	if len(g.By) != 3 || g.Left != 1 || g.By[1].Men != 6 {
 		t.Errorf("%+v", g)
 	}
 	// gaps 1/4 -1/4 0, parts 2/3 2/5 1/3 with the mean 7/15: sums of squares 1/8 and 14/225, of products 1/15.
-	close(t, "correlation", g.Correlation, (1./15)/math.Sqrt(1./8*14/225))
+	nearly(t, "correlation", g.Correlation, (1./15)/math.Sqrt(1./8*14/225))
 	if _, err := TruePositiveGaps([]Person{{Class: 0, Woman: true}}, 1); err == nil {
 		t.Error("one gender")
 	}
