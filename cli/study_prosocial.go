@@ -39,7 +39,7 @@ Ways to tune: ` + strings.Join(prosocialVariants(), ", ") + `.`,
 		number("bias", "X", span{lo: 0, hi: 1}, 0.9, "how often a pronoun is the stereotype's").under("World"),
 		integer("sentences", "N", 1, 1<<24, 8000, "sentences to pretrain on").under("World"),
 		integer("counterfactual", "N", 1, 1<<24, 4000, "of those, sentences to debias on, each with its counterfactual").under("World"),
-		integer("train", "N", 1, 1<<24, 2000, "sentences of the task to tune on; with --task the first ones, all without it").under("World"),
+		integer("train", "N", 1, 1<<24, 2000, "sentences of the task to tune on; with --task so many by chance, all without it").under("World"),
 		text("test", "N|FILE", "sentences of the task that accuracies are of (default: 1000); with --task its test set").under("World"),
 		list("methods", "NAMES", "ways to tune; all without it").under("Methods"),
 		integer("pretrain-steps", "N", 1, 1<<40, 4000, "steps of pretraining").under("Methods"),
@@ -116,7 +116,11 @@ func planProSocial(c *call) (experiment, error) {
 	if s.own, err = s.subject(); err != nil {
 		return nil, err
 	}
-	s.samples, err = boundSizes(c, s.trained())
+	whole := s.trained()
+	if s.own != nil && s.own.train == nil {
+		whole = 0
+	}
+	s.samples, err = boundSizes(c, whole)
 	return s, err
 }
 

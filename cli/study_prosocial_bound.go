@@ -21,7 +21,7 @@ type prosocialBound struct {
 	Above map[string]*study.Estimate `json:"bias_minus_debiased"`
 }
 
-// boundSizes reads --samples, to which the whole training set of n samples is added.
+// boundSizes reads --samples, to which the whole training set of n samples is added; 0: it follows from text and seed.
 func boundSizes(c *call, n int) ([]int, error) {
 	var sizes []int
 	for _, text := range c.List("samples") {
@@ -29,7 +29,7 @@ func boundSizes(c *call, n int) ([]int, error) {
 		if err != nil || k < 1 {
 			return nil, misuse("--samples: %s is no number of samples", quote(text))
 		}
-		if k > n {
+		if n > 0 && k > n {
 			return nil, misuse("--samples: %d of %d samples that there are to tune on", k, n)
 		}
 		sizes = append(sizes, k)
@@ -40,7 +40,9 @@ func boundSizes(c *call, n int) ([]int, error) {
 		}
 		return nil, nil
 	}
-	sizes = append(sizes, n)
+	if n > 0 {
+		sizes = append(sizes, n)
+	}
 	slices.Sort(sizes)
 	return slices.Compact(sizes), nil
 }

@@ -115,7 +115,7 @@ func (s *prosocialStudy) subjectFlags() error {
 		{"task", own, "goes with --model or --text: the made world has a task of its own"},
 	} {
 		for _, name := range strings.Fields(f.names) {
-			if s.IsSet(name) && !f.ok && !(name == "vocabulary" && own) {
+			if s.IsSet(name) && !f.ok {
 				return misuse("--%s %s", name, f.with)
 			}
 		}
@@ -142,12 +142,8 @@ func (s *prosocialStudy) readTask(u *prosocialSubject) (err error) {
 	if kind == "" {
 		return nil
 	}
-	most := 0
-	if s.IsSet("train") {
-		most = s.Int("train")
-	}
-	read := func(kind sets.Kind, path string, most int) (*sets.Set, error) {
-		set, err := kind.Read(path, sets.Reading{Most: most})
+	read := func(kind sets.Kind, path string) (*sets.Set, error) {
+		set, err := kind.Read(path, sets.Reading{})
 		if err != nil {
 			return nil, refused(path, err)
 		}
@@ -159,14 +155,14 @@ func (s *prosocialStudy) readTask(u *prosocialSubject) (err error) {
 		}
 		return set, nil
 	}
-	if u.train, err = read(kind, s.Text("data"), most); err != nil {
+	if u.train, err = read(kind, s.Text("data")); err != nil {
 		return err
 	}
-	if u.test, err = read(kind, s.Text("test"), 0); err != nil {
+	if u.test, err = read(kind, s.Text("test")); err != nil {
 		return err
 	}
 	if path := s.Text("pairs"); path != "" {
-		u.pairs, err = read(sets.BiasNLI, path, 0)
+		u.pairs, err = read(sets.BiasNLI, path)
 	}
 	return err
 }
@@ -378,11 +374,17 @@ func (u *prosocialSubject) prepare(ctx context.Context, s *prosocialStudy, seed 
 	if p.network, err = p.network.WithLabels(p.task.Labels); err != nil {
 		return nil, err
 	}
-	if p.network.Config.PadTokenID < 0 { // classifiers of decoders look for it
+	if pad := p.network.Config.PadTokenID; pad >= 0 { // positions and classifiers look for it
+		tokens.Pad = pad
+	} else {
 		p.network.Config.PadTokenID = tokens.Pad
 	}
+	train := p.task.Train.Shuffled(seed) // files may be sorted by class
+	if u.train != nil {
+		train = train.First(s.trained())
+	}
 	p.corpora = &prosocial.Corpora{Tokens: tokens, Task: u.task, Counterfactual: slices.DeleteFunc(counterfactual, func(ids []int64) bool { return len(ids) < 2 }),
-		Mediation: prompts.Prompts, Probes: prompts.Prompts, ProbesEach: prompts.Each, Train: p.task.Train, Measure: p.task.Measure}
+		Mediation: prompts.Prompts, Probes: prompts.Prompts, ProbesEach: prompts.Each, Train: train, Measure: p.task.Measure}
 	return p, nil
 }
 
@@ -416,7 +418,11 @@ func (s *prosocialStudy) rate() float64 {
 // trained is how many samples are tuned on.
 func (s *prosocialStudy) trained() int {
 	if s.own != nil && s.own.train != nil {
-		return len(s.own.train.Examples)
+		n := len(s.own.train.Examples)
+		if s.IsSet("train") {
+			n = min(n, s.Int("train"))
+		}
+		return n
 	}
 	return s.Int("train")
 }

@@ -100,7 +100,7 @@ func (s *prosocialStudy) ownPairs() []report.Pair {
 		add("network", "BERT, %d layers of %d heads, %d wide, pretrained on %s with bias %g", s.Int("layers"), s.Int("heads"), s.Int("width"), s.Text("text"), s.Float("bias"))
 	}
 	if s.own.train != nil {
-		add("task", "%s, %d to tune on, %d to test on", s.own.train.Kind, len(s.own.train.Examples), len(s.own.test.Examples))
+		add("task", "%s, %d to tune on, %d to test on", s.own.train.Kind, s.trained(), len(s.own.test.Examples))
 	}
 	add("steps", "debiasing %d, tuning %d, posterior %d, %d samples each", s.steps("debias"), s.steps("tune"), s.steps("posterior"), s.Int("batch"))
 	if s.made() {
