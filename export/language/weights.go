@@ -1,6 +1,8 @@
 package language
 
 import (
+	"encoding/json"
+
 	net "graft/graphs/language"
 	"graft/onnx"
 	"graft/onnx/limits"
@@ -48,5 +50,20 @@ func (s *Source) Replace(c net.Config, weights map[string]*onnx.Tensor) error {
 		e := &s.entries[at]
 		e.dims, e.read = t.Dims, read
 	}
+	return nil
+}
+
+// Untie has the model's configuration say that the head's weight is not the table of words.
+func (s *Source) Untie() error {
+	c, err := parseJSON(s.Files[ConfigName])
+	if err != nil {
+		return err
+	}
+	c["tie_word_embeddings"] = false
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	s.Config.TieWordEmbeddings, s.Files[ConfigName] = false, append(data, '\n')
 	return nil
 }
