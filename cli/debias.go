@@ -26,7 +26,7 @@ type debiasMethod struct {
 }
 
 // debiasMethods lists the methods of --method.
-var debiasMethods = slices.Concat(debiasTunings, debiasProjections)
+var debiasMethods = slices.Concat(debiasTunings, debiasProjections, debiasHeads)
 
 // debiasing is a run of a method, which changes network, and edit for what weights cannot hold.
 type debiasing struct {
@@ -227,10 +227,9 @@ func (d *debiasing) open(path string) (err error) {
 
 // write writes the folder.
 func (d *debiasing) write(doc *debiased) error {
-	if err := d.source.Replace(d.network.Weights); err != nil {
+	if err := d.source.Replace(d.network.Config, d.network.Weights); err != nil {
 		return err
 	}
-	d.source.Config = d.network.Config
 	doc.convertedFile = convertedFile{File: d.Out(), Format: "folder of Optimum's layout", Language: aboutLanguage(d.source)}
 	if d.Text("to") == toHuggingFace {
 		if d.edit != nil {

@@ -152,6 +152,7 @@ func (s *Source) openONNX(path, name string) error {
 		return err
 	}
 	s.network = true
+	gates := map[string]*onnx.Tensor{}
 	for _, v := range m.Graph.Initializers() {
 		if strings.HasPrefix(v.Name, rewrite.ProjectionNames) {
 			return limits.InFile(filepath.Join(path, name), limits.Refuse("", "has a projection behind its last hidden state, which is none of the network's weights").
@@ -159,9 +160,10 @@ func (s *Source) openONNX(path, name string) error {
 		}
 		if t := v.Const; t != nil {
 			s.add(v.Name, t.Dims, func() (*onnx.Tensor, error) { return t, nil })
+			gates[v.Name] = t
 		}
 	}
-	return nil
+	return limits.InFile(filepath.Join(path, name), s.closeGates(gates))
 }
 
 func (s *Source) openShards(path, name string) error {

@@ -2,8 +2,6 @@ package language
 
 import (
 	"encoding/json"
-	"fmt"
-	"slices"
 
 	net "graft/graphs/language"
 	"graft/onnx"
@@ -29,9 +27,13 @@ func (s *Source) Weights(o net.Options) (map[string]*onnx.Tensor, error) {
 	return out, nil
 }
 
-// Replace puts other weights in the place of those of the same names, of the same dims, and adds the names that there are not: what
-// is written of the source has them.
-func (s *Source) Replace(weights map[string]*onnx.Tensor) error {
+// Replace puts another configuration, which may have lost heads, and other weights in the place of those of the same names, and adds the
+// names that there are not: what is written of the source has them.
+func (s *Source) Replace(c net.Config, weights map[string]*onnx.Tensor) error {
+	if err := s.setHeads(c.PrunedHeads); err != nil {
+		return limits.InFile(s.name, err)
+	}
+	s.Config = c
 	prefix := net.Prefix(s.Config.ModelType)
 	for name, t := range weights {
 		read := func() (*onnx.Tensor, error) { return t, nil }
@@ -46,10 +48,7 @@ func (s *Source) Replace(weights map[string]*onnx.Tensor) error {
 			continue
 		}
 		e := &s.entries[at]
-		if !slices.Equal(e.dims, t.Dims) {
-			return fmt.Errorf("replace %s %v by %v", name, e.dims, t.Dims)
-		}
-		e.read = read
+		e.dims, e.read = t.Dims, read
 	}
 	return nil
 }
