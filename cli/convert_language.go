@@ -176,7 +176,7 @@ func (c *call) convertLanguage(s *language.Source) error {
 	}
 	return c.writeLanguage(&doc, s.Files, language.ModelName, func(path string) (*savedModel, error) {
 		if !c.Common.DryRun {
-			return c.saveVariants(m, w.model, path, about)
+			return c.saveVariants(m, w.model, nil, path, about)
 		}
 		saving, err := c.layOut(w.model, path)
 		if err != nil {

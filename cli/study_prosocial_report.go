@@ -145,14 +145,21 @@ func (s *prosocialStudy) Finish(done *studied) (*studyResult, error) {
 	p := &studyPage{page: report.Study{Title: "Tuning without bias coming back"}}
 	p.page.Summary = []string{fmt.Sprintf("Bias is the mean over occupations of |log p(he)/p(she)|, ± a standard error over %s; signed has no magnitude taken; %s.", counted(len(all), "seed"), s.gapMeans())}
 	p.page.Set = s.setPairs()
-	figure := prosocialHeads(all)
+	figure, grids := prosocialHeads(all), headMaps(all)
 	if err := p.section("bias and accuracy", nil, []report.Table{table}); err != nil {
 		return nil, err
 	}
 	if err := s.taskSection(p, all); err != nil {
 		return nil, err
 	}
-	if err := p.section("heads", prosocialHeadLines(all), nil, figure...); err != nil {
+	lines := prosocialHeadLines(all)
+	if len(grids) > 0 {
+		lines = append(lines, "Effects and widths are means over seeds, each cell a head. A width is the posterior's over the head's parameters: a wide one matters less for the task.")
+	}
+	if err := p.section("heads", lines, nil, figure...); err != nil {
+		return nil, err
+	}
+	if err := p.page.Map(grids...); err != nil {
 		return nil, err
 	}
 	if len(figure) > 0 {
@@ -220,6 +227,64 @@ func prosocialHeads(all []studyRecord[prosocial.Chain]) []chart.Figure {
 		return nil
 	}
 	return []chart.Figure{f}
+}
+
+// headMaps are the effects before and after debiasing and the posterior's widths as layers of heads, means over seeds.
+func headMaps(all []studyRecord[prosocial.Chain]) []chart.Heatmap {
+	var maps []chart.Heatmap
+	add := func(title string, diverging bool, of func(*prosocial.Chain) map[prosocial.Head]float64) {
+		layers, heads := 0, 0
+		for _, r := range all {
+			for h := range of(&r.Result) {
+				layers, heads = max(layers, h.Layer+1), max(heads, h.Head+1)
+			}
+		}
+		sums, count := newHeadGrid(layers, heads), newHeadGrid(layers, heads)
+		for _, r := range all {
+			for h, x := range of(&r.Result) {
+				sums[h.Layer][h.Head] += x
+				count[h.Layer][h.Head]++
+			}
+		}
+		for l := range sums {
+			for h := range sums[l] {
+				sums[l][h] /= count[l][h] // no number where there is none
+			}
+		}
+		if layers > 0 {
+			maps = append(maps, chart.Heatmap{Title: title, YLabel: "layer", XLabel: "head", Values: sums, Diverging: diverging})
+		}
+	}
+	effects := func(e *prosocial.Effects) map[prosocial.Head]float64 {
+		out := map[prosocial.Head]float64{}
+		if e != nil {
+			for _, h := range e.Heads {
+				out[h.Head] = h.Log
+			}
+		}
+		return out
+	}
+	add("log effect before debiasing", true, func(c *prosocial.Chain) map[prosocial.Head]float64 { return effects(c.Before) })
+	add("log effect after debiasing", true, func(c *prosocial.Chain) map[prosocial.Head]float64 { return effects(c.After) })
+	add("width of the posterior", false, func(c *prosocial.Chain) map[prosocial.Head]float64 {
+		out := map[prosocial.Head]float64{}
+		for name, x := range c.Widths {
+			if h, err := prosocial.ParseHead(name); err == nil {
+				out[h] = x
+			}
+		}
+		return out
+	})
+	return maps
+}
+
+// newHeadGrid has a zero for every head.
+func newHeadGrid(layers, heads int) [][]float64 {
+	out := make([][]float64, layers)
+	for l := range out {
+		out[l] = make([]float64, heads)
+	}
+	return out
 }
 
 // setPairs are the settings.

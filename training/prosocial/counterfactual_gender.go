@@ -17,7 +17,7 @@ func (w *Words) Gendered(text string) (first, second int) {
 		}
 		if _, length, _ := w.other(text[at:at+n], text[at+n:]); length > 0 {
 			switch word := strings.ToLower(text[at : at+length]); {
-			case w.mans[word] || w.pronouns && (word == "him" || word == "his"):
+			case w.first[word] || w.pronouns && (word == "him" || word == "his"):
 				first++
 			default:
 				second++
