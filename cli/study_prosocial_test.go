@@ -103,8 +103,10 @@ func TestStudyOwn(t *testing.T) {
 		{[]string{"--text", biblePeople, "--layers", "1", "--width", "16", "--heads", "2", "--vocabulary", "500", "--pretrain-steps", "4"}, ""},
 	} {
 		var doc struct {
-			Cells   []prosocial.Chain `json:"cells"`
-			Summary prosocialSummary  `json:"summary"`
+			Cells []struct {
+				Tuned []prosocial.Tuned `json:"tuned"`
+			} `json:"cells"`
+			Summary prosocialSummary `json:"summary"`
 		}
 		out := w.path("study-" + c.metric)
 		w.says(&doc, append(append([]string{"study", "prosocial", "--out", out}, c.args...), short...)...)
