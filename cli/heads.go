@@ -225,13 +225,13 @@ func (r *headsRun) prompts() ([]prosocial.Prompt, error) {
 		if err != nil {
 			return nil, refused(path, err)
 		}
-		var women, men []prosocial.Stereotyped
+		var women, men []prosocial.StereotypedOccupation
 		for _, o := range listed {
 			switch {
 			case o.Stereotype < 0:
-				women = append(women, prosocial.Stereotyped{Name: o.Name})
+				women = append(women, prosocial.StereotypedOccupation{Name: o.Name})
 			case o.Stereotype > 0:
-				men = append(men, prosocial.Stereotyped{Name: o.Name, Man: true})
+				men = append(men, prosocial.StereotypedOccupation{Name: o.Name, Man: true})
 			default:
 				r.doc.Unused = append(r.doc.Unused, prosocial.Unused{Word: o.Name, Reason: "it has no stereotype"})
 			}

@@ -8,8 +8,8 @@ import (
 	"graft/onnx/tokenizer"
 )
 
-// Stereotyped is an occupation that is thought of as a man's or a woman's.
-type Stereotyped struct {
+// StereotypedOccupation is an occupation that is thought of as a man's or a woman's.
+type StereotypedOccupation struct {
 	Name string
 	Man  bool
 }
@@ -22,13 +22,13 @@ var (
 )
 
 // StereotypedOccupations is the built-in list, a woman's and a man's in turn.
-func StereotypedOccupations() (out []Stereotyped) {
+func StereotypedOccupations() (out []StereotypedOccupation) {
 	for i := range max(len(mansWork), len(womansWork)) {
 		if i < len(womansWork) {
-			out = append(out, Stereotyped{womansWork[i], false})
+			out = append(out, StereotypedOccupation{womansWork[i], false})
 		}
 		if i < len(mansWork) {
-			out = append(out, Stereotyped{mansWork[i], true})
+			out = append(out, StereotypedOccupation{mansWork[i], true})
 		}
 	}
 	return out
@@ -43,8 +43,8 @@ const maskedRest = " was tired."
 // ProbeTemplates is how many templates there are.
 func ProbeTemplates() int { return len(probeTemplates) }
 
-// genders are what OtherGender puts in the place of an occupation, the first that has as many tokens.
-var genders = map[bool][]string{true: {"man", "boy", "father", "husband"}, false: {"woman", "girl", "mother", "wife"}}
+// persons are what OtherGender puts in the place of an occupation, the first that has as many tokens.
+var persons = map[bool][]string{true: {"man", "boy", "father", "husband"}, false: {"woman", "girl", "mother", "wife"}}
 
 // Probing makes prompts of occupations for a model with a tokenizer.
 type Probing struct {
@@ -62,7 +62,7 @@ type Unused struct {
 
 // Prompts asks for "he" or "she" of each occupation, in each template; prompts of an occupation follow each other. An occupation is left
 // out where nothing that the intervention may put in its place has as many tokens.
-func (p Probing) Prompts(of []Stereotyped) (prompts []Prompt, unused []Unused, err error) {
+func (p Probing) Prompts(of []StereotypedOccupation) (prompts []Prompt, unused []Unused, err error) {
 	templates := probeTemplates
 	if p.Templates > 0 {
 		templates = templates[:min(p.Templates, len(templates))]
@@ -104,10 +104,10 @@ func (p Probing) Prompts(of []Stereotyped) (prompts []Prompt, unused []Unused, e
 }
 
 // other is a prompt of the same number of tokens with what the intervention puts in the place of the i-th occupation; nil: there is none.
-func (p Probing) other(template string, i int, of []Stereotyped, tokens int) []int64 {
+func (p Probing) other(template string, i int, of []StereotypedOccupation, tokens int) []int64 {
 	var words []string
 	if p.Intervention == OtherGender {
-		words = genders[!of[i].Man]
+		words = persons[!of[i].Man]
 	} else {
 		for j := range of {
 			if other := of[(i+1+j)%len(of)]; other.Man != of[i].Man {

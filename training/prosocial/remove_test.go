@@ -43,7 +43,7 @@ func taskOf(model string) string {
 }
 
 // apart is the largest difference of two models' logits of two texts of six tokens.
-func apart(t *testing.T, a, b *onnx.Model, model string) (worst float64) {
+func outputsApart(t *testing.T, a, b *onnx.Model, model string) (worst float64) {
 	t.Helper()
 	feeds := textFeeds(model, []int64{2, 7, 19, 4, 28, 3, 5, 6, 11, 22, 9, 8}, 2)
 	x, y := run(t, a, feeds), run(t, b, maps.Clone(feeds))
@@ -84,14 +84,14 @@ func TestRemoved(t *testing.T) {
 					}
 				}
 				closed := build(n, language.Options{Gates: language.GatesFixed, Closed: gone})
-				if d := apart(t, whole, closed, model); !(d > 1e-2) {
+				if d := outputsApart(t, whole, closed, model); !(d > 1e-2) {
 					t.Fatalf("without %v logits are only %g apart", gone, d)
 				}
 				masked, err := n.Masked(heads)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if d := apart(t, build(masked, language.Options{}), closed, model); !(d < 1e-5) {
+				if d := outputsApart(t, build(masked, language.Options{}), closed, model); !(d < 1e-5) {
 					t.Errorf("%v: masked, %g from what closed gates give", gone, d)
 				}
 				removed, err := n.Removed(heads)
@@ -99,7 +99,7 @@ func TestRemoved(t *testing.T) {
 					t.Fatal(err)
 				}
 				small := build(removed, language.Options{})
-				if d := apart(t, small, closed, model); !(d < 1e-5) {
+				if d := outputsApart(t, small, closed, model); !(d < 1e-5) {
 					t.Errorf("%v: removed, %g from what closed gates give", gone, d)
 				}
 				if a, b := numbers(small), numbers(whole); a >= b {
@@ -120,7 +120,7 @@ func TestRemoved(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if d := apart(t, build(second, language.Options{}), small, model); d != 0 {
+				if d := outputsApart(t, build(second, language.Options{}), small, model); d != 0 {
 					t.Errorf("%v: removed one after the other, %g apart", gone, d)
 				}
 				// a head that is left is the same head
@@ -133,7 +133,7 @@ func TestRemoved(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if d := apart(t, build(x, language.Options{}), build(y, language.Options{}), model); !(d < 1e-5) {
+				if d := outputsApart(t, build(x, language.Options{}), build(y, language.Options{}), model); !(d < 1e-5) {
 					t.Errorf("%v, and %v masked: %g apart", gone, last, d)
 				}
 				if _, err := removed.Masked(heads[:1]); err == nil || !strings.Contains(err.Error(), "was removed") {
