@@ -197,7 +197,7 @@ func (d *debiasing) read(path string) (err error) {
 	if err != nil {
 		return errors.Join(refused("", err), d.source.Close())
 	}
-	d.network = &prosocial.Network{Config: d.source.Config, Weights: weights}
+	d.network = &prosocial.Network{Config: d.source.Config.Defaults(), Weights: weights}
 	return nil
 }
 
