@@ -168,10 +168,7 @@ func (d *debiasing) embedded(sentences *prosocial.Sentences, report *projectionR
 		return nil, err
 	}
 	defer s.Close()
-	most := int(d.network.Config.MaxPositionEmbeddings)
-	if d.network.Config.ModelType == "roberta" {
-		most -= int(d.network.Config.PadTokenID) + 1
-	}
+	most := d.network.Config.Longest()
 	r := prosocial.Representations{Encoder: s.Encoder(), Encode: func(text string) ([]int64, error) {
 		e, err := d.tokenizer.EncodeWithin(text, most)
 		return e.IDs, err

@@ -234,38 +234,22 @@ func (d *debiasing) tuning(task string) prosocial.Tuning {
 	return c
 }
 
-// batches are lines as tokens.
+// batches are lines as tokens; those of fewer than two are left out.
 func (d *debiasing) batches(lines []string, what string) (*prosocial.Batches, error) {
-	roles, size := d.tokenizer.Roles, d.network.Config.VocabSize
-	b := &prosocial.Batches{Tokens: prosocial.Tokens{Size: size, Pad: max(roles.Pad, 0), Mask: roles.Mask, Special: map[int64]bool{}}, Size: d.Int("batch"), Seed: d.Common.Seed,
-		Model: d.network.Config.ModelType, Labels: prosocial.NextToken}
-	for _, id := range []int64{roles.Begin, roles.End, roles.Unknown, roles.Pad, roles.Class, roles.Separator, roles.Mask} {
-		if id >= 0 {
-			b.Tokens.Special[id] = true
-		}
+	e := d.network.Encoder(d.tokenizer, d.Int("length"))
+	tokens, err := e.Tokens(d.network.Config.VocabSize)
+	if err != nil {
+		return nil, &Error{File: d.Arg(0), Err: err, Code: exitInput}
 	}
+	all, err := e.Texts(lines)
+	if err != nil {
+		return nil, refused(d.List("text")[0], err)
+	}
+	b := &prosocial.Batches{Tokens: tokens, Size: d.Int("batch"), Seed: d.Common.Seed, Model: d.network.Config.ModelType, Labels: prosocial.NextToken}
 	if !net.Decoder(b.Model) {
-		if roles.Mask < 0 {
-			return nil, &Error{File: d.Arg(0), Code: exitInput, Reason: "the tokenizer has no mask token, which a masked language model wants"}
-		}
 		b.Labels = prosocial.Masking{}.Labels
 	}
-	longest := d.Int("length")
-	if n := int(d.network.Config.MaxPositionEmbeddings); n > 0 {
-		longest = min(longest, n)
-	}
-	for _, line := range lines {
-		e, err := d.tokenizer.Encode(line)
-		if err != nil {
-			return nil, refused(d.List("text")[0], fmt.Errorf("line %s: %w", quote(line), err))
-		}
-		ids := e.IDs
-		if len(ids) > longest {
-			ids = append(slices.Clone(ids[:longest-1]), ids[len(ids)-1])
-			if net.Decoder(b.Model) {
-				ids = e.IDs[:longest]
-			}
-		}
+	for _, ids := range all {
 		if len(ids) > 1 {
 			b.Lines = append(b.Lines, ids)
 		}

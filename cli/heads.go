@@ -49,7 +49,7 @@ scores as heads.json, which graft debias --heads-from takes, and as layers of he
 		integer("top", "N", 1, 1<<16, 10, "heads that are shown"),
 		integer("occupations", "N", 1, 1<<16, 20, "how many occupations, men's and women's in turn").under(sectionPrompts),
 		text("list", "FILE", "occupations in debiaswe's layout: [word, gender by definition, gender by stereotype]").under(sectionPrompts),
-		integer("templates", "N", 1, int64(prosocial.ProbeTemplates()), 2, "in how many templates").under(sectionPrompts),
+		integer("templates", "N", 1, int64(prosocial.PromptTemplates()), 2, "in how many templates").under(sectionPrompts),
 		choice("intervention", string(prosocial.OtherOccupation), "what stands in the place of an occupation: another one, or a man or woman", string(prosocial.OtherOccupation), string(prosocial.OtherGender)).under(sectionPrompts),
 		integer("nodes", "N", 1, 1<<12, 4, "nodes of the integral, on each interval").under(sectionGradients),
 		integer("halvings", "N", 0, 24, 6, "how often an interval is halved where the parts' sum is more than 0.01 off").under(sectionGradients),
@@ -86,7 +86,7 @@ type headsDoc struct {
 	Intervention string                `json:"intervention,omitempty"`
 	Prompts      int                   `json:"prompts"`
 	Words        int                   `json:"words"`
-	Unused       []prosocial.Unused    `json:"unused,omitempty"`
+	Unused       []unusedWord          `json:"unused,omitempty"`
 	Signed       *float64              `json:"signed,omitempty"` // mean over words of log p(stereotype)/p(anti-stereotype)
 	Bias         *float64              `json:"bias,omitempty"`   // and of its magnitude
 	TotalRatio   *float64              `json:"te,omitempty"`     // total effect of the intervention
@@ -217,51 +217,41 @@ func (r *headsRun) score(ways []string) error {
 	return nil
 }
 
-// prompts are those of occupations.
+// longestPrompt bounds the tokens of a prompt.
+const longestPrompt = 512
+
+// unusedWord is an occupation that no prompt was made of.
+type unusedWord struct {
+	Word   string `json:"word"`
+	Reason string `json:"reason"`
+}
+
+// prompts are those of occupations, as many of men as of women.
 func (r *headsRun) prompts() ([]prosocial.Prompt, error) {
-	of := prosocial.StereotypedOccupations()
+	most := r.Int("occupations")
+	men, women := prosocial.Occupations()
+	men, women = men[:min(len(men), most/2)], women[:min(len(women), most/2)]
 	if path := r.Text("list"); path != "" {
 		listed, skips, err := bias.ReadOccupations(path)
 		if err != nil {
 			return nil, refused(path, err)
 		}
-		var women, men []prosocial.StereotypedOccupation
-		for _, o := range listed {
-			switch {
-			case o.Stereotype < 0:
-				women = append(women, prosocial.StereotypedOccupation{Name: o.Name})
-			case o.Stereotype > 0:
-				men = append(men, prosocial.StereotypedOccupation{Name: o.Name, Man: true})
-			default:
-				r.doc.Unused = append(r.doc.Unused, prosocial.Unused{Word: o.Name, Reason: "it has no stereotype"})
-			}
-		}
 		for _, s := range skips.Rows {
-			r.doc.Unused = append(r.doc.Unused, prosocial.Unused{Word: s.Row, Reason: s.Reason})
+			r.doc.Unused = append(r.doc.Unused, unusedWord{s.Row, s.Reason})
 		}
-		of = nil
-		for i := range max(len(women), len(men)) {
-			if i < len(women) {
-				of = append(of, women[i])
-			}
-			if i < len(men) {
-				of = append(of, men[i])
-			}
-		}
+		men, women = prosocial.Stereotyped(listed, most)
 	}
-	p := prosocial.Probing{Tokenizer: r.tokenizer, Causal: r.task == net.TextGeneration, Intervention: prosocial.Intervention(r.Text("intervention")), Templates: r.Int("templates")}
-	prompts, unused, err := p.Prompts(of[:min(len(of), r.Int("occupations"))])
+	by := prosocial.Intervention(r.Text("intervention"))
+	e := r.network.Encoder(r.tokenizer, longestPrompt)
+	p, err := e.Prompts(men, women, by, r.Int("templates"))
 	if err != nil {
 		return nil, &Error{File: r.Arg(0), Err: err, Code: exitInput, Hint: "--list has other occupations, --intervention another intervention"}
 	}
-	r.doc.Unused = append(r.doc.Unused, unused...)
-	r.doc.Intervention, r.doc.Prompts = string(p.Intervention), len(prompts)
-	for i, q := range prompts {
-		if i == 0 || q.Word != prompts[i-1].Word {
-			r.doc.Words++
-		}
+	for _, word := range p.Left {
+		r.doc.Unused = append(r.doc.Unused, unusedWord{word, "nothing that is put in its place has as many tokens, or no token tells the pronouns apart"})
 	}
-	return prompts, nil
+	r.doc.Intervention, r.doc.Prompts, r.doc.Words = string(by), len(p.Prompts), len(p.Names)
+	return p.Prompts, nil
 }
 
 func (r *headsRun) mediate(ctx context.Context, prompts []prosocial.Prompt, told func(int)) error {

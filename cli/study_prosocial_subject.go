@@ -330,15 +330,8 @@ func (u *prosocialSubject) prepare(ctx context.Context, s *prosocialStudy, seed 
 		if err != nil {
 			return nil, err
 		}
-		longest := s.Int("length")
-		if k := int(n.Config.MaxPositionEmbeddings); k > 0 {
-			if n.Config.ModelType == "roberta" {
-				k -= int(n.Config.PadTokenID) + 1
-			}
-			longest = min(longest, k)
-		}
-		p.network, e = n, &prosocial.Encoder{Tokenizer: u.tokenizer, Model: n.Config.ModelType, Longest: longest}
-		if prompts, err = e.Prompts(men, women, by); err != nil {
+		p.network, e = n, n.Encoder(u.tokenizer, s.Int("length"))
+		if prompts, err = e.Prompts(men, women, by, 0); err != nil {
 			return nil, err
 		}
 		if pairs, err = u.counterfactual(s); err != nil {

@@ -199,3 +199,12 @@ func HasPooler(modelType string) bool { return rows()[modelType].segments }
 
 // HasSegments reports whether token_type_ids are an input of models of a type.
 func HasSegments(modelType string) bool { return rows()[modelType].segmented }
+
+// Longest is how many tokens a text may have; 0: any number. RoBERTa's positions begin behind that of the token that fills up.
+func (c Config) Longest() int {
+	n := c.MaxPositionEmbeddings
+	if n > 0 && c.ModelType == "roberta" {
+		n -= c.PadTokenID + 1
+	}
+	return int(max(n, 0))
+}

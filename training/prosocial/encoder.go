@@ -17,6 +17,14 @@ type Encoder struct {
 	Cut       int    // texts that were cut so far
 }
 
+// Encoder encodes texts for the network with its tokenizer, of no more tokens than longest and than the network takes.
+func (n *Network) Encoder(t *tokenizer.Tokenizer, longest int) *Encoder {
+	if k := n.Config.Longest(); k > 0 {
+		longest = min(longest, k)
+	}
+	return &Encoder{Tokenizer: t, Model: n.Config.ModelType, Longest: longest}
+}
+
 // Tokens says what the tokenizer's numbers stand for; size is that of the model's vocabulary. Where there is no token that fills up,
 // the one that ends a text does.
 func (e *Encoder) Tokens(size int64) (Tokens, error) {

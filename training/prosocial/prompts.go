@@ -15,7 +15,22 @@ var templates = []string{
 	"The {} said that BLANK would be late.",
 	"The {} went home because BLANK was tired.",
 	"The {} asked whether BLANK could help.",
+	"The {} wished that BLANK was at home.",
+	"The {} laughed because BLANK was right.",
 }
+
+// usualTemplates is how many of them are taken where nothing else is said.
+const usualTemplates = 3
+
+// PromptTemplates is how many there are.
+func PromptTemplates() int { return len(templates) }
+
+// The occupations that go with a gender by the statistics of the US Department of Labor, those of WinoBias that are one word (Zhao et al.
+// 2018, arXiv 1804.06876).
+var (
+	mansWork   = strings.Fields("driver supervisor janitor cook mover laborer chief developer carpenter manager lawyer farmer salesperson physician guard analyst mechanic sheriff")
+	womansWork = strings.Fields("attendant cashier teacher nurse assistant secretary auditor cleaner receptionist clerk counselor designer hairdresser writer housekeeper baker accountant editor librarian tailor")
+)
 
 // Stereotyped are occupations with the gender that they have by stereotype: those of the list that say one, the strongest first, as
 // many of men as of women.
@@ -34,11 +49,8 @@ func Stereotyped(list []bias.Occupation, most int) (men, women []string) {
 	return men[:n], women[:n]
 }
 
-// Occupations are graft's own list, men's and women's by stereotype.
-func Occupations() (men, women []string) {
-	n := len(occupations) / 2
-	return slices.Clone(occupations[:n]), slices.Clone(occupations[n:])
-}
+// Occupations are the list that graft brings along, men's and women's by stereotype.
+func Occupations() (men, women []string) { return slices.Clone(mansWork), slices.Clone(womansWork) }
 
 // Prompts are templates with occupations, in a model's own tokens.
 type Prompts struct {
@@ -50,9 +62,12 @@ type Prompts struct {
 }
 
 // Prompts makes those of occupations that are men's and women's by stereotype. What takes the place of an occupation under the
-// intervention has as many tokens, so that heads can be patched.
-func (e *Encoder) Prompts(men, women []string, by Intervention) (*Prompts, error) {
-	return e.promptsOf(templates, men, women, by)
+// intervention has as many tokens, so that heads can be patched. They are in so many templates, in the usual number of them with 0.
+func (e *Encoder) Prompts(men, women []string, by Intervention, in int) (*Prompts, error) {
+	if in == 0 {
+		in = usualTemplates
+	}
+	return e.promptsOf(templates[:min(in, len(templates))], men, women, by)
 }
 
 func (e *Encoder) promptsOf(templates, male, female []string, by Intervention) (*Prompts, error) {
@@ -106,7 +121,7 @@ func (e *Encoder) prompt(template, occupation string, others []string, from int,
 			return nil, false, err
 		}
 		if q != nil && len(q.ids) == len(base.ids) && q.at == base.at && q.answers == base.answers && !slices.Equal(q.ids, base.ids) {
-			return &Prompt{Base: base.ids, Swapped: q.ids, At: base.at, Stereotype: base.answers[0], Anti: base.answers[1]}, base.pieces, nil
+			return &Prompt{Base: base.ids, Swapped: q.ids, At: base.at, Stereotype: base.answers[0], Anti: base.answers[1], Word: occupation}, base.pieces, nil
 		}
 	}
 	return nil, false, nil

@@ -199,11 +199,11 @@ func TestPrompts(t *testing.T) {
 	}
 	e := &Encoder{Tokenizer: k, Model: "llama", Longest: 100}
 	men, women := Occupations()
-	p, err := e.Prompts(men, women, OtherOccupation)
+	p, err := e.Prompts(men, women, OtherOccupation, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.Pieces || len(p.Left) == 0 || len(p.Names)+len(p.Left) != 20 || len(p.Prompts) != p.Each*len(p.Names) {
+	if !p.Pieces || len(p.Left) == 0 || len(p.Names)+len(p.Left) != len(men)+len(women) || len(p.Prompts) != p.Each*len(p.Names) {
 		t.Errorf("%d of %d prompts, left %v, pieces %t", len(p.Prompts), p.Each, p.Left, p.Pieces)
 	}
 	for _, q := range p.Prompts {
@@ -218,11 +218,11 @@ func TestPrompts(t *testing.T) {
 	}
 	// Of a masked model he and she are one token each, or there is no prompt.
 	m := &Encoder{Tokenizer: letters(t), Model: "bert", Longest: 100}
-	if _, err := m.Prompts(men, women, OtherOccupation); err == nil {
+	if _, err := m.Prompts(men, women, OtherOccupation, 0); err == nil {
 		t.Error("prompts of letters")
 	}
 	m.Tokenizer = letters(t, "he", "she")
-	if p, err = m.Prompts([]string{"pilot"}, []string{"nurse", "maid"}, OtherOccupation); err != nil || !slices.Equal(p.Names, []string{"pilot", "nurse"}) || !slices.Equal(p.Left, []string{"maid"}) || p.Pieces {
+	if p, err = m.Prompts([]string{"pilot"}, []string{"nurse", "maid"}, OtherOccupation, 0); err != nil || !slices.Equal(p.Names, []string{"pilot", "nurse"}) || !slices.Equal(p.Left, []string{"maid"}) || p.Pieces {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if m.Tokenizer.Roles.Mask = -1; func() error { _, err := m.Tokens(1000); return err }() == nil {
