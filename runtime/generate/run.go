@@ -46,7 +46,11 @@ func (m *Model) Run(ctx context.Context, prompt []int64, s Settings, told func(i
 			return r, fmt.Errorf("the prompt has token %d, the model has %d", id, m.vocabulary)
 		}
 	}
-	t := m.start(slices.Clone(prompt))
+	t, err := m.start(slices.Clone(prompt))
+	if err != nil {
+		return r, err
+	}
+	defer t.state.Close()
 	for step := range s.Most {
 		if s.Longest > 0 && len(t.ids) >= s.Longest {
 			r.Stop = StopLongest

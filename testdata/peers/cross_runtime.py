@@ -254,7 +254,7 @@ def measured(runtime, path, asked, firsts, a):
                 version = d.get("version", version)
                 kept[json.dumps(d["job"])] = d["p"]
     left = [j for j in asked.values() if json.dumps(j) not in kept]
-    if left:
+    if left and not a.scored:
         file = a.work / f"jobs-{runtime}.json"
         file.write_text(json.dumps(left))
         with open(store, "a") as f:
@@ -266,9 +266,11 @@ def measured(runtime, path, asked, firsts, a):
                     kept[json.dumps(left[d["i"]])] = d["p"]
                     f.write(json.dumps({"of": of, "version": version, "job": left[d["i"]], "p": d["p"]}) + "\n")
                     f.flush()
-    p = {name: kept[json.dumps(j)] for name, j in asked.items()}
+    p = {name: kept.get(json.dumps(j)) for name, j in asked.items()}
     out = {}
     for name, first in firsts.items():
+        if p[name] is None or p[""] is None:
+            continue
         parts = p[name] + ([] if first is None else [p[""][first]])
         out[name] = sum(parts) / (1 if name.startswith("line ") else len(parts))
     return out, version, None
@@ -303,6 +305,7 @@ def main():
     p.add_argument("--gguf", nargs="*", default=[], metavar="TYPE=FILE", help="GGUF files of the model that exist: F32=, F16=, Q8_0=")
     p.add_argument("--runtimes", nargs="*", default=list(RUNTIMES), choices=list(RUNTIMES))
     p.add_argument("--precisions", nargs="*", default=[*FILES, *GGUF], choices=[*FILES, *GGUF])
+    p.add_argument("--scored", action="store_true", help="score nothing: the table of what --work has of a run that was broken off")
     p.add_argument("--limit", type=int, help="the first so many items of each benchmark (default: all)")
     p.add_argument("--threads", type=int, default=2)
     a = p.parse_args()
@@ -317,8 +320,8 @@ def main():
     count = {b: sum(p[0] == b for p in pairs) for b in ("CrowS-Pairs", "StereoSet")}
     near = sum(abs(gap(ours, p)) < NEAR for p in pairs)
     print(f"{count['CrowS-Pairs']} gender pairs of CrowS-Pairs, {count['StereoSet']} of StereoSet; graft at float32 has the scores of {near} closer than {NEAR}.\n")
-    print("| runtime | weights | otherwise than graft at float32: CrowS-Pairs | StereoSet | all | of these closer than 1e-3 | scores differ by at most | mean |")
-    print("|---|---|---|---|---|---|---|---|", flush=True)
+    print("| runtime | weights | pairs | otherwise than graft at float32: CrowS-Pairs | StereoSet | all | of these closer than 1e-3 | scores differ by at most | mean |")
+    print("|---|---|---|---|---|---|---|---|---|", flush=True)
     files = {k: a.folder / f for k, f in FILES.items()}
     files.update({k: pathlib.Path(f) for k, f in (x.split("=", 1) for x in a.gguf)})
     for kind, made in GGUF.items():
@@ -343,16 +346,19 @@ def main():
                 absent.append(f"{name}: {wrong['absent']}")
                 break
             if wrong:
-                print(f"| {name} | {kind} | {wrong['error'][:200].replace('|', '/')} | | | | | |", flush=True)
+                print(f"| {name} | {kind} | {wrong['error'][:200].replace('|', '/')} | | | | | | |", flush=True)
                 bad = True
                 continue
-            other = [p for p in pairs if (gap(scores, p) > 0) != (gap(ours, p) > 0)]
+            there = [p for p in pairs if p[1][0] in scores and p[2][0] in scores]
+            if not there:
+                continue
+            other = [p for p in there if (gap(scores, p) > 0) != (gap(ours, p) > 0)]
             close = [p for p in other if abs(gap(ours, p)) < NEAR]
-            apart = [abs(scores[n] - ours[n]) for p in pairs for n in (p[1][0], p[2][0])]
-            share = len(other) / len(pairs)
+            apart = [abs(scores[n] - ours[n]) for p in there for n in (p[1][0], p[2][0])]
+            share = len(other) / len(there)
             bad |= kind in ("float32", "F32") and len(other) > len(close) or kind in SMALL and share > MOST
             by = [sum(p[0] == b for p in other) for b in count]
-            print(f"| {name} | {kind} | {by[0]} | {by[1]} | {len(other)} ({100 * share:.1f} %) | {len(close)} | {max(apart):.2g} | {sum(apart) / len(apart):.2g} |", flush=True)
+            print(f"| {name} | {kind} | {len(there)} | {by[0]} | {by[1]} | {len(other)} ({100 * share:.1f} %) | {len(close)} | {max(apart):.2g} | {sum(apart) / len(apart):.2g} |", flush=True)
             for p in other:
                 told(f"  {p[1][0]}: graft at float32 {gap(ours, p):.5g}, here {gap(scores, p):.5g}")
     for line in absent:
