@@ -35,7 +35,7 @@ const (
 )
 
 func biasFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		list("benchmark", "LIST", "which of "+strings.Join(biasBenchmarks, ", ")+" (default: those that --data has and the model can answer)"),
 		repeated("data", "PATH", "a folder with the benchmarks' files, or a file; repeatable"),
 		text("scores", "PATH", "recorded sentence scores instead of a model: a file in the layout of StereoSet's prediction files, or a folder of graft bias"),
@@ -47,7 +47,7 @@ func biasFlags() []cli.Flag {
 		choice("average", averageProbabilities, "what is averaged over the tokens of a word of StereoSet", averageProbabilities, averageLogs).under(sectionScored),
 		integer("samples", "N", 100, 1_000_000, 2000, "bootstrap samples of a confidence interval").under(sectionIntervals),
 		number("level", "X", between(0.5, 0.9999), 0.95, "confidence of the intervals").under(sectionIntervals),
-	}
+	}, selfDebiasFlags()...)
 }
 
 // biasDoc is the document of graft bias --json.

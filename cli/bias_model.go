@@ -26,6 +26,7 @@ const (
 type biasModel struct {
 	bias.Model
 	session *session.Model
+	words   *tokenizer.Tokenizer
 	network *onnx.Model
 	about   biasAbout
 }
@@ -37,6 +38,8 @@ type biasAbout struct {
 	Vocabulary int64  `json:"vocabulary,omitempty"`
 	Tokens     int    `json:"tokens"`          // of the tokenizer
 	Limit      int    `json:"limit,omitempty"` // the longest sequence
+	// SelfDebias is what is put before each sentence.
+	SelfDebias []string `json:"self_debias,omitempty"`
 }
 
 // kind is masked or causal; "" where it is not said.
@@ -72,7 +75,7 @@ func (c *call) openBias(path, tokens string) (*biasModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &biasModel{session: s, network: m, about: biasAbout{Path: path, Vocabulary: s.Vocabulary(), Tokens: t.Size(), Limit: facts.limit()}}
+	out := &biasModel{session: s, network: m, words: t, about: biasAbout{Path: path, Vocabulary: s.Vocabulary(), Tokens: t.Size(), Limit: facts.limit()}}
 	if out.about.Limit == 0 && t.Longest < 1<<20 {
 		out.about.Limit = t.Longest
 	}
@@ -99,6 +102,39 @@ func (c *call) openBias(path, tokens string) (*biasModel, error) {
 		return nil, misuse("--kind %s: the model gives no logits over words", c.Text("kind"))
 	}
 	return out, nil
+}
+
+// debias has the model of the first argument answer by Self-Debias, where that is asked for.
+func (c *call) debias(m *biasModel) error {
+	if err := c.checkSelfDebias(); err != nil {
+		return err
+	}
+	texts := c.selfDebiasPrefixes()
+	switch {
+	case len(texts) == 0:
+		return nil
+	case m.Causal == nil:
+		return misuse("--self-debias is for causal language models, this one is %s", m.about.Kind)
+	}
+	d, err := c.selfDebias(m.words, nil)
+	if err != nil {
+		return err
+	}
+	begin := int64(-1)
+	if id, ok := m.Tokenizer.Start(); ok {
+		begin = id
+	}
+	m.Causal, m.about.SelfDebias = m.session.SelfDebiased(*d, begin), texts
+	if m.Limit > 0 {
+		longest := 0
+		for _, p := range d.Prefixes {
+			longest = max(longest, len(p))
+		}
+		if m.Limit -= longest; m.Limit < 1 {
+			return misuse("--self-debias has %d tokens, the model takes %d", longest, m.about.Limit)
+		}
+	}
+	return nil
 }
 
 // biasKind says whether logits are those of a masked or a causal model.

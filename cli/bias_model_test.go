@@ -169,6 +169,10 @@ func TestBiasKinds(t *testing.T) {
 		t.Errorf("%+v, %+v", causal.Model, causal.Benchmarks[benchCrows].Result)
 	}
 	built, _ := w.bias(0, gpt, "--tokenizer", words, "--data", data, "--benchmark", "crows-pairs")
+	debiased, _ := w.bias(0, folder, "--tokenizer", words, "--data", data, "--benchmark", "crows-pairs", "--self-debias", "old", "--against", folder)
+	if one := debiased.Benchmarks[benchCrows]; one.N == 0 || one.Change == nil || len(debiased.Model.SelfDebias) != 1 || debiased.Against.SelfDebias != nil {
+		t.Errorf("%+v, %+v", debiased.Model, one)
+	}
 	if a, b := causal.Benchmarks[benchCrows], built.Benchmarks[benchCrows]; a.Score != b.Score || a.N != b.N {
 		t.Errorf("with a cache %+v, without %+v", a.Result, b.Result)
 	}

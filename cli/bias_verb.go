@@ -72,6 +72,9 @@ func runBias(c *call) error {
 // measureBias measures what is at a path, and what --against says, and fills the document.
 func (c *call) measureBias(path string, chosen []string, doc *biasDoc, work *biasWork) (*biasAnswers, error) {
 	recorded := c.Text("scores") != ""
+	if recorded && len(c.List("self-debias")) > 0 {
+		return nil, misuse("--self-debias changes what a model answers, --scores has answers")
+	}
 	for _, name := range chosen {
 		if recorded && !slices.Contains(recordedBenchmarks, name) {
 			return nil, misuse("recorded scores are of %s, --benchmark asks for %s", strings.Join(recordedBenchmarks, ", "), name)
@@ -84,6 +87,9 @@ func (c *call) measureBias(path string, chosen []string, doc *biasDoc, work *bia
 			return nil, err
 		}
 		defer model.Close()
+		if err := c.debias(model); err != nil {
+			return nil, err
+		}
 		if err := model.answersAll(path, chosen); err != nil {
 			return nil, err
 		}

@@ -88,7 +88,7 @@ func runConvert(c *call) error {
 			return err
 		}
 	}
-	if len(c.Args) > 1 || !isFolder(c.Arg(0)) {
+	if len(c.Args) > 1 || !c.buildsNetwork(c.Arg(0)) {
 		if err := c.noLanguageFlags(); err != nil {
 			return err
 		}

@@ -71,9 +71,22 @@ func formatOf(path string) (*format, error) {
 	return nil, fmt.Errorf("no format has the extension %s: there are %s", quote(ext), strings.Join(known, ", "))
 }
 
+// buildsNetwork reports whether what is read is a language model's weights, of which the network is built: a folder, and for a network as
+// output a GGUF file or one of llama2.c.
+func (c *call) buildsNetwork(path string) bool {
+	if isFolder(path) {
+		return true
+	}
+	if to, err := formatOf(c.Common.Out); err != nil || to.name != "ONNX" && to.name != "ORT format" || len(c.Args) > 1 {
+		return false
+	}
+	name, err := sniff(path)
+	return err == nil && (name == "GGUF" || name == "llama2.c")
+}
+
 // readSource reads one file. What it is its first bytes say where they can, else its extension.
 func (c *call) readSource(path string) (*content, error) {
-	if isFolder(path) {
+	if c.buildsNetwork(path) {
 		s, err := c.openLanguage(path)
 		if err != nil {
 			return nil, err

@@ -98,8 +98,8 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// openLanguage opens a pretrained language model; nil where path holds none.
-func (c *call) openLanguage(path string) (s *language.Source, err error) {
+// openSource opens a pretrained language model; nil where path holds none.
+func openSource(path string) (s *language.Source, err error) {
 	switch name := ""; {
 	case isFolder(path):
 		s, err = language.OpenFolder(path)
@@ -118,6 +118,15 @@ func (c *call) openLanguage(path string) (s *language.Source, err error) {
 	}
 	if err != nil {
 		return nil, refused("", err)
+	}
+	return s, nil
+}
+
+// openLanguage is openSource with --task and --tokenizer; nil where path holds no model.
+func (c *call) openLanguage(path string) (*language.Source, error) {
+	s, err := openSource(path)
+	if s == nil || err != nil {
+		return nil, err
 	}
 	if task := c.Text("task"); task != "" {
 		if err := s.SetTask(task); err != nil {
@@ -167,7 +176,7 @@ func (c *call) convertLanguage(s *language.Source) error {
 	}
 	return c.writeLanguage(&doc, s.Files, language.ModelName, func(path string) (*savedModel, error) {
 		if !c.Common.DryRun {
-			return c.saveVariants(m, w.model, path, about)
+			return c.saveVariants(m, w.model, nil, path, about)
 		}
 		saving, err := c.layOut(w.model, path)
 		if err != nil {

@@ -89,6 +89,13 @@ func TestConvertLanguage(t *testing.T) {
 	if err != nil || len(m.Graph.Inputs()) != 3 {
 		t.Fatalf("%v, wants inputs without a cache", err)
 	}
+	w.must(a, "--out", w.path("file.onnx"))
+	w.must("testdata/aidreams260K.bin", "--task", "text-generation", "--out", w.path("tale.onnx"))
+	for file, inputs := range map[string]int{"file.onnx": 7, "tale.onnx": 3} {
+		if m, err := onnx.Load(w.path(file), onnx.LoadOptions{}); err != nil || len(m.Graph.Inputs()) != inputs {
+			t.Errorf("%s: %v, wants %d inputs", file, err, inputs)
+		}
+	}
 	w.must(hf, "--out", optimum) // graft's own folder is replaced
 	w.must(w.path("again"), "--to", "huggingface", "--out", back)
 	want, got := w.named(filepath.Join(hf, "model.safetensors")), w.named(filepath.Join(back, "model.safetensors"))

@@ -56,8 +56,9 @@ func (c *call) checkVariants() error {
 	return nil
 }
 
-// saveVariants writes a network to path, and those that --variants makes of the one before other flags beside it.
-func (c *call) saveVariants(plain, m *onnx.Model, to string, about *convertedLanguage) (*savedModel, error) {
+// saveVariants writes a network to path, and those that --variants makes of the one before other flags beside it. edit, which may be
+// nil, changes each of those last: what it adds keeps its precision.
+func (c *call) saveVariants(plain, m *onnx.Model, edit func(*onnx.Model) error, to string, about *convertedLanguage) (*savedModel, error) {
 	saved, err := c.saveModel(m, to, false, nil)
 	if err != nil {
 		return nil, err
@@ -68,6 +69,11 @@ func (c *call) saveVariants(plain, m *onnx.Model, to string, about *convertedLan
 		small, err := v.make(c.Context(), plain.Clone())
 		if err != nil {
 			return nil, c.convertError(c.Arg(0), err)
+		}
+		if edit != nil {
+			if err := edit(small); err != nil {
+				return nil, c.convertError(c.Arg(0), err)
+			}
 		}
 		if err := os.MkdirAll(folder, 0o777); err != nil {
 			return nil, folderError(c.Out(), err)

@@ -26,7 +26,7 @@ type debiasMethod struct {
 }
 
 // debiasMethods lists the methods of --method.
-var debiasMethods = slices.Concat(debiasTunings)
+var debiasMethods = slices.Concat(debiasTunings, debiasProjections, debiasHeads)
 
 // debiasing is a run of a method, which changes network, and edit for what weights cannot hold.
 type debiasing struct {
@@ -227,10 +227,9 @@ func (d *debiasing) open(path string) (err error) {
 
 // write writes the folder.
 func (d *debiasing) write(doc *debiased) error {
-	if err := d.source.Replace(d.network.Weights); err != nil {
+	if err := d.source.Replace(d.network.Config, d.network.Weights); err != nil {
 		return err
 	}
-	d.source.Config = d.network.Config
 	doc.convertedFile = convertedFile{File: d.Out(), Format: "folder of Optimum's layout", Language: aboutLanguage(d.source)}
 	if d.Text("to") == toHuggingFace {
 		if d.edit != nil {
@@ -242,14 +241,16 @@ func (d *debiasing) write(doc *debiased) error {
 	if err != nil {
 		return err
 	}
+	plain := m
 	if d.edit != nil {
+		m = m.Clone()
 		if err := d.edit(m); err != nil {
 			return err
 		}
 	}
 	doc.Language, doc.Opset = about, m.Opset("")
 	return d.fill(doc, d.source.Files, language.ModelName, func(path string) (*savedModel, error) {
-		return d.saveVariants(m, m, path, about)
+		return d.saveVariants(plain, m, d.edit, path, about)
 	})
 }
 

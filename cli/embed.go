@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"graft/export/language"
 	"graft/onnx"
 	"graft/training/dataset"
 	"graft/training/metric/bias/session"
@@ -23,7 +25,8 @@ const (
 var embedVerb = verb{
 	name: "embed", args: "MODEL [TEXT ...]", short: "turn texts into vectors by a language model's hidden states",
 	long: `MODEL is a folder with model.onnx, the tokenizer's files and config.json, as graft convert writes it, or an .onnx file; it gives
-last_hidden_state. A text's vector is their mean over its tokens, or that of the first token, and has length 1 unless --raw is given.
+last_hidden_state. A text's vector is their mean over its tokens, or that of the first token, as --pooling or sentence-transformers'
+1_Pooling/config.json beside the model says, and has length 1 unless --raw is given.
 
 A text of more tokens than the model or sentence_bert_config.json takes is cut, which is said. --out FILE.npy holds the vectors as float32
 [texts, width].`,
@@ -82,7 +85,11 @@ func runEmbed(c *call) error {
 	if err != nil {
 		return err
 	}
-	doc := embeddings{Model: t.path, Pooling: c.Text("pooling"), Normalized: !c.Bool("raw"), Limit: t.longest, Texts: make([]embeddedText, len(texts))}
+	pooling, err := c.pooling(t)
+	if err != nil {
+		return err
+	}
+	doc := embeddings{Model: t.path, Pooling: pooling, Normalized: !c.Bool("raw"), Limit: t.longest, Texts: make([]embeddedText, len(texts))}
 	if n := t.facts.Sentence; n > 0 && (doc.Limit == 0 || n < doc.Limit) {
 		doc.Limit = n
 	}
@@ -113,6 +120,18 @@ func runEmbed(c *call) error {
 	c.JSON(doc)
 	c.printEmbeddings(&doc, vectors)
 	return nil
+}
+
+// pooling is what --pooling says, else the file beside the model.
+func (c *call) pooling(t *textModel) (string, error) {
+	if c.IsSet("pooling") {
+		return c.Text("pooling"), nil
+	}
+	said, err := t.facts.pooling()
+	if err != nil {
+		return "", &Error{File: filepath.Join(filepath.Dir(t.path), language.PoolingName), Err: err, Code: exitInput, Hint: "--pooling takes another way"}
+	}
+	return cmp.Or(said, poolMean), nil
 }
 
 // embedTokens are a text's tokens, as many as the model takes.

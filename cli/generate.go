@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,11 +21,15 @@ earlier tokens are kept where the model has past_key_values and present; otherwi
 
 Without --temperature the likeliest token is taken, and the lowest of equals. Drawn tokens are those of the logits over the temperature,
 of these the --top-k likeliest, of these the fewest that come to --top-p; the same seed draws the same. The text ends with an
-end token of generation_config.json, config.json or the tokenizer, after --max-tokens, or where the model's positions end.`,
+end token of generation_config.json, config.json or the tokenizer, after --max-tokens, or where the model's positions end.
+
+--self-debias asks the model a second time for every token, behind a text that invites bias, and makes tokens which become likelier there
+less likely (Self-Debias, Schick et al. 2021).`,
 	examples: []string{
 		`graft generate smollm2/ --prompt "The capital of France is" --max-tokens 32`,
 		`graft generate smollm2/ --prompt "Once upon a time" --temperature 0.8 --top-p 0.95 --seed 7`,
 		`graft generate stories.onnx --tokenizer tok512.bin --prompt "Once upon a time" --json`,
+		`graft generate smollm2/ --prompt "The nurse said that" --self-debias gender`,
 	},
 	groups: readsModel | runsModel,
 	flags: append([]cli.Flag{
@@ -35,7 +40,7 @@ end token of generation_config.json, config.json or the tokenizer, after --max-t
 		integer("top-k", "N", 0, 1<<24, 0, "draw from so many tokens; 0: all").under(sectionDrawing),
 		number("top-p", "X", above(0, 1), 1, "draw from the fewest tokens whose probabilities come to X").under(sectionDrawing),
 		toggle("no-end", "go on behind an end token").under(sectionDrawing),
-	}, textModelFlags()...),
+	}, slices.Concat(selfDebiasFlags(), textModelFlags())...),
 	run: runGenerate,
 }
 
@@ -45,7 +50,8 @@ const sectionDrawing = "Choice of tokens"
 type generated struct {
 	executed
 	Model   string          `json:"model"`
-	Cache   bool            `json:"cache"` // keys and values of earlier tokens are kept
+	Debias  []string        `json:"self_debias,omitempty"` // what is put before each text
+	Cache   bool            `json:"cache"`                 // keys and values of earlier tokens are kept
 	Texts   []generatedText `json:"texts"`
 	Seconds float64         `json:"seconds"` // without loading the model
 }
@@ -73,6 +79,9 @@ func runGenerate(c *call) error {
 	if c.Float("temperature") == 0 && (c.IsSet("top-k") || c.IsSet("top-p")) {
 		return misuse("--top-k and --top-p draw tokens: give --temperature too, 1 leaves probabilities as they are")
 	}
+	if err := c.checkSelfDebias(); err != nil {
+		return err
+	}
 	t, err := c.openText(c.Arg(0))
 	if err != nil {
 		return err
@@ -97,7 +106,11 @@ func runGenerate(c *call) error {
 	if !c.Bool("no-end") {
 		s.Ends = t.ends()
 	}
+	doc.Debias = c.selfDebiasPrefixes()
 	for i := range prompts {
+		if s.Debias, err = c.selfDebias(t.tokenizer, tokens[i]); err != nil {
+			return err
+		}
 		one, err := c.goOn(t, m, s, prompts[i], tokens[i])
 		if err != nil {
 			return err

@@ -81,6 +81,13 @@ func TestGenerate(t *testing.T) {
 		t.Errorf("streamed %q, want %q", out.String(), want)
 	}
 
+	var same, other generated
+	w.says(&same, slices.Concat([]string{"generate", folder, "--self-debias", "gender", "--self-debias-decay", "0"}, prompt)...)
+	w.says(&other, slices.Concat([]string{"generate", folder, "--self-debias", "The following story has pixels in it:", "--self-debias-decay", "500"}, prompt)...)
+	if !slices.Equal(same.Texts[0].Tokens, fairyTale) || slices.Equal(other.Texts[0].Tokens, fairyTale) || len(other.Debias) != 1 {
+		t.Errorf("without decay %v, with it %v", same.Texts[0].Tokens, other.Texts[0].Tokens)
+	}
+	w.fails(2, "which is missing", "generate", folder, "--prompt", "x", "--self-debias-least", "0.1")
 	w.fails(2, "--prompt is missing", "generate", folder)
 	w.fails(2, "give --temperature", "generate", folder, "--prompt", "x", "--top-k", "3")
 	w.fails(3, "--tokenizer names", "generate", folder, "--prompt", "x")
@@ -182,9 +189,23 @@ func TestEmbed(t *testing.T) {
 	if mean.Cut != 1 || mean.Limit != 16 || mean.Texts[1].Tokens != 16 || mean.Texts[1].CutTokens != 6 {
 		t.Errorf("%+v", mean)
 	}
+	var said embeddings
+	for _, in := range []string{"hf", "bert"} {
+		if err := os.MkdirAll(w.path(filepath.Join(in, "1_Pooling")), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.write(filepath.Join("hf", "1_Pooling", "config.json"), []byte(`{"word_embedding_dimension": 8, "pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}`))
+	w.must(w.path("hf"), "--force", "--out", folder)
+	if w.says(&said, "embed", folder, "w3 w5 w1", "--raw"); said.Pooling != "cls" || !slices.Equal(said.Texts[0].Embedding, cls.Texts[0].Embedding) {
+		t.Errorf("pooled by %s", said.Pooling)
+	}
+	w.write(filepath.Join("bert", "1_Pooling", "config.json"), []byte(`{"pooling_mode": ["mean", "lasttoken"]}`))
+	w.fails(3, "pools by", "embed", folder, "w3")
+	w.says(&said, "embed", folder, "w3", "--pooling", "mean")
 	var filed embeddings
 	npy := w.path("v.npy")
-	w.says(&filed, "embed", folder, "--file", w.write("lines.txt", []byte("w3 w5 w1\n\nw2\n")), "--out", npy)
+	w.says(&filed, "embed", folder, "--pooling", "mean", "--file", w.write("lines.txt", []byte("w3 w5 w1\n\nw2\n")), "--out", npy)
 	data, err := os.ReadFile(npy)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"graft/onnx/gguf"
@@ -24,6 +25,51 @@ type modelFacts struct {
 	Pad           *int     `json:"pad_token_id"`
 	End           tokenIDs `json:"eos_token_id"`
 	Sentence      int      `json:"max_seq_length"` // of sentence_bert_config.json
+	poolingFacts
+}
+
+// poolingFacts are what sentence-transformers' 1_Pooling/config.json says: a word, or in older files a mode each.
+type poolingFacts struct {
+	Pooling pooledBy `json:"pooling_mode"`
+	Mean    bool     `json:"pooling_mode_mean_tokens"`
+	CLS     bool     `json:"pooling_mode_cls_token"`
+	Max     bool     `json:"pooling_mode_max_tokens"`
+	Root    bool     `json:"pooling_mode_mean_sqrt_len_tokens"`
+	Last    bool     `json:"pooling_mode_lasttoken"`
+	Weights bool     `json:"pooling_mode_weightedmean_tokens"`
+}
+
+// pooledBy is one word or several.
+type pooledBy []string
+
+func (p *pooledBy) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*p = pooledBy{one}
+		return nil
+	}
+	var list []string
+	err := json.Unmarshal(data, &list)
+	*p = list
+	return err
+}
+
+// pooling is how a text's vector is made; "" where that is not said, and an error where it is another way than graft has.
+func (f *poolingFacts) pooling() (string, error) {
+	ways := slices.Clone(f.Pooling)
+	for way, is := range map[string]bool{poolMean: f.Mean, poolCLS: f.CLS, "max": f.Max, "mean_sqrt_len_tokens": f.Root, "lasttoken": f.Last, "weightedmean": f.Weights} {
+		if is {
+			ways = append(ways, way)
+		}
+	}
+	slices.Sort(ways)
+	switch ways = slices.Compact(ways); {
+	case len(ways) == 0:
+		return "", nil
+	case len(ways) == 1 && (ways[0] == poolMean || ways[0] == poolCLS):
+		return ways[0], nil
+	}
+	return "", fmt.Errorf("pools by %s: there are %s and %s", limits.Names(ways, 8), poolMean, poolCLS)
 }
 
 // tokenIDs are one token, several, or none.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 
@@ -26,6 +27,7 @@ type prosocialSummary struct {
 	Gap      map[string]*study.Estimate `json:"gap"`
 	// Against is the bias of a network less that of prosocial, paired over seeds.
 	Against  map[string]*study.Estimate `json:"bias_minus_prosocial"`
+	Bounds   []prosocialBound           `json:"bounds,omitempty"` // by the number of samples
 	Criteria []studyCriterion           `json:"criteria,omitempty"`
 	Failed   []failedCell               `json:"failed,omitempty"`
 	Seconds  float64                    `json:"seconds"` // of all cells
@@ -76,7 +78,7 @@ func prosocialGap(n prosocialNumbers) *float64 {
 // pretraining has learned the world's bias.
 func (s *prosocialStudy) criteria(of map[string][]prosocialNumbers) []studyCriterion {
 	var out []studyCriterion
-	if world := math.Abs(math.Log(s.Float("bias") / (1 - s.Float("bias")))); world > 0 && !math.IsInf(world, 0) {
+	if world := math.Abs(math.Log(s.Float("bias") / (1 - s.Float("bias")))); s.made() && world > 0 && !math.IsInf(world, 0) {
 		least := math.Inf(1)
 		for _, n := range of[prosocialPretrained] {
 			least = min(least, n.mass.Bias/world)
@@ -105,8 +107,9 @@ func (s *prosocialStudy) criteria(of map[string][]prosocialNumbers) []studyCrite
 	ask(string(prosocial.RandomHeadsBy), held, true)
 	ask(string(prosocial.UniformHeads), held, true)
 	seed := func(n prosocialNumbers) string { return n.seed }
+	metric, _ := s.taskNames()
 	if d := pairedOf(of[held], of[string(prosocial.Vanilla)], seed, prosocialAccuracy); d != nil {
-		out = append(out, studyCriterion{Name: "accuracy of prosocial less that of vanilla, " + significant(d), Value: d.Mean, Want: "-0.01 at least", Met: d.Mean >= -0.01})
+		out = append(out, studyCriterion{Name: metric + " of prosocial less that of vanilla, " + significant(d), Value: d.Mean, Want: "-0.01 at least", Met: d.Mean >= -0.01})
 	}
 	return out
 }
@@ -120,7 +123,8 @@ func (s *prosocialStudy) Finish(done *studied) (*studyResult, error) {
 	names, of := s.byNetwork(all)
 	sum := &prosocialSummary{executed: s.executed(), Bias: map[string]*study.Estimate{}, Signed: map[string]*study.Estimate{}, Accuracy: map[string]*study.Estimate{},
 		Gap: map[string]*study.Estimate{}, Against: map[string]*study.Estimate{}, Criteria: s.criteria(of), Failed: failedCells(done), Seconds: seconds}
-	table := report.Table{Head: []string{"network", "bias", "minus prosocial", "seeds above", "signed", "accuracy", "gap"}}
+	metric, gap := s.taskNames()
+	table := report.Table{Head: []string{"network", "bias", "minus prosocial", "seeds above", "signed", metric, gap}}
 	held := of[string(prosocial.SigmaHeads)]
 	for _, name := range names {
 		if len(of[name]) == 0 {
@@ -139,19 +143,38 @@ func (s *prosocialStudy) Finish(done *studied) (*studyResult, error) {
 		table.Rows = append(table.Rows, row)
 	}
 	p := &studyPage{page: report.Study{Title: "Tuning without bias coming back"}}
-	p.page.Summary = []string{fmt.Sprintf("Bias is the mean over occupations of |log p(he)/p(she)|, ± a standard error over %s; signed has no magnitude taken; gap is how far the probability of a class moves when the pronoun does.", counted(len(all), "seed"))}
+	p.page.Summary = []string{fmt.Sprintf("Bias is the mean over occupations of |log p(he)/p(she)|, ± a standard error over %s; signed has no magnitude taken; %s.", counted(len(all), "seed"), s.gapMeans())}
 	p.page.Set = s.setPairs()
-	figure := prosocialHeads(all)
+	figure, grids := prosocialHeads(all), headMaps(all)
 	if err := p.section("bias and accuracy", nil, []report.Table{table}); err != nil {
 		return nil, err
 	}
-	if err := p.section("heads", prosocialHeadLines(all), nil, figure...); err != nil {
+	if err := s.taskSection(p, all); err != nil {
+		return nil, err
+	}
+	lines := prosocialHeadLines(all)
+	if len(grids) > 0 {
+		lines = append(lines, "Effects and widths are means over seeds, each cell a head. A width is the posterior's over the head's parameters: a wide one matters less for the task.")
+	}
+	if err := p.section("heads", lines, nil, figure...); err != nil {
+		return nil, err
+	}
+	if err := p.page.Map(grids...); err != nil {
 		return nil, err
 	}
 	if len(figure) > 0 {
 		p.figure = figure[0]
 	}
-	return p.result(s.call, sum, sum.Criteria, sum.Failed, len(all))
+	sum.Bounds = s.bounds(all)
+	files := map[string][]byte{}
+	if err := s.boundSection(p, sum.Bounds, files); err != nil {
+		return nil, err
+	}
+	out, err := p.result(s.call, sum, sum.Criteria, sum.Failed, len(all))
+	if err == nil {
+		maps.Copy(out.Files, files)
+	}
+	return out, err
 }
 
 // prosocialHeadLines say which heads were held.
@@ -206,11 +229,72 @@ func prosocialHeads(all []studyRecord[prosocial.Chain]) []chart.Figure {
 	return []chart.Figure{f}
 }
 
+// headMaps are the effects before and after debiasing and the posterior's widths as layers of heads, means over seeds.
+func headMaps(all []studyRecord[prosocial.Chain]) []chart.Heatmap {
+	var maps []chart.Heatmap
+	add := func(title string, diverging bool, of func(*prosocial.Chain) map[prosocial.Head]float64) {
+		layers, heads := 0, 0
+		for _, r := range all {
+			for h := range of(&r.Result) {
+				layers, heads = max(layers, h.Layer+1), max(heads, h.Head+1)
+			}
+		}
+		sums, count := newHeadGrid(layers, heads), newHeadGrid(layers, heads)
+		for _, r := range all {
+			for h, x := range of(&r.Result) {
+				sums[h.Layer][h.Head] += x
+				count[h.Layer][h.Head]++
+			}
+		}
+		for l := range sums {
+			for h := range sums[l] {
+				sums[l][h] /= count[l][h] // no number where there is none
+			}
+		}
+		if layers > 0 {
+			maps = append(maps, chart.Heatmap{Title: title, YLabel: "layer", XLabel: "head", Values: sums, Diverging: diverging})
+		}
+	}
+	effects := func(e *prosocial.Effects) map[prosocial.Head]float64 {
+		out := map[prosocial.Head]float64{}
+		if e != nil {
+			for _, h := range e.Heads {
+				out[h.Head] = h.Log
+			}
+		}
+		return out
+	}
+	add("log effect before debiasing", true, func(c *prosocial.Chain) map[prosocial.Head]float64 { return effects(c.Before) })
+	add("log effect after debiasing", true, func(c *prosocial.Chain) map[prosocial.Head]float64 { return effects(c.After) })
+	add("width of the posterior", false, func(c *prosocial.Chain) map[prosocial.Head]float64 {
+		out := map[prosocial.Head]float64{}
+		for name, x := range c.Widths {
+			if h, err := prosocial.ParseHead(name); err == nil {
+				out[h] = x
+			}
+		}
+		return out
+	})
+	return maps
+}
+
+// newHeadGrid has a zero for every head.
+func newHeadGrid(layers, heads int) [][]float64 {
+	out := make([][]float64, layers)
+	for l := range out {
+		out[l] = make([]float64, heads)
+	}
+	return out
+}
+
 // setPairs are the settings.
 func (s *prosocialStudy) setPairs() []report.Pair {
+	if s.own != nil {
+		return s.ownPairs()
+	}
 	return []report.Pair{
 		{Name: "network", Value: fmt.Sprintf("BERT, %d layers of %d heads, %d wide", s.Int("layers"), s.Int("heads"), s.Int("width"))},
-		{Name: "world", Value: fmt.Sprintf("bias %g, %d sentences, %d with counterfactuals, task of %d and %d", s.Float("bias"), s.Int("sentences"), s.Int("counterfactual"), s.Int("train"), s.Int("test"))},
+		{Name: "world", Value: fmt.Sprintf("bias %g, %d sentences, %d with counterfactuals, task of %d and %d", s.Float("bias"), s.Int("sentences"), s.Int("counterfactual"), s.Int("train"), s.tested())},
 		{Name: "steps", Value: fmt.Sprintf("pretraining %d, debiasing %d, tuning %d, posterior %d", s.steps("pretrain"), s.steps("debias"), s.steps("tune"), s.steps("posterior"))},
 		{Name: "heads", Value: fmt.Sprintf("by %s under another %s, strength %g", s.Text("select"), s.Text("intervention"), s.Float("strength"))},
 		{Name: "seeds", Value: strings.Trim(fmt.Sprint(s.seeds), "[]")},

@@ -55,7 +55,7 @@ func (c *call) openText(path string) (*textModel, error) {
 	if m.model, err = c.loadModel(m.path); err != nil {
 		return nil, err
 	}
-	if m.facts, err = readFacts(folder, "sentence_bert_config.json", language.ConfigName, "generation_config.json"); err != nil {
+	if m.facts, err = readFacts(folder, language.PoolingName, "sentence_bert_config.json", language.ConfigName, "generation_config.json"); err != nil {
 		return nil, err
 	}
 	words := embedded(m.model.Graph)

@@ -19,6 +19,7 @@ var verbs = []verb{
 	learnOperatorVerb,
 	certifyVerb,
 	biasVerb,
+	headsVerb,
 	counterfactualVerb,
 	debiasVerb,
 	generateVerb,

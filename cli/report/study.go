@@ -37,9 +37,17 @@ var studyHTML string
 
 var studyPage = template.Must(template.Must(denoisePage.Clone()).New("study").Parse(studyHTML))
 
+// drawing is a figure or a heat map.
+type drawing interface{ SVG() (string, error) }
+
 // Draw adds figures to the last section.
-func (s *Study) Draw(figures ...chart.Figure) error {
-	for _, f := range figures {
+func (s *Study) Draw(figures ...chart.Figure) error { return draw(s, figures) }
+
+// Map adds heat maps to the last section.
+func (s *Study) Map(maps ...chart.Heatmap) error { return draw(s, maps) }
+
+func draw[D drawing](s *Study, all []D) error {
+	for _, f := range all {
 		svg, err := f.SVG()
 		if err != nil {
 			return err

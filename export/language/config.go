@@ -78,6 +78,7 @@ func readConfig(o object) (net.Config, error) {
 		c.NumLabels = int64(len(labels))
 	}
 	c.NumLabels = f.whole("num_labels", c.NumLabels)
+	c.PrunedHeads = f.prunedHeads()
 	switch model {
 	case "gpt2":
 		c.UnscaledAttention, c.ScaleByInverseLayer = !f.truth("scale_attn_weights", true), f.truth("scale_attn_by_inverse_layer_idx", false)

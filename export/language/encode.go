@@ -23,6 +23,9 @@ func encodeConfig(c net.Config, task string, tokens map[string]int64) ([]byte, e
 	if c.PadTokenID >= 0 {
 		o["pad_token_id"] = c.PadTokenID
 	}
+	if len(c.PrunedHeads) > 0 {
+		o[prunedKey] = encodedHeads(c.PrunedHeads)
+	}
 	if task == net.TextClassification {
 		o["num_labels"] = c.NumLabels
 	}

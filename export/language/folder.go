@@ -13,6 +13,7 @@ import (
 	net "graft/graphs/language"
 	"graft/onnx"
 	"graft/onnx/limits"
+	"graft/onnx/rewrite"
 	"graft/onnx/safetensors"
 	"graft/onnx/tokenizer"
 )
@@ -20,11 +21,15 @@ import (
 // ConfigName is the file that says what a model is.
 const ConfigName = "config.json"
 
+// PoolingName is the file by which sentence-transformers says how a text's vector is made of its tokens'.
+const PoolingName = "1_Pooling/config.json"
+
 // carried are the files that go along with a model, by the bytes that they may have.
 var carried = map[string]int64{
 	"generation_config.json": 1 << 20, "tokenizer.json": 256 << 20, "tokenizer_config.json": 16 << 20, "special_tokens_map.json": 1 << 20,
 	"added_tokens.json": 16 << 20, "vocab.txt": 64 << 20, "vocab.json": 64 << 20, "merges.txt": 64 << 20, "tokenizer.model": 64 << 20,
 	"sentencepiece.bpe.model": 64 << 20, "chat_template.jinja": 1 << 20, "sentence_bert_config.json": 1 << 20, "modules.json": 1 << 20,
+	PoolingName: 1 << 20, "config_sentence_transformers.json": 1 << 20,
 }
 
 // ModelName is the network's file in Optimum's layout.
@@ -147,12 +152,18 @@ func (s *Source) openONNX(path, name string) error {
 		return err
 	}
 	s.network = true
+	gates := map[string]*onnx.Tensor{}
 	for _, v := range m.Graph.Initializers() {
+		if strings.HasPrefix(v.Name, rewrite.ProjectionNames) {
+			return limits.InFile(filepath.Join(path, name), limits.Refuse("", "has a projection behind its last hidden state, which is none of the network's weights").
+				WithHint("give the folder that it was made from; graft export and graft bias take the file as it is"))
+		}
 		if t := v.Const; t != nil {
 			s.add(v.Name, t.Dims, func() (*onnx.Tensor, error) { return t, nil })
+			gates[v.Name] = t
 		}
 	}
-	return nil
+	return limits.InFile(filepath.Join(path, name), s.closeGates(gates))
 }
 
 func (s *Source) openShards(path, name string) error {

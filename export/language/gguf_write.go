@@ -15,7 +15,8 @@ import (
 const GGUFName = "model.gguf"
 
 // GGUF lays the model out as a GGUF file for llama.cpp: a decoder with its head over the words, or BERT's encoder. Matrices have the
-// type that is asked for (gguf.F32, F16, Q8_0), rows that are not whole blocks float16, and vectors and positions float32. The
+// type that is asked for (gguf.F32, F16, Q8_0), rows that are not whole blocks float16, and vectors and positions float32. Heads that
+// were removed are zeros. The
 // tokenizer is that of the GGUF file that the source is, else made of its tokenizer.json; without one the file says that it has
 // none.
 func (s *Source) GGUF(kind gguf.Type) (*Layout, error) {
@@ -33,13 +34,17 @@ func (s *Source) ggufLayout(kind gguf.Type) (*Layout, error) {
 		return nil, limits.Refuse("", "GGUF has %s for %s alone, not for %s", c.ModelType, want, o.Task)
 	}
 	o.Pooler = false
-	params, err := c.Parameters(o)
+	has, err := c.Parameters(o)
 	if err != nil {
 		return nil, limits.Refuse("", "%v", err)
 	}
-	found, err := s.match(params)
+	found, err := s.match(has)
 	if err != nil {
 		return nil, err
+	}
+	params, weight, err := s.whole(o, found)
+	if err != nil {
+		return nil, limits.Refuse("", "%v", err)
 	}
 	keys, err := s.ggufKeys(a, kind)
 	if err != nil {
@@ -68,7 +73,7 @@ func (s *Source) ggufLayout(kind gguf.Type) (*Layout, error) {
 			if i == len(params) {
 				return factors, nil
 			}
-			x, err := found[params[i].Name].float32s()
+			x, err := weight(params[i])
 			if err != nil {
 				return nil, limits.InFile(s.name, err)
 			}

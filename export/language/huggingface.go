@@ -22,13 +22,14 @@ type Layout struct {
 }
 
 // HuggingFace lays the model out as transformers has it: model.safetensors in float32, config.json and what goes along. A weight
-// that the head shares with the table of words is there once, under the table's name.
+// that the head shares with the table of words is there once, under the table's name. Heads that were removed are zeros: since its
+// fifth version transformers has all heads.
 func (s *Source) HuggingFace() (*Layout, error) {
 	o, found, err := s.find(s.Options)
 	if err != nil {
 		return nil, limits.InFile(s.name, err)
 	}
-	params, err := s.Config.Parameters(o)
+	params, weight, err := s.whole(o, found)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func (s *Source) HuggingFace() (*Layout, error) {
 	}
 	l.Write = func(w io.Writer) error {
 		return safetensors.WriteEach(w, entries, about, func(i int) (*onnx.Tensor, error) {
-			t, err := found[params[i].Name].float32s()
+			t, err := weight(params[i])
 			if err != nil {
 				return nil, limits.InFile(s.name, err)
 			}
@@ -78,6 +79,7 @@ func (s *Source) encodedConfig(o net.Options) ([]byte, error) {
 		}
 	}
 	delete(c, "torch_dtype")
+	delete(c, prunedKey)
 	c["dtype"] = "float32"
 	data, err := json.MarshalIndent(c, "", "  ")
 	return append(data, '\n'), err

@@ -142,12 +142,13 @@ func (s *Source) match(params []net.Parameter) (map[string]*entry, error) {
 		found[p.Name], used[e.name] = e, true
 	}
 	s.Ignored = nil
+	unread := s.Config.Unread()
 	for i := range s.entries {
 		name := s.entries[i].name
 		switch {
 		case used[name]:
 		case s.network:
-		case beside(name, prefix):
+		case beside(name, prefix), slices.Contains(s.entries[i].dims, 0), slices.Contains(unread, name), slices.Contains(unread, prefix+name):
 			s.Ignored = append(s.Ignored, name)
 		default:
 			unknown = append(unknown, name)

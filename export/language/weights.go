@@ -1,8 +1,7 @@
 package language
 
 import (
-	"fmt"
-	"slices"
+	"encoding/json"
 
 	net "graft/graphs/language"
 	"graft/onnx"
@@ -28,9 +27,13 @@ func (s *Source) Weights(o net.Options) (map[string]*onnx.Tensor, error) {
 	return out, nil
 }
 
-// Replace puts other weights in the place of those of the same names, of the same dims, and adds the names that there are not: what
-// is written of the source has them.
-func (s *Source) Replace(weights map[string]*onnx.Tensor) error {
+// Replace puts another configuration, which may have lost heads, and other weights in the place of those of the same names, and adds the
+// names that there are not: what is written of the source has them.
+func (s *Source) Replace(c net.Config, weights map[string]*onnx.Tensor) error {
+	if err := s.setHeads(c.PrunedHeads); err != nil {
+		return limits.InFile(s.name, err)
+	}
+	s.Config = c
 	prefix := net.Prefix(s.Config.ModelType)
 	for name, t := range weights {
 		read := func() (*onnx.Tensor, error) { return t, nil }
@@ -45,10 +48,22 @@ func (s *Source) Replace(weights map[string]*onnx.Tensor) error {
 			continue
 		}
 		e := &s.entries[at]
-		if !slices.Equal(e.dims, t.Dims) {
-			return fmt.Errorf("replace %s %v by %v", name, e.dims, t.Dims)
-		}
-		e.read = read
+		e.dims, e.read = t.Dims, read
 	}
+	return nil
+}
+
+// Untie has the model's configuration say that the head's weight is not the table of words.
+func (s *Source) Untie() error {
+	c, err := parseJSON(s.Files[ConfigName])
+	if err != nil {
+		return err
+	}
+	c["tie_word_embeddings"] = false
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	s.Config.TieWordEmbeddings, s.Files[ConfigName] = false, append(data, '\n')
 	return nil
 }

@@ -21,11 +21,9 @@ func encoderParameters(l *list, prefix string) {
 	l.table(e+"position_embeddings", l.MaxPositionEmbeddings, h)
 	l.table(e+"token_type_embeddings", l.TypeVocabSize, h)
 	l.norm(e + "LayerNorm")
-	for _, name := range l.layerNames(prefix + "encoder.layer.") {
-		for _, of := range []string{"query", "key", "value"} {
-			l.linear(name+"attention.self."+of, h, h, true)
-		}
-		l.linear(name+"attention.output.dense", h, h, true)
+	for i, name := range l.layerNames(prefix + "encoder.layer.") {
+		self := name + "attention.self."
+		l.attention(i, []string{self + "query", self + "key", self + "value"}, name+"attention.output.dense", true)
 		l.norm(name + "attention.output.LayerNorm")
 		l.linear(name+"intermediate.dense", h, l.IntermediateSize, true)
 		l.linear(name+"output.dense", l.IntermediateSize, h, true)
@@ -126,11 +124,12 @@ func (n *net) encode(prefix string, positions, segments *onnx.Value) *onnx.Value
 	for i, layer := range n.layerNames(prefix + "encoder.layer.") {
 		self := layer + "attention.self"
 		split := func(of string) *onnx.Value {
-			return n.split(self+"."+of, n.linear(self+"."+of, x), n.NumAttentionHeads, 0, 2, 1, 3)
+			return n.split(self+"."+of, n.linear(self+"."+of, x), len(n.Heads(int64(i))), 0, 2, 1, 3)
 		}
-		y := n.attend(i, self, split("query"), split("key"), split("value"), inverseRoot(n.HeadDim))
-		y = n.dropout(layer+"attention.output", n.linear(layer+"attention.output.dense", y), n.HiddenDropout)
-		x = n.layerNorm(layer+"attention.output.LayerNorm", n.b.In(layer+"attention.output").Add(y, x))
+		y := n.mixed(i, layer+"attention.output", layer+"attention.output.dense", n.linear, func() *onnx.Value {
+			return n.attend(i, self, split("query"), split("key"), split("value"), inverseRoot(n.HeadDim))
+		}, n.HiddenDropout)
+		x = n.layerNorm(layer+"attention.output.LayerNorm", n.plus(layer+"attention.output", y, x))
 		y = n.act(layer+"intermediate", n.linear(layer+"intermediate.dense", x))
 		y = n.dropout(layer+"output", n.linear(layer+"output.dense", y), n.HiddenDropout)
 		x = n.layerNorm(layer+"output.LayerNorm", n.b.In(layer+"output").Add(y, x))

@@ -32,9 +32,15 @@ type net struct {
 	dims          *onnx.Value // N and S
 	length, total *onnx.Value // S, and S with what is past, int64 scalars
 	hidden        *onnx.Value // float: what is added to scores
-	presents      []*onnx.Value
-	heads         []*onnx.Value // what each layer's heads make
-	attentions    []*onnx.Value // weights of each layer
+	presents      []output
+	heads         []output // what each layer's heads make
+	attentions    []output // weights of each layer
+}
+
+// output is a value that goes out beside the results.
+type output struct {
+	name  string
+	value *onnx.Value
 }
 
 // built are the outputs of a model.
@@ -97,15 +103,15 @@ func (n *net) finish(y *built) (*onnx.Model, error) {
 	if err := b.Err(); err != nil {
 		return nil, fmt.Errorf("build %w", err)
 	}
-	for i, v := range n.presents {
-		v.Type.Shape[2] = onnx.Dim{Symbol: totalDim}
-		n.g.AddOutput(v, fmt.Sprintf("present.%d.%s", i/2, [2]string{"key", "value"}[i%2]))
+	for _, v := range n.presents {
+		v.value.Type.Shape[2] = onnx.Dim{Symbol: totalDim}
+		n.g.AddOutput(v.value, v.name)
 	}
-	for i, v := range n.heads {
-		n.g.AddOutput(v, fmt.Sprintf("head_outputs.%d", i))
+	for _, v := range n.heads {
+		n.g.AddOutput(v.value, v.name)
 	}
-	for i, v := range n.attentions {
-		n.g.AddOutput(v, fmt.Sprintf("%s%d", AttentionsPrefix, i))
+	for _, v := range n.attentions {
+		n.g.AddOutput(v.value, v.name)
 	}
 	lowest, err := op.LowestOpset(n.g)
 	if err != nil {

@@ -31,6 +31,10 @@ type Config struct {
 	RopeTheta              float64 // Llama
 	RopeScaling            *RopeScaling
 
+	// PrunedHeads are the heads of attention that are not there any more, by layer. Llama's keys and values go where no head is left to
+	// read them.
+	PrunedHeads map[int64][]int64
+
 	UnscaledAttention   bool // GPT-2's scale_attn_weights is false
 	ScaleByInverseLayer bool // GPT-2's scale_attn_by_inverse_layer_idx
 }
@@ -149,6 +153,7 @@ func (c Config) Check() error {
 	if c.ModelType == "roberta" && c.PadTokenID < 0 {
 		bad("pad_token_id is missing: positions are counted from it")
 	}
+	errs = append(errs, c.checkHeads()...)
 	if len(errs) == 0 && c.size() > 1<<40 {
 		bad("its parameters are more than %d numbers", int64(1)<<40)
 	}

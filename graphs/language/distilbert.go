@@ -11,10 +11,9 @@ func distilbertParameters(l *list) {
 	l.table("distilbert.embeddings.word_embeddings", l.VocabSize, h)
 	l.table("distilbert.embeddings.position_embeddings", l.MaxPositionEmbeddings, h)
 	l.norm("distilbert.embeddings.LayerNorm")
-	for _, name := range l.layerNames("distilbert.transformer.layer.") {
-		for _, of := range []string{"q_lin", "k_lin", "v_lin", "out_lin"} {
-			l.linear(name+"attention."+of, h, h, true)
-		}
+	for i, name := range l.layerNames("distilbert.transformer.layer.") {
+		of := name + "attention."
+		l.attention(i, []string{of + "q_lin", of + "k_lin", of + "v_lin"}, of+"out_lin", true)
 		l.norm(name + "sa_layer_norm")
 		l.linear(name+"ffn.lin1", h, l.IntermediateSize, true)
 		l.linear(name+"ffn.lin2", l.IntermediateSize, h, true)
@@ -44,10 +43,12 @@ func buildDistilBERT(n *net) *built {
 	for i, layer := range n.layerNames("distilbert.transformer.layer.") {
 		split := func(of string) *onnx.Value {
 			name := layer + "attention." + of
-			return n.split(name, n.linear(name, x), n.NumAttentionHeads, 0, 2, 1, 3)
+			return n.split(name, n.linear(name, x), len(n.Heads(int64(i))), 0, 2, 1, 3)
 		}
-		y := n.attend(i, layer+"attention", split("q_lin"), split("k_lin"), split("v_lin"), inverseRoot(n.HeadDim))
-		x = n.layerNorm(layer+"sa_layer_norm", n.b.In(layer+"attention").Add(n.linear(layer+"attention.out_lin", y), x))
+		y := n.mixed(i, layer+"attention", layer+"attention.out_lin", n.linear, func() *onnx.Value {
+			return n.attend(i, layer+"attention", split("q_lin"), split("k_lin"), split("v_lin"), inverseRoot(n.HeadDim))
+		}, 0)
+		x = n.layerNorm(layer+"sa_layer_norm", n.plus(layer+"attention", y, x))
 		y = n.linear(layer+"ffn.lin2", n.act(layer+"ffn", n.linear(layer+"ffn.lin1", x)))
 		y = n.dropout(layer+"ffn", y, n.HiddenDropout)
 		x = n.layerNorm(layer+"output_layer_norm", n.b.In(layer+"ffn").Add(y, x))

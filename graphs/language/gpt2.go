@@ -12,10 +12,14 @@ func gpt2Parameters(l *list) {
 	h := l.HiddenSize
 	l.table("transformer.wte", l.VocabSize, h)
 	l.table("transformer.wpe", l.MaxPositionEmbeddings, h)
-	for _, name := range l.layerNames("transformer.h.") {
-		l.norm(name + "ln_1")
-		l.conv1d(name+"attn.c_attn", h, 3*h)
-		l.conv1d(name+"attn.c_proj", h, h)
+	for i, name := range l.layerNames("transformer.h.") {
+		if heads := l.HeadDim * int64(len(l.Heads(int64(i)))); heads > 0 {
+			l.norm(name + "ln_1")
+			l.conv1d(name+"attn.c_attn", h, 3*heads)
+			l.conv1d(name+"attn.c_proj", heads, h)
+		} else {
+			l.add(name+"attn.c_proj.bias", Zeros, h)
+		}
 		l.norm(name + "ln_2")
 		l.conv1d(name+"mlp.c_fc", h, l.IntermediateSize)
 		l.conv1d(name+"mlp.c_proj", l.IntermediateSize, h)
@@ -48,10 +52,14 @@ func buildGPT2(n *net) *built {
 		if n.ScaleByInverseLayer {
 			scale /= float64(i + 1)
 		}
-		qkv := n.b.In(layer+"attn").Split(n.conv1d(layer+"attn.c_attn", n.layerNorm(layer+"ln_1", x)), 1, n.HiddenSize, n.HiddenSize, n.HiddenSize)
-		split := func(x *onnx.Value) *onnx.Value { return n.split(layer+"attn", x, n.NumAttentionHeads, 0, 2, 1, 3) }
-		y := n.attend(i, layer+"attn", split(qkv[0]), split(qkv[1]), split(qkv[2]), scale)
-		x = n.b.In(layer+"attn").Add(n.dropout(layer+"attn", n.conv1d(layer+"attn.c_proj", y), n.HiddenDropout), x)
+		y := n.mixed(i, layer+"attn", layer+"attn.c_proj", n.conv1d, func() *onnx.Value {
+			heads := len(n.Heads(int64(i)))
+			width := int64(heads) * n.HeadDim
+			qkv := n.b.In(layer+"attn").Split(n.conv1d(layer+"attn.c_attn", n.layerNorm(layer+"ln_1", x)), 1, width, width, width)
+			split := func(x *onnx.Value) *onnx.Value { return n.split(layer+"attn", x, heads, 0, 2, 1, 3) }
+			return n.attend(i, layer+"attn", split(qkv[0]), split(qkv[1]), split(qkv[2]), scale)
+		}, n.HiddenDropout)
+		x = n.plus(layer+"attn", y, x)
 		y = n.act(layer+"mlp", n.conv1d(layer+"mlp.c_fc", n.layerNorm(layer+"ln_2", x)))
 		x = n.b.In(layer+"mlp").Add(x, n.dropout(layer+"mlp", n.conv1d(layer+"mlp.c_proj", y), n.HiddenDropout))
 	}

@@ -35,7 +35,9 @@ func TestForms(t *testing.T) {
 			for _, o := range list {
 				for _, tied := range []bool{true, false} {
 					c := small(modelType)
-					c.TieWordEmbeddings = tied
+					if c.TieWordEmbeddings = tied; tied {
+						c.PrunedHeads = map[int64][]int64{0: {1}, 1: {0, 1, 2}}
+					}
 					t.Run(fmt.Sprintf("%s %+v %v", modelType, o, tied), func(t *testing.T) { checkForm(t, c, o) })
 				}
 			}
@@ -84,9 +86,14 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%q is not in one line with: %v", want, err)
 		}
 	}
+	c = small("bert")
+	c.PrunedHeads = map[int64][]int64{-1: {0}, 0: {1, 1}, 1: {3}, 2: {0}}
+	if _, err := c.Build(Options{}, Fresh(1, Deviation)); err == nil || strings.Count(err.Error(), "pruned_heads of layer") != 4 {
+		t.Errorf("pruned heads: %v", err)
+	}
 	for want, o := range map[string]Options{
 		"llama has no task \"fill-mask\"": {Task: FillMask}, "has no pooler": {Pooler: true}, "no cache": {Task: TextClassification, Cache: true},
-		"unknown gates": {Gates: "x"}, "patches go by gates": {Patches: true}, "dropout 1": {HiddenDropout: 1}, "dropout NaN": {AttentionDropout: math.NaN()},
+		"unknown gates": {Gates: "x"}, "patches go by gates": {Patches: true}, "closed by gates": {Closed: map[int64][]int64{0: {1}}}, "dropout 1": {HiddenDropout: 1}, "dropout NaN": {AttentionDropout: math.NaN()},
 	} {
 		if _, err := small("llama").Build(o, Fresh(1, Deviation)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", want, err)

@@ -31,6 +31,8 @@ type Options struct {
 	// OwnPositions leaves the input position_ids of decoders out: positions are counted from the attention mask.
 	OwnPositions bool
 	Gates        Gating
+	// Closed are heads, by layer, whose gates are zero in the file: GatesFixed makes them.
+	Closed map[int64][]int64
 	// Patches adds, with gates g, inputs head_patches.N [batch_size, heads, sequence_length, width of a head]: what goes on is
 	// g·own + (1-g)·patch.
 	Patches bool
@@ -58,6 +60,8 @@ func (o *Options) check(c Config, a architecture) error {
 		return fmt.Errorf("unknown gates %q", o.Gates)
 	case o.Patches && o.Gates == Ungated:
 		return fmt.Errorf("patches go by gates: give these too")
+	case len(o.Closed) > 0 && o.Gates != GatesFixed:
+		return fmt.Errorf("heads are closed by gates in the file: these are not there")
 	case o.Task == TextClassification && c.NumLabels < 1:
 		return fmt.Errorf("a classifier wants num_labels")
 	}

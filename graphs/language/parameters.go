@@ -54,6 +54,22 @@ func (l *list) conv1d(name string, in, out int64) {
 	l.add(name+".bias", Zeros, out)
 }
 
+// attention has the weights of a layer's heads, and what their outputs are multiplied by. Where no head is left that is a bias alone.
+func (l *list) attention(layer int, of []string, out string, bias bool) {
+	h, width := l.HiddenSize, l.HeadDim
+	heads, kv := width*int64(len(l.Heads(int64(layer)))), width*int64(len(l.KeyValueHeads(int64(layer))))
+	if heads == 0 {
+		if bias {
+			l.add(out+".bias", Zeros, h)
+		}
+		return
+	}
+	l.linear(of[0], h, heads, bias)
+	l.linear(of[1], h, kv, bias)
+	l.linear(of[2], h, kv, bias)
+	l.linear(out, heads, h, bias)
+}
+
 // norm is that of LayerNormalization.
 func (l *list) norm(name string) {
 	l.add(name+".weight", Ones, l.HiddenSize)

@@ -12,5 +12,5 @@
 //
 // Bind and Lift turn inputs into initializers and back: parameters are initializers where a model is deployed and inputs
 // where it is trained. RenameEnds, DropOutputs, Extract and Merge change a model's ends and parts; what is left computes what
-// it did.
+// it did. Project takes directions out of a value, which what reads it then computes without.
 package rewrite

@@ -12,4 +12,7 @@
 // names, keys and values of earlier tokens are kept; otherwise every step computes all tokens anew.
 //
 // Drawn tokens are a pure function of the logits, the seed and the number of the token: package noise draws them.
+//
+// With Settings.Debias a model is asked twice, the second time behind a text that asks for bias, and what becomes likelier there is made
+// less likely (SelfDebias).
 package generate

@@ -15,6 +15,7 @@ type Settings struct {
 	TopK        int     // draw from so many tokens; 0: all
 	TopP        float64 // draw from the fewest whose probabilities come to it; 0 or 1: all
 	Seed        uint64
+	Debias      *SelfDebias // nil: the model's own probabilities
 }
 
 // Why a text ends.
@@ -41,18 +42,30 @@ func (m *Model) Run(ctx context.Context, prompt []int64, s Settings, told func(i
 	if s.Longest > 0 && len(prompt) > s.Longest {
 		return r, fmt.Errorf("the prompt has %d tokens, the model takes %d", len(prompt), s.Longest)
 	}
-	for _, id := range prompt {
+	known := prompt
+	if s.Debias != nil {
+		known = slices.Concat(append(slices.Clone(s.Debias.Prefixes), prompt)...)
+	}
+	for _, id := range known {
 		if id < 0 || m.vocabulary > 0 && id >= m.vocabulary {
 			return r, fmt.Errorf("the prompt has token %d, the model has %d", id, m.vocabulary)
 		}
 	}
-	t, err := m.start(slices.Clone(prompt))
+	if s.Debias != nil {
+		if err := s.Debias.check(prompt); err != nil {
+			return r, err
+		}
+	}
+	t, err := m.startAll(prompt, s.Debias)
 	if err != nil {
 		return r, err
 	}
-	defer t.state.Close()
+	defer t.close()
+	if n := t.longest(); s.Longest > 0 && n > s.Longest {
+		return r, fmt.Errorf("the prompt has %d tokens with what is put before it, the model takes %d", n, s.Longest)
+	}
 	for step := range s.Most {
-		if s.Longest > 0 && len(t.ids) >= s.Longest {
+		if s.Longest > 0 && t.longest() >= s.Longest {
 			r.Stop = StopLongest
 			break
 		}
@@ -69,7 +82,7 @@ func (m *Model) Run(ctx context.Context, prompt []int64, s Settings, told func(i
 			break
 		}
 		r.IDs, r.Margin = append(r.IDs, id), append(r.Margin, margin(logits))
-		t.ids = append(t.ids, id)
+		t.add(id)
 		if told != nil {
 			if err := told(id); err != nil {
 				return r, err

@@ -11,10 +11,8 @@ import (
 
 // choose is the token that follows, by its logits.
 func (s *Settings) choose(logits []float32, step int) (int64, error) {
-	for id, v := range logits {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 1) {
-			return 0, fmt.Errorf("the model gave token %d the logit %v", id, v)
-		}
+	if err := wrongLogit(logits); err != nil {
+		return 0, err
 	}
 	if s.Temperature == 0 {
 		best := 0
@@ -33,6 +31,16 @@ func (s *Settings) choose(logits []float32, step int) (int64, error) {
 		}
 	}
 	return int64(ids[len(ids)-1]), nil
+}
+
+// wrongLogit refuses logits that are no numbers; that of a token which never comes may be -Inf.
+func wrongLogit(logits []float32) error {
+	for id, v := range logits {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 1) {
+			return fmt.Errorf("the model gave token %d the logit %v", id, v)
+		}
+	}
+	return nil
 }
 
 // likely are the tokens that may be drawn, likeliest first, and their probabilities: softmax of the logits over the temperature, of

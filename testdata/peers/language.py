@@ -1,11 +1,13 @@
 """Random small language models of transformers, with what they compute: goldens of export/language.
 
     peers/bin/python testdata/peers/language.py goldens export/language/testdata
+    peers/bin/python testdata/peers/language.py pruned export/language/testdata
     peers/bin/python testdata/peers/language.py compare FOLDER [ONNX_FOLDER] [--double]
     peers/bin/python testdata/peers/language.py gguf ONNX_FOLDER FILE.gguf
 
 goldens writes a folder a model: config.json, model.safetensors (bfloat16: half the bytes, and exact in float32) and
-golden.safetensors with inputs and outputs of the model in float32. compare holds a folder of Optimum's layout against
+golden.safetensors with inputs and outputs of the model in float32. pruned writes those of models from which heads were removed: it
+wants transformers below 5 (pip install transformers==4.51.3), the last that could. compare holds a folder of Optimum's layout against
 transformers on the folder it came from, with --double both against transformers in float64. gguf holds such a folder against
 llama.cpp (pip install cyllama==0.2.18), one token at a time.
 """
@@ -99,6 +101,28 @@ def goldens(folder):
         print(name, sum(f.stat().st_size for f in path.iterdir()), "bytes", {k: (tuple(v.shape), round(float(v.std()), 2)) for k, v in y.items()})
 
 
+PRUNED = {"bert-pruned": "bert-mlm", "roberta-pruned": "roberta-mlm", "distilbert-pruned": "distilbert-mlm", "gpt2-pruned": "gpt2"}
+
+
+def pruned(folder):
+    for seed, (name, of) in enumerate(PRUNED.items()):
+        path = folder / name
+        shutil.rmtree(path, ignore_errors=True)
+        make, config = CASES[of]
+        config.update({{"gpt2": "n_head", "distilbert": "n_heads"}.get(config.model_type, "num_attention_heads"): 4})
+        config._attn_implementation = "eager"
+        model = make(config).eval()
+        randomize(model, 100 + seed)
+        model.prune_heads({0: [1, 2], 1: [0, 1, 2, 3] if name == "bert-pruned" else [3]})
+        model.bfloat16().save_pretrained(path)
+        (path / "generation_config.json").unlink(missing_ok=True)
+        model = make.from_pretrained(path, torch_dtype=torch.float32, attn_implementation="eager").eval()
+        x = feeds(config, seed)
+        y = outputs(model, x)
+        save_file({k: v.contiguous().numpy() for k, v in (x | y).items()}, path / "golden.safetensors")
+        print(name, sum(f.stat().st_size for f in path.iterdir()), "bytes", {k: (tuple(v.shape), round(float(v.std()), 2)) for k, v in y.items()})
+
+
 def compare(folder, onnx_folder, length, double):
     import onnxruntime as ort
     config = tf.AutoConfig.from_pretrained(folder)
@@ -173,7 +197,7 @@ def gguf(onnx_folder, path):
 
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-p.add_argument("what", choices=["goldens", "compare", "gguf"])
+p.add_argument("what", choices=["goldens", "pruned", "compare", "gguf"])
 p.add_argument("folder", type=pathlib.Path)
 p.add_argument("other", type=pathlib.Path, nargs="?")
 p.add_argument("--length", type=int, default=48)
@@ -181,6 +205,8 @@ p.add_argument("--double", action="store_true")
 a = p.parse_args()
 if a.what == "goldens":
     goldens(a.folder)
+elif a.what == "pruned":
+    pruned(a.folder)
 elif a.what == "compare":
     compare(a.folder, a.other or a.folder, a.length, a.double)
 else:

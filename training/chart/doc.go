@@ -1,4 +1,4 @@
-// Package chart draws training curves and bars as PNG and SVG: the same input gives the same bytes, colours are told apart
+// Package chart draws training curves, bars and heat maps as PNG and SVG: the same input gives the same bytes, colours are told apart
 // by colour-blind readers, and nothing is read from outside.
 //
 //	psnr := chart.Panel{YLabel: "PSNR (dB)", Series: []chart.Series{{Name: "sparse", X: steps, Y: sparse}, {Name: "dense", X: steps, Y: dense}}}

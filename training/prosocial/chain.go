@@ -17,11 +17,8 @@ type Corpora struct {
 	Mediation      []Prompt  // by which heads are found
 	Probes         []Prompt  // by which bias is measured, ProbesEach of them by word
 	ProbesEach     int
-	Train          [][]int64 // of the task that is tuned for
-	TrainClasses   []int64
-	Test           [][]int64
-	TestClasses    []int64
-	TestSwapped    [][]int64 // with gender swapped
+	Train          *Samples                       // of the task that is tuned for
+	Measure        func(Answers) (*Judged, error) // what is told of a tuned network
 }
 
 // Course is how long and at what rate a phase goes.
@@ -41,8 +38,18 @@ type ChainConfig struct {
 	Strength     float64   // of the penalty, the mean over heads
 	FreezeWords  bool      // tables of embeddings stay as they are in tuning
 	Variants     []Variant // nil: all
-	Seed         uint64
-	Session      runtime.Options
+	// Samples are sizes of training sets, from each of which Bounded are tuned besides.
+	Samples []int
+	// SameSteps takes Tune's steps for each of them, and otherwise its epochs.
+	SameSteps bool
+	Seed      uint64
+	Session   runtime.Options
+	// Adapter is trained in the place of all weights when the network is debiased; nil: none.
+	Adapter *Adapter
+	// Work is a folder of this chain alone, in which a run that is cut off finds what it has done; "": nothing is kept.
+	Work string
+	// SaveEvery is how many steps lie between the states that are kept; 0: 200.
+	SaveEvery int64
 	// Told is called as phases go on; nil: never.
 	Told func(phase string, step, of int64, loss float64)
 }
@@ -82,6 +89,8 @@ type Chain struct {
 	Random     []Head             `json:"random_heads"`
 	Widths     map[string]float64 `json:"widths"` // by head
 	Tuned      []Tuned            `json:"tuned"`
+	Bound      []Bound            `json:"bound,omitempty"`
+	Notes      []string           `json:"notes,omitempty"`
 	Network    *Network           `json:"-"` // debiased
 }
 
@@ -126,7 +135,7 @@ func (r *chain) run(ctx context.Context) error {
 	if err := r.find(ctx); err != nil {
 		return err
 	}
-	plain, err := r.tune(ctx, DebiasedTuning, r.out.Network, nil)
+	plain, err := r.tune(ctx, string(DebiasedTuning), r.corpora.Train, r.Tune.Steps, r.out.Network, nil)
 	if err != nil {
 		return err
 	}
@@ -136,25 +145,42 @@ func (r *chain) run(ctx context.Context) error {
 	}
 	for _, v := range r.Variants {
 		tuned := plain
-		switch {
-		case v == Vanilla:
-			tuned, err = r.tune(ctx, v, r.pretrained, nil)
-		case v != DebiasedTuning:
-			var p *Penalty
-			if p, err = r.penalty(v, widths); err == nil {
-				tuned, err = r.tune(ctx, v, r.out.Network, p)
+		if v != DebiasedTuning {
+			if tuned, err = r.variant(ctx, v, r.corpora.Train, r.Tune.Steps, widths); err != nil {
+				return err
 			}
 		}
-		if err != nil {
-			return err
-		}
+		tuned.Variant = v
 		r.out.Tuned = append(r.out.Tuned, *tuned)
 	}
-	return nil
+	return r.bound(ctx, widths)
 }
 
-func (r *chain) batches(lines [][]int64, size int, labels func(*Batch)) *Batches {
-	return &Batches{Tokens: r.corpora.Tokens, Lines: lines, Size: size, Seed: r.Seed, Model: r.pretrained.Config.ModelType, Labels: labels}
+// variant tunes in one of the ways.
+func (r *chain) variant(ctx context.Context, v Variant, samples *Samples, steps int64, widths map[Head]float64) (tuned *Tuned, err error) {
+	phase := string(v)
+	if n := len(samples.Lines); n < len(r.corpora.Train.Lines) {
+		phase = fmt.Sprintf("%s, %d samples", v, n)
+	}
+	var p *Penalty
+	from := r.out.Network
+	switch v {
+	case Vanilla:
+		from = r.pretrained
+	case DebiasedTuning:
+	default:
+		if p, err = r.penalty(v, widths); err != nil {
+			return nil, err
+		}
+	}
+	if tuned, err = r.tune(ctx, phase, samples, steps, from, p); err == nil {
+		tuned.Variant = v
+	}
+	return tuned, err
+}
+
+func (r *chain) batches(s *Samples, size int, labels func(*Batch)) *Batches {
+	return &Batches{Tokens: r.corpora.Tokens, Lines: s.Lines, Types: s.Types, Size: size, Seed: r.Seed, Model: r.pretrained.Config.ModelType, Labels: labels}
 }
 
 func (r *chain) told(phase string, of int64) func(int64, float64) {
@@ -171,8 +197,8 @@ func (r *chain) debias(ctx context.Context) (*Network, error) {
 	if r.corpora.Task == language.TextGeneration {
 		labels = NextToken
 	}
-	return r.pretrained.Tune(ctx, r.batches(r.corpora.Counterfactual, r.Debias.Batch, labels), Tuning{Task: r.corpora.Task, Steps: r.Debias.Steps,
-		Rate: r.Debias.Rate, Warmup: 0.1, WeightDecay: 0.01, Seed: r.Seed, Session: r.Session, Told: r.told("debias", r.Debias.Steps)})
+	return r.pretrained.Tune(ctx, r.batches(&Samples{Lines: r.corpora.Counterfactual}, r.Debias.Batch, labels), Tuning{Task: r.corpora.Task, Steps: r.Debias.Steps,
+		Rate: r.Debias.Rate, Warmup: 0.1, WeightDecay: 0.01, Seed: r.Seed, Session: r.Session, Adapter: r.Adapter, Checkpoint: r.Checkpoint("debias"), Told: r.told("debias", r.Debias.Steps)})
 }
 
 // find finds the heads that are held.
@@ -207,16 +233,19 @@ func (r *chain) frozen() *regexp.Regexp {
 }
 
 // tune tunes for the task, and measures what came of it. The language model's head is that of the network it begins with.
-func (r *chain) tune(ctx context.Context, v Variant, from *Network, p *Penalty) (*Tuned, error) {
-	out := &Tuned{Variant: v}
+func (r *chain) tune(ctx context.Context, phase string, samples *Samples, steps int64, from *Network, p *Penalty) (*Tuned, error) {
+	out := &Tuned{}
+	if r.recall(phase, out) {
+		return out, nil
+	}
 	last := 0.0
-	of := max(1, r.Tune.Steps/10)
-	told := r.told(string(v), r.Tune.Steps)
+	of := max(1, steps/10)
+	told := r.told(phase, steps)
 	var err error
-	out.Network, err = from.Tune(ctx, r.batches(r.corpora.Train, r.Tune.Batch, Classes(r.corpora.TrainClasses)), Tuning{Task: language.TextClassification,
-		Steps: r.Tune.Steps, Rate: r.Tune.Rate, Warmup: 0.1, WeightDecay: 0.01, Freeze: r.frozen(), Seed: r.Seed, Penalty: p, Session: r.Session,
+	out.Network, err = from.Tune(ctx, r.batches(samples, r.Tune.Batch, samples.labels()), Tuning{Task: language.TextClassification,
+		Steps: steps, Rate: r.Tune.Rate, Warmup: 0.1, WeightDecay: 0.01, Freeze: r.frozen(), Seed: r.Seed, Penalty: p, Session: r.Session, Checkpoint: r.Checkpoint(phase),
 		Told: func(step int64, loss float64) {
-			if step > r.Tune.Steps-of {
+			if step > steps-of {
 				last += loss / float64(of)
 			}
 			told(step, loss)
@@ -229,12 +258,12 @@ func (r *chain) tune(ctx context.Context, v Variant, from *Network, p *Penalty) 
 	if err != nil {
 		return nil, err
 	}
-	j, err := out.Network.Judge(ctx, r.corpora.Tokens, r.corpora.Test, r.corpora.TestSwapped, r.corpora.TestClasses, r.Session)
+	j, err := out.Network.Judge(ctx, r.corpora.Tokens, r.corpora.Measure, r.Session)
 	if err != nil {
 		return nil, err
 	}
 	out.Association, out.Judged = *a, *j
-	return out, nil
+	return out, r.remember(phase, out)
 }
 
 // weigh learns how wide each head may be spread without the task suffering.
@@ -243,8 +272,8 @@ func (r *chain) weigh(ctx context.Context, tuned *Network) (map[Head]float64, er
 	if size == 0 {
 		size = r.Tune.Batch
 	}
-	w, err := tuned.Widths(ctx, r.batches(r.corpora.Train, size, Classes(r.corpora.TrainClasses)), Posterior{Steps: r.Posterior.Steps, Rate: r.Posterior.Rate,
-		Gamma: r.Gamma, Samples: int64(len(r.corpora.Train)), Squared: r.Squared, Freeze: r.frozen(), Seed: r.Seed, Session: r.Session, Told: r.told("posterior", r.Posterior.Steps)})
+	w, err := tuned.Widths(ctx, r.batches(r.corpora.Train, size, r.corpora.Train.labels()), Posterior{Steps: r.Posterior.Steps, Rate: r.Posterior.Rate,
+		Gamma: r.Gamma, Samples: int64(len(r.corpora.Train.Lines)), Squared: r.Squared, Freeze: r.frozen(), Seed: r.Seed, Session: r.Session, Told: r.told("posterior", r.Posterior.Steps)})
 	if err != nil {
 		return nil, err
 	}

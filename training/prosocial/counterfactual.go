@@ -10,6 +10,7 @@ import (
 type Swapped struct {
 	Text  string
 	Words int // that were swapped
+	First int // of these, that their pairs begin with: men's in graft's list
 	// Ambiguous are swaps that a second swap does not undo: him before what may be a noun ("gave him books" becomes "gave her
 	// books", and that "gave his books"), and hers before one.
 	Ambiguous int
@@ -37,6 +38,9 @@ func (w *Words) Swap(text string) Swapped {
 			out.WriteString(to)
 			out.WriteString(text[at+word : at+n])
 			s.Words++
+			if base := strings.ToLower(text[at : at+word]); w.first[base] || base == "his" || base == "him" {
+				s.First++
+			}
 			if ambiguous {
 				s.Ambiguous++
 			}

@@ -19,20 +19,21 @@ var commonNames string
 // Words are pairs of words that are swapped for one another.
 type Words struct {
 	pairs, names map[string]string
-	pronouns     bool // her, him, his and hers as well
+	first        map[string]bool // words and names that their pairs begin with
+	pronouns     bool            // her, him, his and hers as well
 }
 
 // Gender is the list that graft brings along, with the pronouns, and without names.
 func Gender() (*Words, error) {
-	w := &Words{pairs: map[string]string{}, names: map[string]string{}, pronouns: true}
-	return w, readPairs(strings.NewReader(genderWords), w.pairs)
+	w := &Words{pairs: map[string]string{}, names: map[string]string{}, first: map[string]bool{}, pronouns: true}
+	return w, w.readPairs(strings.NewReader(genderWords), w.pairs)
 }
 
 // ReadWords reads a list of one's own: two words in a line with a tab or spaces between, # before what is no pair. The pronouns
 // her, him, his and hers are swapped as well where the list has he.
 func ReadWords(r io.Reader) (*Words, error) {
-	w := &Words{pairs: map[string]string{}, names: map[string]string{}}
-	if err := readPairs(r, w.pairs); err != nil {
+	w := &Words{pairs: map[string]string{}, names: map[string]string{}, first: map[string]bool{}}
+	if err := w.readPairs(r, w.pairs); err != nil {
 		return nil, err
 	}
 	w.pronouns = w.pairs["he"] == "she"
@@ -44,7 +45,7 @@ func (w *Words) AddNames(r io.Reader) error {
 	if r == nil {
 		r = strings.NewReader(commonNames)
 	}
-	return readPairs(r, w.names)
+	return w.readPairs(r, w.names)
 }
 
 // Len is the number of pairs, without the pronouns.
@@ -56,7 +57,7 @@ const (
 )
 
 // readPairs reads pairs into a map, both ways. A word in two pairs is refused: a swap could not undo itself.
-func readPairs(r io.Reader, into map[string]string) error {
+func (w *Words) readPairs(r io.Reader, into map[string]string) error {
 	data, err := io.ReadAll(io.LimitReader(r, maxWordList+1))
 	if err != nil {
 		return err
@@ -98,7 +99,7 @@ func readPairs(r io.Reader, into map[string]string) error {
 		if a == b {
 			return limits.Refuse(field, "%s is a pair of itself", limits.Name(a))
 		}
-		into[a], into[b] = b, a
+		into[a], into[b], w.first[a] = b, a, true
 		pairs++
 	}
 	if pairs == 0 {

@@ -2,8 +2,11 @@ package prosocial
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
-	"graft/graphs/language"
+	"graft/onnx/limits"
 )
 
 // Head is a head of attention.
@@ -14,15 +17,53 @@ type Head struct {
 
 func (h Head) String() string { return fmt.Sprintf("%d.%d", h.Layer, h.Head) }
 
-// Heads are all heads of a network, layer by layer.
+// Heads are the heads that a network has, layer by layer.
 func (n *Network) Heads() []Head {
 	var out []Head
-	for l := range int(n.Config.NumHiddenLayers) {
-		for h := range int(n.Config.NumAttentionHeads) {
-			out = append(out, Head{l, h})
+	for l := range n.Config.NumHiddenLayers {
+		for _, h := range n.Config.Heads(l) {
+			out = append(out, Head{int(l), int(h)})
 		}
 	}
 	return out
+}
+
+// ParseHead reads "layer.head".
+func ParseHead(s string) (Head, error) {
+	layer, head, ok := strings.Cut(s, ".")
+	l, err := strconv.ParseUint(layer, 10, 31)
+	h, err2 := strconv.ParseUint(head, 10, 31)
+	if !ok || err != nil || err2 != nil {
+		return Head{}, fmt.Errorf("head %s: wants LAYER.HEAD, both counted from 0", limits.Name(s))
+	}
+	return Head{int(l), int(h)}, nil
+}
+
+// place is where a head is among those that its layer has.
+func (n *Network) place(h Head) (int64, error) {
+	c := n.Config
+	if h.Layer < 0 || int64(h.Layer) >= c.NumHiddenLayers || h.Head < 0 || int64(h.Head) >= c.NumAttentionHeads {
+		return 0, fmt.Errorf("no head %v in %d layers of %d heads", h, c.NumHiddenLayers, c.NumAttentionHeads)
+	}
+	at := slices.Index(c.Heads(int64(h.Layer)), int64(h.Head))
+	if at < 0 {
+		return 0, fmt.Errorf("head %v was removed", h)
+	}
+	return int64(at), nil
+}
+
+// byLayer sorts heads that a network has by their layers.
+func (n *Network) byLayer(heads []Head) (map[int64][]int64, error) {
+	out := map[int64][]int64{}
+	for _, h := range heads {
+		if _, err := n.place(h); err != nil {
+			return nil, err
+		}
+		if l := int64(h.Layer); !slices.Contains(out[l], int64(h.Head)) {
+			out[l] = append(out[l], int64(h.Head))
+		}
+	}
+	return out, nil
 }
 
 // slice is the part of a weight that is a head's: from, and below to, along an axis.
@@ -51,52 +92,23 @@ func (s slice) each(dims []int64, f func(i int64)) {
 // slices are the parameters of a head: its rows of query, key and value with their biases, and its columns of what the heads'
 // outputs are multiplied by. Heads of Llama that share keys and values have these in common, and they are no head's.
 func (n *Network) slices(h Head) ([]slice, error) {
-	c := n.Config
-	if h.Layer < 0 || int64(h.Layer) >= c.NumHiddenLayers || h.Head < 0 || int64(h.Head) >= c.NumAttentionHeads {
-		return nil, fmt.Errorf("no head %v in %d layers of %d heads", h, c.NumHiddenLayers, c.NumAttentionHeads)
+	if _, err := n.place(h); err != nil {
+		return nil, err
 	}
-	from, to := int64(h.Head)*c.HeadDim, int64(h.Head+1)*c.HeadDim
 	var out []slice
-	add := func(name string, axis int, from, to int64) {
-		if n.Weights[name] != nil {
-			out = append(out, slice{name, axis, from, to})
+	width := n.Config.Defaults().HeadDim
+	for _, part := range n.Config.HeadParts(int64(h.Layer)) {
+		if part.Shared || n.Weights[part.Name] == nil {
+			continue
 		}
-	}
-	rows := func(name string) {
-		add(name+".weight", 0, from, to)
-		add(name+".bias", 0, from, to)
-	}
-	switch prefix := language.Prefix(c.ModelType); c.ModelType {
-	case "bert", "roberta":
-		layer := fmt.Sprintf("%sencoder.layer.%d.attention.", prefix, h.Layer)
-		for _, of := range []string{"query", "key", "value"} {
-			rows(layer + "self." + of)
+		for i, of := range part.Of {
+			if of%n.Config.NumAttentionHeads == int64(h.Head) {
+				out = append(out, slice{part.Name, part.Axis, int64(i) * width, int64(i+1) * width})
+			}
 		}
-		add(layer+"output.dense.weight", 1, from, to)
-	case "distilbert":
-		layer := fmt.Sprintf("%stransformer.layer.%d.attention.", prefix, h.Layer)
-		for _, of := range []string{"q_lin", "k_lin", "v_lin"} {
-			rows(layer + of)
-		}
-		add(layer+"out_lin.weight", 1, from, to)
-	case "gpt2": // [in, out], with query, key and value behind each other
-		layer := fmt.Sprintf("%sh.%d.attn.", prefix, h.Layer)
-		for i := range int64(3) {
-			add(layer+"c_attn.weight", 1, i*c.HiddenSize+from, i*c.HiddenSize+to)
-			add(layer+"c_attn.bias", 0, i*c.HiddenSize+from, i*c.HiddenSize+to)
-		}
-		add(layer+"c_proj.weight", 0, from, to)
-	case "llama":
-		layer := fmt.Sprintf("%slayers.%d.self_attn.", prefix, h.Layer)
-		rows(layer + "q_proj")
-		if c.NumKeyValueHeads == c.NumAttentionHeads {
-			rows(layer + "k_proj")
-			rows(layer + "v_proj")
-		}
-		add(layer+"o_proj.weight", 1, from, to)
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("%s has no weights of head %v", c.ModelType, h)
+		return nil, fmt.Errorf("%s has no weights of head %v", n.Config.ModelType, h)
 	}
 	return out, nil
 }

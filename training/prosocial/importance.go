@@ -18,6 +18,7 @@ import (
 
 // Posterior says how the widths of a normal distribution around weights that were trained before are learned.
 type Posterior struct {
+	Task    string // of package language, which says what the labels are; "": language.TextClassification
 	Steps   int64
 	Rate    float64 // of Adam, for log sigma, falling evenly to nothing; 0: 0.05
 	Gamma   float64 // 0: 10
@@ -39,7 +40,7 @@ const (
 	inputPrior   = "prior_log_scale"
 )
 
-// Widths learns sigma = exp(p) of the classifier N(w, sigma^2) with w at rest, which makes small
+// Widths learns sigma = exp(p) of the network N(w, sigma^2) with w at rest, which makes small
 //
 //	E L(w + exp(p) eps) + (KL + C)/(n gamma),   dKL/dp = exp(2p - 2b) - 1,
 //
@@ -58,7 +59,7 @@ func (n *Network) widths(ctx context.Context, data *Batches, c Posterior) (Width
 	}
 	rate, share := cmp.Or(c.Rate, 0.05), 1/(float64(c.Samples)*cmp.Or(c.Gamma, 10))
 	start := n.with(nil)
-	gated, err := start.gated(Tuning{Task: language.TextClassification, Freeze: c.Freeze, Seed: c.Seed, Session: c.Session})
+	gated, err := start.gated(Tuning{Task: cmp.Or(c.Task, language.TextClassification), Freeze: c.Freeze, Seed: c.Seed, Session: c.Session})
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package prosocial
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/optimize"
@@ -14,11 +15,17 @@ type INLPConfig struct {
 	L2     float64 // of the classifiers' weights, on embeddings brought to a mean square of 1; 0: 1e-4
 	// Enough ends the rounds when a classifier is right no more often than the most frequent class and this much; 0: never.
 	Enough float64
+	// Held are embeddings that no classifier is trained on: with them it is they that Enough goes by.
+	Held LabelledVectors
+	// Told, which may be nil, is called with each round.
+	Told func(INLPRound)
 }
 
 // INLPRound is a classifier.
 type INLPRound struct {
-	Accuracy float64 `json:"accuracy"` // on the embeddings that it was trained on, in which earlier directions are left out
+	// Accuracy is on the embeddings that it was trained on, in which earlier directions are left out; Held on those that it was not.
+	Accuracy float64  `json:"accuracy"`
+	Held     *float64 `json:"held,omitempty"`
 }
 
 // INLP finds directions by which a linear classifier tells classes apart, again and again on what is left of the embeddings: in
@@ -43,11 +50,14 @@ func INLP(x [][]float64, labels []int, c INLPConfig) (*Projection, []INLPRound, 
 	if c.L2 <= 0 {
 		c.L2 = 1e-4
 	}
-	most := 0.
-	for _, n := range counts {
-		most = max(most, float64(n)/float64(len(x)))
+	rest, held, err := c.centred(x, len(counts))
+	if err != nil {
+		return nil, nil, err
 	}
-	rest := centred(x)
+	chance := Chance(labels)
+	if len(held) > 0 {
+		chance = Chance(c.Held.Labels)
+	}
 	p := &Projection{width: width}
 	var rounds []INLPRound
 	for range min(c.Rounds, width) {
@@ -56,7 +66,15 @@ func INLP(x [][]float64, labels []int, c INLPConfig) (*Projection, []INLPRound, 
 			return nil, nil, err
 		}
 		round := INLPRound{Accuracy: accuracy(rest, labels, fits)}
-		if rounds = append(rounds, round); c.Enough > 0 && round.Accuracy <= most+c.Enough {
+		right := round.Accuracy
+		if len(held) > 0 {
+			right = accuracy(held, c.Held.Labels, fits)
+			round.Held = &right
+		}
+		if rounds = append(rounds, round); c.Told != nil {
+			c.Told(round)
+		}
+		if c.Enough > 0 && right <= chance+c.Enough {
 			break
 		}
 		added := false
@@ -66,11 +84,33 @@ func INLP(x [][]float64, labels []int, c INLPConfig) (*Projection, []INLPRound, 
 		if !added {
 			break
 		}
-		for _, row := range rest {
+		for _, row := range slices.Concat(rest, held) {
 			p.Apply(row)
 		}
 	}
 	return p, rounds, nil
+}
+
+// Chance is how often the most frequent class is right.
+func Chance(labels []int) float64 {
+	counts, most := map[int]int{}, 0
+	for _, l := range labels {
+		counts[l]++
+		most = max(most, counts[l])
+	}
+	return float64(most) / float64(max(len(labels), 1))
+}
+
+// Telling is how often a linear classifier that is trained on some embeddings is right on others.
+func Telling(train, held LabelledVectors) (float64, error) {
+	_, rounds, err := INLP(train.X, train.Labels, INLPConfig{Rounds: 1, Held: held})
+	if err != nil {
+		return 0, err
+	}
+	if rounds[0].Held == nil {
+		return 0, fmt.Errorf("no embeddings to try a classifier on")
+	}
+	return *rounds[0].Held, nil
 }
 
 // classCounts are the sizes of the classes.
@@ -96,25 +136,38 @@ func classCounts(n int, labels []int) ([]int, error) {
 	return counts, nil
 }
 
-// centred is a copy with the mean taken off and a mean square of 1 over all numbers: directions stay what they are.
-func centred(x [][]float64) (rest [][]float64) {
+// centred are copies of embeddings and of those that are held back, with the mean of the former taken off and a mean square of 1
+// over all their numbers: directions stay what they are.
+func (c *INLPConfig) centred(x [][]float64, classes int) (rest, held [][]float64, err error) {
+	if len(c.Held.X) != len(c.Held.Labels) {
+		return nil, nil, fmt.Errorf("%d labels of %d embeddings that are held back", len(c.Held.Labels), len(c.Held.X))
+	}
+	for i, l := range c.Held.Labels {
+		if l < 0 || l >= classes || len(c.Held.X[i]) != len(x[0]) {
+			return nil, nil, fmt.Errorf("embedding %d that is held back has %d numbers and label %d", i+1, len(c.Held.X[i]), l)
+		}
+	}
 	mean := make([]float64, len(x[0]))
 	for _, row := range x {
 		floats.AddScaled(mean, 1/float64(len(x)), row)
 	}
 	sum := 0.
-	for _, row := range x {
+	for i, row := range slices.Concat(x, c.Held.X) {
 		r := make([]float64, len(row))
 		floats.SubTo(r, row, mean)
-		sum += floats.Dot(r, r)
-		rest = append(rest, r)
+		if i < len(x) {
+			sum += floats.Dot(r, r)
+			rest = append(rest, r)
+		} else {
+			held = append(held, r)
+		}
 	}
 	if scale := math.Sqrt(sum / float64(len(x)*len(mean))); scale > 0 {
-		for _, r := range rest {
+		for _, r := range slices.Concat(rest, held) {
 			floats.Scale(1/scale, r)
 		}
 	}
-	return rest
+	return rest, held, nil
 }
 
 // linear is a classifier: positive for its class.

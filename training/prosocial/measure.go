@@ -1,9 +1,11 @@
 package prosocial
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"graft/graphs/language"
 	"graft/onnx"
@@ -65,15 +67,27 @@ func massOf(logits *onnx.Tensor, p Prompt) float64 {
 	return (math.Exp(float64(x[p.Stereotype])-most) + math.Exp(float64(x[p.Anti])-most)) / sum
 }
 
-// Judged is what a classifier makes of sentences.
+// Judged is what a tuned network makes of its task.
 type Judged struct {
+	// Accuracy is that of a classifier. Of a network that gives scores it is their correlation with the true ones.
 	Accuracy float64 `json:"accuracy"`
-	// Gap is the mean |difference| of the probability of class 1 between a sentence and the same with the other pronoun.
-	Gap float64 `json:"gap"`
+	// Gap is how biased the answers are, a mean |difference| between answers that should be the same: see the task.
+	Gap     float64  `json:"gap"`
+	Numbers []Number `json:"numbers,omitempty"` // all that the task is measured by
 }
 
-// Judge classifies sentences, and the same with their gender swapped.
-func (n *Network) Judge(ctx context.Context, tokens Tokens, lines, swapped [][]int64, classes []int64, o runtime.Options) (*Judged, error) {
+// Number is one by which a task is measured.
+type Number struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Bias  bool    `json:"bias"` // of the answers, and not of the task
+}
+
+// Answers gives a network's logits of samples.
+type Answers func(*Samples) ([][]float32, error)
+
+// Judge asks a network for what a measure wants to know.
+func (n *Network) Judge(ctx context.Context, tokens Tokens, measure func(Answers) (*Judged, error), o runtime.Options) (*Judged, error) {
 	m, err := n.Build(language.Options{Task: language.TextClassification})
 	if err != nil {
 		return nil, err
@@ -83,23 +97,36 @@ func (n *Network) Judge(ctx context.Context, tokens Tokens, lines, swapped [][]i
 		return nil, err
 	}
 	defer s.Close()
-	logits, err := n.classify(ctx, s, tokens, lines)
-	if err != nil {
-		return nil, err
-	}
-	other, err := n.classify(ctx, s, tokens, swapped)
-	if err != nil {
-		return nil, err
-	}
-	out := &Judged{}
-	total := float64(len(lines))
-	for i, row := range logits {
-		if training.Largest(row) == int(classes[i]) {
-			out.Accuracy += 1 / total
+	return measure(func(samples *Samples) ([][]float32, error) { return n.classify(ctx, s, tokens, samples) })
+}
+
+// Swaps measures a classifier of two classes: its accuracy, and the mean |difference| of the probability of class 1 between a text and
+// the same with its gender swapped. swapped are those of the texts with numbers at; nil: of all.
+func Swaps(test, swapped *Samples, at []int) func(Answers) (*Judged, error) {
+	return func(ask Answers) (*Judged, error) {
+		logits, err := ask(test)
+		if err != nil {
+			return nil, err
 		}
-		out.Gap += math.Abs(probability(row, 1)-probability(other[i], 1)) / total
+		other, err := ask(swapped)
+		if err != nil {
+			return nil, err
+		}
+		out := &Judged{}
+		for i, row := range logits {
+			if training.Largest(row) == int(test.Classes[i]) {
+				out.Accuracy += 1 / float64(len(logits))
+			}
+		}
+		for i, row := range other {
+			j := i
+			if at != nil {
+				j = at[i]
+			}
+			out.Gap += math.Abs(probability(logits[j], 1)-probability(row, 1)) / float64(len(other))
+		}
+		return out, nil
 	}
-	return out, nil
 }
 
 func probability(row []float32, class int) float64 {
@@ -111,22 +138,24 @@ func probability(row []float32, class int) float64 {
 }
 
 // classify gives the logits of each line.
-func (n *Network) classify(ctx context.Context, s *runtime.Session, tokens Tokens, lines [][]int64) ([][]float32, error) {
-	d := &Batches{Tokens: tokens, Lines: lines, Model: n.Config.ModelType}
-	var out [][]float32
-	for from := 0; from < len(lines); from += rowsAtOnce {
-		var some []int
-		for i := from; i < min(from+rowsAtOnce, len(lines)); i++ {
-			some = append(some, i)
-		}
+func (n *Network) classify(ctx context.Context, s *runtime.Session, tokens Tokens, samples *Samples) ([][]float32, error) {
+	d := &Batches{Tokens: tokens, Lines: samples.Lines, Types: samples.Types, Model: n.Config.ModelType}
+	// Lines of like length go together: what fills up is computed too.
+	order := make([]int, len(samples.Lines))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(len(samples.Lines[a]), len(samples.Lines[b])) })
+	out := make([][]float32, len(samples.Lines))
+	for some := range slices.Chunk(order, rowsAtOnce) {
 		got, err := s.Run(ctx, d.batch(some).feeds(), "logits")
 		if err != nil {
 			return nil, err
 		}
 		x := got["logits"].Float32s()
 		k := len(x) / len(some)
-		for r := range some {
-			out = append(out, x[r*k:(r+1)*k])
+		for r, i := range some {
+			out[i] = slices.Clone(x[r*k : (r+1)*k])
 		}
 	}
 	return out, nil

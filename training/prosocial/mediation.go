@@ -14,8 +14,9 @@ import (
 // said that ...", with as many tokens.
 type Prompt struct {
 	Base, Swapped    []int64
-	At               int   // the token whose logits are read: what is masked, or the last one before what follows
-	Stereotype, Anti int64 // tokens that may stand there
+	At               int    // the token whose logits are read: what is masked, or the last one before what follows
+	Stereotype, Anti int64  // tokens that may stand there
+	Word             string // the word that it asks about; prompts of one word follow each other. "": a word of its own
 }
 
 // Effect is what a head mediates, with y = p(anti-stereotype)/p(stereotype), y of a prompt, y_set of the prompt under the intervention
@@ -67,13 +68,18 @@ type patched struct {
 func (m *Mediator) plain(rows [][]int64) *patched {
 	c := m.network.Config
 	p := &patched{rows: rows}
-	for range c.NumHiddenLayers {
-		g := make([]float32, int64(len(rows))*c.NumAttentionHeads)
+	for l := range c.NumHiddenLayers {
+		heads := int64(len(c.Heads(l)))
+		if heads == 0 {
+			p.gates, p.patches = append(p.gates, nil), append(p.patches, nil)
+			continue
+		}
+		g := make([]float32, int64(len(rows))*heads)
 		for i := range g {
 			g[i] = 1
 		}
 		p.gates = append(p.gates, g)
-		p.patches = append(p.patches, onnx.NewTensor(onnx.Float, int64(len(rows)), c.NumAttentionHeads, int64(len(rows[0])), c.HeadDim))
+		p.patches = append(p.patches, onnx.NewTensor(onnx.Float, int64(len(rows)), heads, int64(len(rows[0])), c.HeadDim))
 	}
 	return p
 }
@@ -87,7 +93,10 @@ func (m *Mediator) run(ctx context.Context, p *patched) (logits *onnx.Tensor, he
 	feeds := textFeeds(c.ModelType, ids, len(p.rows))
 	names := []string{"logits"}
 	for l := range p.gates {
-		feeds[fmt.Sprintf("head_gates.%d", l)] = onnx.FromSlice(p.gates[l], int64(len(p.rows)), c.NumAttentionHeads, 1, 1)
+		if p.gates[l] == nil {
+			continue
+		}
+		feeds[fmt.Sprintf("head_gates.%d", l)] = onnx.FromSlice(p.gates[l], int64(len(p.rows)), int64(len(c.Heads(int64(l)))), 1, 1)
 		feeds[fmt.Sprintf("head_patches.%d", l)] = p.patches[l]
 		names = append(names, fmt.Sprintf("head_outputs.%d", l))
 	}
@@ -95,8 +104,8 @@ func (m *Mediator) run(ctx context.Context, p *patched) (logits *onnx.Tensor, he
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range names[1:] {
-		heads = append(heads, out[name])
+	for l := range p.gates {
+		heads = append(heads, out[fmt.Sprintf("head_outputs.%d", l)])
 	}
 	return out["logits"], heads, nil
 }
@@ -127,6 +136,11 @@ const rowsAtOnce = 64
 
 // Effects patches every head, one at a time and at all tokens, in every prompt.
 func (m *Mediator) Effects(ctx context.Context, prompts []Prompt) (*Effects, error) {
+	return m.EffectsTold(ctx, prompts, nil)
+}
+
+// EffectsTold is Effects, and calls told after every prompt; nil: never.
+func (m *Mediator) EffectsTold(ctx context.Context, prompts []Prompt, told func(prompts int)) (*Effects, error) {
 	if len(prompts) == 0 {
 		return nil, fmt.Errorf("effects of heads: no prompts")
 	}
@@ -148,34 +162,57 @@ func (m *Mediator) Effects(ctx context.Context, prompts []Prompt) (*Effects, err
 		set := logRatio(logits, 1, p.At, p.Anti, p.Stereotype) - null
 		out.Log += set / n
 		out.Ratio += math.Expm1(set) / n
-		for from := 0; from < len(all); from += rowsAtOnce {
-			some := all[from:min(from+rowsAtOnce, len(all))]
-			logits, err := m.patch(ctx, p.Base, some, made, 1)
-			if err != nil {
-				return nil, err
-			}
-			for r := range some {
-				y := logRatio(logits, r, p.At, p.Anti, p.Stereotype) - null
-				out.Heads[from+r].Log += y / n
-				out.Heads[from+r].Ratio += math.Expm1(y) / n
-			}
+		err = m.each(ctx, p.Base, made, func(h int, logits *onnx.Tensor, row int) {
+			y := logRatio(logits, row, p.At, p.Anti, p.Stereotype) - null
+			out.Heads[h].Log += y / n
+			out.Heads[h].Ratio += math.Expm1(y) / n
+		})
+		if err != nil {
+			return nil, err
+		}
+		if told != nil {
+			told(i + 1)
 		}
 	}
 	return out, nil
 }
 
-// patch runs a text once for each of some heads, with that head's output taken from a row of what was made before.
+// each runs a text once for every head, with that head's output taken from the second row of what was made before, or nothing in its
+// place, and gives the row of logits that are the head's.
+func (m *Mediator) each(ctx context.Context, text []int64, made []*onnx.Tensor, f func(head int, logits *onnx.Tensor, row int)) error {
+	all := m.network.Heads()
+	for from := 0; from < len(all); from += rowsAtOnce {
+		some := all[from:min(from+rowsAtOnce, len(all))]
+		logits, err := m.patch(ctx, text, some, made, 1)
+		if err != nil {
+			return err
+		}
+		for r := range some {
+			f(from+r, logits, r)
+		}
+	}
+	return nil
+}
+
+// patch runs a text once for each of some heads, with that head's output taken from a row of what was made before; nil: zeros.
 func (m *Mediator) patch(ctx context.Context, text []int64, some []Head, made []*onnx.Tensor, from int) (*onnx.Tensor, error) {
 	rows := make([][]int64, len(some))
 	for i := range rows {
 		rows[i] = text
 	}
 	p := m.plain(rows)
-	heads := int(m.network.Config.NumAttentionHeads)
 	size := int(m.network.Config.HeadDim) * len(text)
 	for r, h := range some {
-		p.gates[h.Layer][r*heads+h.Head] = 0
-		copy(p.patches[h.Layer].Float32s()[(r*heads+h.Head)*size:][:size], made[h.Layer].Float32s()[(from*heads+h.Head)*size:][:size])
+		heads := len(m.network.Config.Heads(int64(h.Layer)))
+		at, err := m.network.place(h)
+		if err != nil {
+			return nil, err
+		}
+		p.gates[h.Layer][r*heads+int(at)] = 0
+		if made == nil {
+			continue
+		}
+		copy(p.patches[h.Layer].Float32s()[(r*heads+int(at))*size:][:size], made[h.Layer].Float32s()[(from*heads+int(at))*size:][:size])
 	}
 	logits, _, err := m.run(ctx, p)
 	return logits, err

@@ -3,6 +3,7 @@ package prosocial
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"graft/graphs/language"
 	"graft/onnx"
@@ -48,6 +49,22 @@ func (n *Network) with(weights []*onnx.Tensor) *Network {
 		out.Weights[t.Name] = t
 	}
 	return out
+}
+
+// WithLabels is the network with so many labels, 1 being a score, and no weights of a classifier of another number.
+func (n *Network) WithLabels(labels int64) (*Network, error) {
+	out := n.with(nil)
+	out.Config.NumLabels = labels
+	params, err := out.Config.Parameters(language.Options{Task: language.TextClassification})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range params {
+		if w := out.Weights[p.Name]; w != nil && !slices.Equal(w.Dims, p.Dims) {
+			delete(out.Weights, p.Name)
+		}
+	}
+	return out, nil
 }
 
 // Build makes the network's graph in a form whose weights are all there. Positions are never an input.

@@ -33,6 +33,30 @@ func (p *Projection) Apply(x []float64) {
 	}
 }
 
+// Share is the part that the directions hold of the squared differences of sets' members from their means.
+func (p *Projection) Share(sets [][][]float64) float64 {
+	all, along := 0., 0.
+	for _, set := range sets {
+		mean := make([]float64, p.width)
+		for _, x := range set {
+			floats.AddScaled(mean, 1/float64(len(set)), x)
+		}
+		for _, x := range set {
+			apart := make([]float64, p.width)
+			floats.SubTo(apart, x, mean)
+			all += floats.Dot(apart, apart)
+			for _, v := range p.Directions {
+				d := floats.Dot(apart, v)
+				along += d * d
+			}
+		}
+	}
+	if all == 0 {
+		return 0
+	}
+	return along / all
+}
+
 // add adds what a direction has outside of those that are there; it is dropped, and add gives false, where that is nothing but
 // rounding.
 func (p *Projection) add(direction []float64) bool {

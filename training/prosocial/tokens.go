@@ -30,7 +30,8 @@ type Tokens struct {
 type Batches struct {
 	Tokens Tokens
 	Lines  [][]int64
-	Size   int // lines of a batch
+	Types  [][]int64 // the segment of each token of Lines; nil: all 0
+	Size   int       // lines of a batch
 	Seed   uint64
 	Model  string         // type of the model, which says what inputs there are
 	Labels func(b *Batch) // makes Batch.Labels; nil: there are none
@@ -47,6 +48,7 @@ type Batch struct {
 	Length  int64
 	IDs     []int64 // Rows times Length
 	Mask    []int64 // one where a token is, zero where the line is filled up
+	Types   []int64 // segments
 	Labels  *onnx.Tensor
 	Batches *Batches
 }
@@ -105,13 +107,16 @@ func (d *Batches) batch(lines []int) *Batch {
 	for _, i := range lines {
 		b.Length = max(b.Length, int64(len(d.Lines[i])))
 	}
-	b.IDs, b.Mask = make([]int64, int64(b.Rows)*b.Length), make([]int64, int64(b.Rows)*b.Length)
+	b.IDs, b.Mask, b.Types = make([]int64, int64(b.Rows)*b.Length), make([]int64, int64(b.Rows)*b.Length), make([]int64, int64(b.Rows)*b.Length)
 	for r, i := range lines {
 		row, mask := b.row(b.IDs, r), b.row(b.Mask, r)
 		for j := range row {
 			if row[j] = d.Tokens.Pad; j < len(d.Lines[i]) {
 				row[j], mask[j] = d.Lines[i][j], 1
 			}
+		}
+		if d.Types != nil {
+			copy(b.row(b.Types, r), d.Types[i])
 		}
 	}
 	return b
@@ -123,10 +128,14 @@ func (b *Batch) feeds() map[string]*onnx.Tensor {
 	dims := []int64{int64(b.Rows), b.Length}
 	out := map[string]*onnx.Tensor{"input_ids": onnx.FromSlice(b.IDs, dims...), "attention_mask": onnx.FromSlice(b.Mask, dims...)}
 	if language.HasSegments(b.Batches.Model) {
-		out["token_type_ids"] = onnx.NewTensor(onnx.Int64, dims...)
+		out["token_type_ids"] = onnx.FromSlice(b.Types, dims...)
 	}
 	if b.Labels != nil {
-		out[training.InputLabels] = b.Labels
+		name := training.InputLabels
+		if b.Labels.DType == onnx.Float {
+			name = training.InputTarget
+		}
+		out[name] = b.Labels
 	}
 	return out
 }
@@ -184,6 +193,17 @@ func Classes(of []int64) func(*Batch) {
 			labels[r] = of[i]
 		}
 		b.Labels = onnx.FromSlice(labels)
+	}
+}
+
+// Scores makes the labels [rows,1] of a batch of numbers that lines have.
+func Scores(of []float32) func(*Batch) {
+	return func(b *Batch) {
+		labels := make([]float32, b.Rows)
+		for r, i := range b.Lines {
+			labels[r] = of[i]
+		}
+		b.Labels = onnx.FromSlice(labels, int64(b.Rows), 1)
 	}
 }
 

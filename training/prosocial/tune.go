@@ -33,7 +33,7 @@ type Tuning struct {
 	Told func(step int64, loss float64)
 }
 
-// Tune trains a network, which stays as it is, by cross-entropy. Weights that the task wants and that are not there are drawn.
+// Tune trains a network, which stays as it is, by cross-entropy, and by the mean squared error where it has one label. Weights that the task wants and that are not there are drawn.
 func (n *Network) Tune(ctx context.Context, data *Batches, c Tuning) (*Network, error) {
 	out, err := n.tune(ctx, data, c)
 	if err != nil {
@@ -126,7 +126,11 @@ func (n *Network) gated(c Tuning) (*training.Gated, error) {
 		}
 	}
 	config := training.ArtifactConfig{Freeze: c.Freeze, Provider: c.Session.Provider, Dropout: c.Dropout > 0, DropoutSeed: c.Seed}
-	if config.Loss, err = loss.New("cross-entropy", map[string]float64{"ignore-index": IgnoreLabel}); err != nil {
+	config.Loss, err = loss.New("cross-entropy", map[string]float64{"ignore-index": IgnoreLabel})
+	if c.Task == language.TextClassification && n.Config.NumLabels == 1 { // as transformers has it
+		config.Loss, err = loss.Lookup("mse")
+	}
+	if err != nil {
 		return nil, err
 	}
 	if c.Entropy != 0 {

@@ -54,6 +54,6 @@ func (w *World) corpora(c WorldConfig) (*Corpora, []string, error) {
 	train, test := w.Task(c.Train, c.Seed, "train"), w.Task(c.Test, c.Seed, "test")
 	return &Corpora{Tokens: w.Tokens(), Task: language.FillMask, Counterfactual: w.EncodeAll(counterfactual),
 		Mediation: w.Prompts(c.Intervention, probesEach), Probes: w.Prompts(c.Intervention, probesEach), ProbesEach: probesEach,
-		Train: w.EncodeAll(train.Sentences), TrainClasses: train.Classes, Test: w.EncodeAll(test.Sentences), TestClasses: test.Classes,
-		TestSwapped: w.EncodeAll(test.Swapped)}, corpus, nil
+		Train:   &Samples{Lines: w.EncodeAll(train.Sentences), Classes: train.Classes},
+		Measure: Swaps(&Samples{Lines: w.EncodeAll(test.Sentences), Classes: test.Classes}, &Samples{Lines: w.EncodeAll(test.Swapped)}, nil)}, corpus, nil
 }
