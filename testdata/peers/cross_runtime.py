@@ -85,7 +85,7 @@ def jobs(folder, pairs):
     firsts = sorted({x[0] for x in ids.values()} - {start})
     out = {"": {"ids": [start], "at": [0] * len(firsts), "want": firsts}}
     out.update({name: {"ids": x, "at": list(range(len(x) - 1)), "want": x[1:]} for name, x in ids.items()})
-    return out, {name: (firsts.index(x[0]) if x[0] != start else None) for name, x in ids.items()}
+    return out, {name: (x[0] if x[0] != start else None) for name, x in ids.items()}
 
 
 # Runtimes. Each is a program of its own (cross_runtime.py run RUNTIME MODEL JOBS), which prints a line of JSON for each answer.
@@ -267,11 +267,16 @@ def measured(runtime, path, asked, firsts, a):
                     f.write(json.dumps({"of": of, "version": version, "job": left[d["i"]], "p": d["p"]}) + "\n")
                     f.flush()
     p = {name: kept.get(json.dumps(j)) for name, j in asked.items()}
+    behind = {}  # the start token, of runs with other items too
+    for j, answer in kept.items():
+        job = json.loads(j)
+        if job["ids"] == asked[""]["ids"]:
+            behind.update(zip(job["want"], answer))
     out = {}
     for name, first in firsts.items():
-        if p[name] is None or p[""] is None:
+        if p[name] is None or first is not None and first not in behind:
             continue
-        parts = p[name] + ([] if first is None else [p[""][first]])
+        parts = p[name] + ([] if first is None else [behind[first]])
         out[name] = sum(parts) / (1 if name.startswith("line ") else len(parts))
     return out, version, None
 
