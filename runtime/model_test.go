@@ -28,8 +28,8 @@ func num(field protowire.Number, v int64) []byte {
 }
 
 // node is a NodeProto inside a GraphProto.
-func node(op string, in, out []string) []byte {
-	var b []byte
+func node(op string, in, out []string, attributes ...[]byte) []byte {
+	b := message(attributes...)
 	for _, s := range in {
 		b = append(b, str(1, s)...)
 	}
@@ -39,6 +39,9 @@ func node(op string, in, out []string) []byte {
 	b = append(b, str(4, op)...)
 	return sub(1, b)
 }
+
+// attribute is an AttributeProto of an integer inside a NodeProto.
+func attribute(name string, v int64) []byte { return sub(5, str(1, name), num(3, v), num(20, 2)) }
 
 // value is a ValueInfoProto: field 11 for inputs, 12 for outputs of a GraphProto. A nil shape is left out.
 func value(field protowire.Number, name string, d onnx.DataType, shape onnx.Shape) []byte {

@@ -54,4 +54,7 @@ type Link struct {
 	// node. A step that writes in place is not interrupted, and one that fails leaves no state. The initial value becomes the
 	// state itself, not a copy.
 	InPlace bool
+	// Grows has the shape change from step to step: ONNX Runtime allocates the output anew, and the value itself is the next
+	// step's input.
+	Grows bool
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // State runs a session step by step and keeps inside what one step hands to the next: each linked output is written where
-// the next step reads it as an input, in two buffers that take turns. It is not safe for concurrent use.
+// the next step reads it as an input, in two buffers that take turns, or, where it grows, is that input. It is not safe for
+// concurrent use.
 type State struct {
 	session *Session
 	options *ort.RunOptions
@@ -34,7 +35,8 @@ type State struct {
 	inputNames, inputs, outputNames, outputs []handle // of a call: links first
 }
 
-// buffers are the two homes of a linked tensor.
+// buffers are the two homes of a linked tensor. Of one that grows there is only the current value, and its tensor once it has
+// been read.
 type buffers struct {
 	Link
 	tensors [2]*onnx.Tensor
@@ -104,12 +106,28 @@ func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error 
 			f.value = st.outputs[n+i]
 		}
 	}
+	for i := range st.links {
+		if l := &st.links[i]; l.Grows {
+			l.handOn(&s.env.capi, st.turn, st.outputs[i], err == nil)
+		}
+	}
 	if err != nil {
 		st.lost = st.inPlace
 		return err
 	}
 	st.turn, st.stepOK = 1-st.turn, true
 	return nil
+}
+
+// handOn has a tensor that grows be what a step made of it, or stay what it was before a step that failed.
+func (b *buffers) handOn(c *capi, turn int, made handle, ok bool) {
+	if !ok {
+		c.releaseValue(made)
+		return
+	}
+	c.releaseValue(b.values[turn])
+	b.values[turn], b.values[1-turn] = nil, made
+	b.tensors = [2]*onnx.Tensor{}
 }
 
 // Output is a fetched output of the last step, valid until the next; nil before the first step, after a failed one, and for
@@ -145,15 +163,19 @@ func (st *State) Read(input string) (*onnx.Tensor, error) {
 	return t.Clone(), nil
 }
 
-// Peek is what the next step will see at a linked input, where it lies: valid and unchanged until the next step, and after
-// Close.
+// Peek is what the next step will see at a linked input, where it lies (of one that grows: a copy): valid and unchanged until
+// the next step, and after Close.
 func (st *State) Peek(input string) (*onnx.Tensor, error) { return st.current(input) }
 
-// Write sets what the next step will see at a linked input. Type and dims are those of the initial value.
+// Write sets what the next step will see at a linked input. Type and dims are those of the initial value. What grows cannot be
+// set.
 func (st *State) Write(input string, t *onnx.Tensor) error {
 	to, err := st.current(input)
 	if err != nil {
 		return err
+	}
+	if st.links[st.byInput[input]].Grows {
+		return fmt.Errorf("%w: state %q grows, it cannot be set: begin a new state", ErrFeed, input)
 	}
 	if t == nil || t.DType != to.DType || !slices.Equal(t.Dims, to.Dims) || len(t.Data) != len(to.Data) {
 		return fmt.Errorf("%w: state %q is %v, it cannot be set to another type", ErrFeed, input, to.Type())
@@ -177,7 +199,15 @@ func (st *State) current(input string) (*onnx.Tensor, error) {
 	if st.lost {
 		return nil, errLost
 	}
-	return st.links[i].tensors[st.turn], nil
+	l := &st.links[i]
+	if l.tensors[st.turn] == nil {
+		t, err := st.session.env.unwrap(l.values[st.turn])
+		if err != nil {
+			return nil, fmt.Errorf("%w: read state %q: %w", ErrRuntime, input, err)
+		}
+		t.Name, l.tensors[st.turn] = input, t
+	}
+	return l.tensors[st.turn], nil
 }
 
 // Close frees the state; the session stays open.

@@ -41,6 +41,8 @@ func (s *Session) NewState(initial map[string]*onnx.Tensor, links []Link, fetch 
 		for j := range b.tensors {
 			if j == 1 && l.InPlace {
 				b.tensors[1], b.values[1] = b.tensors[0], b.values[0]
+			}
+			if j == 1 && (l.InPlace || l.Grows) {
 				break
 			}
 			if t := initial[l.Input]; l.InPlace && aligned(t) {
@@ -108,6 +110,9 @@ func (s *Session) checkLinks(initial map[string]*onnx.Tensor, links []Link, fetc
 		inputs[l.Input] = true
 		if err := checkFeed(in, initial[l.Input]); err != nil {
 			return err
+		}
+		if l.InPlace && l.Grows {
+			return fmt.Errorf("%w: %q grows, it cannot be written in place", ErrFeed, l.Input)
 		}
 		if in.Type.DType == onnx.String {
 			return fmt.Errorf("%w: %q holds strings, which cannot be linked", ErrFeed, l.Input)

@@ -149,6 +149,7 @@ func TestWrongState(t *testing.T) {
 		"surplus value":   {feeds{"x": x, "n": n, "z": x}, counterLinks, "loss", `"z" belongs to no link`},
 		"other type":      {feeds{"x": x}, []runtime.Link{{Output: "n.next", Input: "x"}}, "loss", `cannot become input "x"`},
 		"other shape":     {feeds{"x": x}, []runtime.Link{{Output: "loss", Input: "x"}}, "seen", `cannot become input "x"`},
+		"grows in place":  {feeds{"x": x}, []runtime.Link{{Output: "x.next", Input: "x", InPlace: true, Grows: true}}, "loss", "cannot be written in place"},
 		"linked twice":    {feeds{"x": x}, []runtime.Link{counterLinks[0], counterLinks[0]}, "loss", "linked twice"},
 		"fetched, linked": {good, counterLinks, "x.next", "twice"},
 	} {
@@ -276,6 +277,37 @@ func BenchmarkRun(b *testing.B) {
 }
 
 // An output that is written over its input is the state all the same, kept once; a step is then not cut short.
+// TestStateGrows has a list grow by what is fed, from nothing; a step that fails leaves it as it was.
+func TestStateGrows(t *testing.T) {
+	s := open(t, model(node("Concat", []string{"list", "new"}, []string{"longer"}, attribute("axis", 0)), node("Reshape", []string{"longer", "shape"}, []string{"seen"}),
+		value(11, "list", onnx.Float, nil), value(11, "new", onnx.Float, nil), input("shape", onnx.Int64, 1),
+		value(12, "longer", onnx.Float, nil), value(12, "seen", onnx.Float, nil)))
+	st, err := s.NewState(feeds{"list": onnx.NewTensor(onnx.Float, 0)}, []runtime.Link{{Output: "longer", Input: "list", Grows: true}}, "seen")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	in := feeds{"shape": onnx.FromSlice([]int64{-1})}
+	var want []float32
+	for i := range 6 {
+		got, err := st.Read("list")
+		if err != nil || got.Name != "list" || !slices.Equal(got.Dims, []int64{int64(len(want))}) || !slices.Equal(got.Float32s(), want) {
+			t.Fatalf("step %d: %v, %v, want %v", i, got, err, want)
+		}
+		if i == 3 {
+			bad := feeds{"shape": onnx.FromSlice([]int64{99}), "new": in["new"]}
+			wantError(t, st.Step(context.Background(), bad), runtime.ErrRuntime, "Reshape")
+		}
+		in["new"] = onnx.FromSlice(slices.Repeat([]float32{float32(i)}, i))
+		step(t, st, in)
+		want = append(want, in["new"].Float32s()...)
+		if seen := st.Output("seen"); !slices.Equal(seen.Float32s(), want) {
+			t.Errorf("step %d: %v, want %v", i, seen.Float32s(), want)
+		}
+	}
+	wantError(t, st.Write("list", onnx.NewTensor(onnx.Float, int64(len(want)))), runtime.ErrFeed, "grows")
+}
+
 func TestStateInPlace(t *testing.T) {
 	links := []runtime.Link{{Output: "x.next", Input: "x", InPlace: true}, {Output: "n.next", Input: "n"}}
 	st, err := open(t, counter()).NewState(feeds{"x": onnx.NewTensor(onnx.Float, 4), "n": onnx.Scalar(int64(1))}, links)

@@ -109,7 +109,11 @@ func TestRun(t *testing.T) {
 // TestCache holds what the cache has at every step against the tokens so far.
 func TestCache(t *testing.T) {
 	m := open(t, counting(t, withCache))
-	text := m.start([]int64{2, 3})
+	text, err := m.start([]int64{2, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer text.state.Close()
 	if _, err := text.logits(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -118,8 +122,8 @@ func TestCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kept := text.past["past_key_values.0.key"].Float32s(); !slices.Equal(kept, []float32{2, 3, 4}) {
-		t.Errorf("the cache is %v", kept)
+	if kept, err := text.state.Read("past_key_values.0.key"); err != nil || !slices.Equal(kept.Float32s(), []float32{2, 3, 4}) {
+		t.Errorf("the cache is %v, %v", kept, err)
 	}
 	if math.Abs(float64(got[0])-0.009) > 1e-6 {
 		t.Errorf("logits %v", got)

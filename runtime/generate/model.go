@@ -15,7 +15,6 @@ const portion = 512
 type Model struct {
 	session    *runtime.Session
 	ports      ports
-	outputs    []string
 	vocabulary int64
 }
 
@@ -25,12 +24,9 @@ func New(m *onnx.Model, o runtime.Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Model{ports: p, outputs: []string{p.logits.Name}}
+	out := &Model{ports: p}
 	if s := p.logits.Type.Shape; len(s) == 3 && s[2].Known() {
 		out.vocabulary = s[2].Size
-	}
-	for _, c := range p.past {
-		out.outputs = append(out.outputs, c.present)
 	}
 	if err := lastLogits(m, p.logits); err != nil {
 		return nil, err
@@ -50,21 +46,26 @@ func (m *Model) Vocabulary() int64 { return m.vocabulary }
 // Cached reports whether keys and values of earlier tokens are kept.
 func (m *Model) Cached() bool { return len(m.ports.past) > 0 }
 
-// text is a sequence of tokens on its way through the model.
+// text is a sequence of tokens on its way through the model. Close its state.
 type text struct {
 	model *Model
 	ids   []int64
-	done  int // tokens that the cache holds
-	past  map[string]*onnx.Tensor
+	done  int            // tokens that the cache holds
+	state *runtime.State // the cache
 }
 
 // start begins a text whose cache, if there is one, is empty.
-func (m *Model) start(ids []int64) *text {
-	t := &text{model: m, ids: ids, past: map[string]*onnx.Tensor{}}
-	for _, c := range m.ports.past {
-		t.past[c.name] = onnx.NewTensor(c.dtype, 1, c.heads, 0, c.width)
+func (m *Model) start(ids []int64) (*text, error) {
+	empty, links := map[string]*onnx.Tensor{}, make([]runtime.Link, len(m.ports.past))
+	for i, c := range m.ports.past {
+		empty[c.name] = onnx.NewTensor(c.dtype, 1, c.heads, 0, c.width)
+		links[i] = runtime.Link{Output: c.present, Input: c.name, Grows: true}
 	}
-	return t
+	state, err := m.session.NewState(empty, links, m.ports.logits.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &text{model: m, ids: ids, state: state}, nil
 }
 
 // logits are those of the token behind the text.
@@ -100,17 +101,14 @@ func (t *text) step(ctx context.Context, from, to int) ([]float32, error) {
 		}
 		feeds[v.Name] = onnx.FromSlice(at, 1, n)
 	}
-	for name, past := range t.past {
-		feeds[name] = past
-	}
-	results, err := m.session.Run(ctx, feeds, m.outputs...)
-	if err != nil {
+	if err := t.state.Step(ctx, feeds); err != nil {
 		return nil, err
 	}
-	for _, c := range m.ports.past {
-		t.past[c.name] = results[c.present]
+	logits := t.state.Output(m.ports.logits.Name)
+	if logits == nil {
+		return nil, fmt.Errorf("the model gives no logits")
 	}
-	found, err := runtime.Floats(results[m.outputs[0]], onnx.Float)
+	found, err := runtime.Floats(logits, onnx.Float)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,11 @@ func (m *Model) Run(ctx context.Context, prompt []int64, s Settings, told func(i
 			return r, err
 		}
 	}
-	t := m.startAll(prompt, s.Debias)
+	t, err := m.startAll(prompt, s.Debias)
+	if err != nil {
+		return r, err
+	}
+	defer t.close()
 	if n := t.longest(); s.Longest > 0 && n > s.Longest {
 		return r, fmt.Errorf("the prompt has %d tokens with what is put before it, the model takes %d", n, s.Longest)
 	}

@@ -82,14 +82,31 @@ type texts struct {
 	debias *SelfDebias
 }
 
-func (m *Model) startAll(prompt []int64, d *SelfDebias) *texts {
-	t := &texts{plain: m.start(slices.Clone(prompt)), debias: d}
+func (m *Model) startAll(prompt []int64, d *SelfDebias) (*texts, error) {
+	plain, err := m.start(slices.Clone(prompt))
+	if err != nil {
+		return nil, err
+	}
+	t := &texts{plain: plain, debias: d}
 	if d != nil && d.Decay > 0 {
 		for _, prefix := range d.Prefixes {
-			t.biased = append(t.biased, m.start(slices.Concat(prefix, prompt[d.Begin:])))
+			b, err := m.start(slices.Concat(prefix, prompt[d.Begin:]))
+			if err != nil {
+				t.close()
+				return nil, err
+			}
+			t.biased = append(t.biased, b)
 		}
 	}
-	return t
+	return t, nil
+}
+
+// close frees the caches.
+func (t *texts) close() {
+	t.plain.state.Close()
+	for _, b := range t.biased {
+		b.state.Close()
+	}
 }
 
 // longest is the length of the longest.
