@@ -44,7 +44,7 @@ func tuningFlags() []cli.Flag {
 		integer("epochs", "N", 1, 1<<20, 1, "times through the text, within --tokens").under(sectionTuning),
 		integer("batch", "N", 1, 1<<16, 8, "lines of a step").under(sectionTuning),
 		integer("length", "N", 2, 1<<20, 128, "tokens that are taken of a line").under(sectionTuning),
-		number("rate", "X", above(0, 1e3), 0, "learning rate of AdamW; 2e-4 with an adapter and 2e-5 without one").under(sectionTuning),
+		number("rate", "X", above(0, 1e3), 0, "learning rate of AdamW; 1e-3 with an adapter and 2e-5 without one").under(sectionTuning),
 		integer("rank", "N", 0, 1<<16, 8, "rank of the adapters (LoRA) that are trained and then merged; 0: train all weights").under(sectionTuning),
 		number("alpha", "X", above(0, 1e6), 0, "LoRA's alpha; twice the rank without it").under(sectionTuning),
 		text("targets", "REGEXP", "matrices that get adapters (default: all of the layers)").under(sectionTuning),
@@ -222,7 +222,7 @@ func (d *debiasing) tuning(task string) prosocial.Tuning {
 	}
 	usual := 2e-5
 	if rank := int64(d.Int("rank")); rank > 0 {
-		usual = 2e-4
+		usual = 1e-3
 		c.Adapter = &prosocial.Adapter{Rank: rank, Alpha: d.Float("alpha")}
 		if d.IsSet("targets") {
 			c.Adapter.Targets = regexp.MustCompile(d.Text("targets"))
