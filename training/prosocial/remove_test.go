@@ -76,7 +76,7 @@ func TestRemoved(t *testing.T) {
 				return m
 			}
 			whole := build(n, language.Options{})
-			for _, gone := range []map[int64][]int64{{0: {1}}, {0: {0, 5}, 1: {3, 4, 5}, 2: {2}}, {0: {3, 4, 5}, 1: {0, 1, 2, 3, 4, 5}}} {
+			for _, gone := range []map[int64][]int64{{0: {0, 5}, 1: {3, 4, 5}, 2: {2}}, {0: {3, 4, 5}, 1: {0, 1, 2, 3, 4, 5}}} {
 				var heads []Head
 				for _, layer := range slices.Sorted(maps.Keys(gone)) {
 					for _, h := range gone[layer] {
