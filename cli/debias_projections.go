@@ -141,13 +141,9 @@ func (d *debiasing) projectionSentences() (*prosocial.Sentences, error) {
 	}
 	lines, from := words.Templates(), ""
 	if files := d.List("text"); len(files) > 0 {
-		lines, from = nil, files[0]
-		for _, path := range files {
-			more, err := readLines(path)
-			if err != nil {
-				return nil, err
-			}
-			lines = append(lines, more...)
+		from = files[0]
+		if lines, err = d.textLines(); err != nil {
+			return nil, err
 		}
 	}
 	s, err := words.Sentences(lines, d.Int("sentences"), d.Common.Seed)

@@ -26,6 +26,18 @@ func readLines(path string) ([]string, error) {
 	return lines, nil
 }
 
+// textLines are the lines of all files of --text.
+func (c *call) textLines() (lines []string, err error) {
+	for _, path := range c.List("text") {
+		more, err := readLines(path)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, more...)
+	}
+	return lines, nil
+}
+
 // splitLines holds a part of the lines out, by chance. Lines that are there twice go together.
 func splitLines(lines []string, part float64, seed uint64) *splitText {
 	seen, distinct := map[string]bool{}, []string(nil)

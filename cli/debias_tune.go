@@ -109,13 +109,9 @@ func runCounterfactualTuning(d *debiasing) error {
 
 // tuningText is what is trained on and what is held out, drawn from the lines by --seed.
 func (d *debiasing) tuningText() (*splitText, error) {
-	var lines []string
-	for _, path := range d.List("text") {
-		more, err := readLines(path)
-		if err != nil {
-			return nil, err
-		}
-		lines = append(lines, more...)
+	lines, err := d.textLines()
+	if err != nil {
+		return nil, err
 	}
 	text := splitLines(lines, d.Float("held-out"), d.Common.Seed)
 	if len(text.train) == 0 {
@@ -126,7 +122,7 @@ func (d *debiasing) tuningText() (*splitText, error) {
 
 // tune trains the network on text.
 func (d *debiasing) tune(text *splitText, report *tuningReport) error {
-	task, err := d.wordTask()
+	task, err := d.wordTask("--method " + d.method.name)
 	if err != nil {
 		return err
 	}
@@ -197,14 +193,14 @@ func (d *debiasing) tune(text *splitText, report *tuningReport) error {
 	return nil
 }
 
-// wordTask is the task by which the model guesses words.
-func (d *debiasing) wordTask() (string, error) {
+// wordTask is the task by which the model guesses words; who says what wants a model for it.
+func (d *debiasing) wordTask(who string) (string, error) {
 	task := net.FillMask
 	if net.Decoder(d.network.Config.ModelType) {
 		task = net.TextGeneration
 	}
 	if d.source.Options.Task != task {
-		return "", &Error{File: d.Arg(0), Code: exitInput, Reason: fmt.Sprintf("is for %s, --method %s wants a model for %s", d.source.Options.Task, d.method.name, task),
+		return "", &Error{File: d.Arg(0), Code: exitInput, Reason: fmt.Sprintf("is for %s, %s wants a model for %s", d.source.Options.Task, who, task),
 			Hint: "--task " + task + " where the weights of that head are in it"}
 	}
 	return task, nil

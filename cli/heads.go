@@ -2,14 +2,12 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	net "graft/graphs/language"
 	"graft/training/metric/bias"
 	"graft/training/prosocial"
 )
@@ -158,13 +156,9 @@ func runHeads(c *call) error {
 // begin looks at what was read.
 func (r *headsRun) begin() error {
 	c, config := r.call, r.network.Config
-	r.task = net.FillMask
-	if net.Decoder(config.ModelType) {
-		r.task = net.TextGeneration
-	}
-	if task := r.source.Options.Task; task != r.task {
-		return &Error{File: c.Arg(0), Code: exitInput, Reason: fmt.Sprintf("is for %s, heads are scored by a model for %s", task, r.task),
-			Hint: "--task " + r.task + " where the weights of that head are in it"}
+	var err error
+	if r.task, err = r.wordTask("scoring heads"); err != nil {
+		return err
 	}
 	r.doc = headsDoc{Model: c.Arg(0), Task: r.task, Layers: config.NumHiddenLayers, HeadsALayer: config.NumAttentionHeads}
 	all := r.network.Heads()
@@ -309,13 +303,9 @@ func (r *headsRun) attribute(ctx context.Context, prompts []prosocial.Prompt, to
 }
 
 func (r *headsRun) widen(ctx context.Context, _ []prosocial.Prompt, told func(int)) error {
-	var lines []string
-	for _, path := range r.List("text") {
-		more, err := readLines(path)
-		if err != nil {
-			return err
-		}
-		lines = append(lines, more...)
+	lines, err := r.textLines()
+	if err != nil {
+		return err
 	}
 	data, err := r.batches(lines, "learn from")
 	if err != nil {
