@@ -44,7 +44,7 @@ func (p *Penalty) addTo(a *Adapter, n *Network, c *training.StepConfig, packing 
 		for i, v := range parts {
 			out[i] = b.Mul(v, b.Scalar(v, 0))
 		}
-		for name := range at {
+		for _, name := range packing.Names() { // in order: a checkpoint knows its graph
 			module, ok := strings.CutSuffix(name, upPart)
 			if !ok || !held[module+".weight"] {
 				continue
