@@ -74,7 +74,8 @@ func fill(t *onnx.Tensor, key noise.Key, bound int64) error {
 	case onnx.Double, onnx.Float16, onnx.BFloat16:
 		values := make([]float32, n)
 		noise.Normal(values, key)
-		return narrow(t, values)
+		op.SetFloats(t, values)
+		return nil
 	}
 	u := make([]float32, n)
 	noise.Uniform(u, key)
@@ -121,18 +122,6 @@ func spread[T int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](dst []T,
 	for i, x := range u {
 		dst[i] = T(min(int64(float64(x)*float64(bound)), bound-1))
 	}
-}
-
-// narrow rounds values into a float tensor of another width.
-func narrow(t *onnx.Tensor, values []float32) error {
-	for i, v := range values {
-		s, err := op.ScalarTensor(t.DType, float64(v))
-		if err != nil {
-			return err
-		}
-		copy(t.Data[i*len(s.Data):], s.Data)
-	}
-	return nil
 }
 
 // indexRange is the size of the axis that v, or what is made of it by converting and rearranging, indexes; 0 when it

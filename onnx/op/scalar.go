@@ -31,22 +31,39 @@ func ScalarTensor(d onnx.DataType, v float64) (*onnx.Tensor, error) {
 		copy(t.Data, buf[:])
 		return t, nil
 	}
-	t := &onnx.Tensor{}
-	switch d {
-	case onnx.Float:
-		t = onnx.Scalar(float32(v))
-	case onnx.Double:
-		t = onnx.Scalar(v)
-	case onnx.Float16:
-		t = onnx.NewTensor(d)
-		binary.LittleEndian.PutUint16(t.Data, narrow(v, 10, 15))
-	case onnx.BFloat16:
-		t = onnx.NewTensor(d)
-		binary.LittleEndian.PutUint16(t.Data, narrow(v, 7, 127))
-	default:
+	if !d.IsFloat() {
 		return nil, fmt.Errorf("no scalar of type %v", d)
 	}
+	t := onnx.NewTensor(d)
+	SetFloats(t, []float64{v})
 	return t, nil
+}
+
+// SetFloats makes values, rounded, the elements of a tensor of a floating-point type of 16 bits or more; any other type is a programming
+// error and panics.
+func SetFloats[T float32 | float64](t *onnx.Tensor, values []T) {
+	switch t.DType {
+	case onnx.Double:
+		to := onnx.View[float64](t)
+		for i, v := range values {
+			to[i] = float64(v)
+		}
+	case onnx.Float16:
+		to := onnx.View[uint16](t)
+		for i, v := range values {
+			to[i] = narrow(float64(v), 10, 15)
+		}
+	case onnx.BFloat16:
+		to := onnx.View[uint16](t)
+		for i, v := range values {
+			to[i] = narrow(float64(v), 7, 127)
+		}
+	default:
+		to := onnx.View[float32](t)
+		for i, v := range values {
+			to[i] = float32(v)
+		}
+	}
 }
 
 // integerRange gives the half-open range of an integer type of at least a byte.
