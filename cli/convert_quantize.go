@@ -26,7 +26,7 @@ func (c *call) convertQuantize(path string, w *content, doc *convertedFile) erro
 		To:          export.Integers(c.Text("quantize")),
 		Weights:     quantize.Weights{PerTensor: c.Bool("per-tensor"), FullRange: c.Bool("full-range")},
 		Calibration: export.Calibration(c.Text("calibration")), Percentile: c.Float("percentile"),
-		Block: c.Int("block"), NBits: c.Text("int4-form") == "matmulnbits",
+		Block: c.Int("block"), NBits: c.Text("block-form") == "matmulnbits",
 		Options: c.runtimeOptions(),
 	}
 	from := w.model.Opset("")

@@ -29,7 +29,7 @@ var variants = map[string]variant{
 		return done.Model, nil
 	}},
 	"int8": {"model_int8.onnx", integersOf(export.Quantization{To: export.DynamicInt8})},
-	"q8":   {"model_quantized.onnx", integersOf(export.Quantization{To: export.DynamicInt8})},
+	"q8":   {"model_quantized.onnx", integersOf(export.Quantization{To: export.BlockInt8, Block: 32, NBits: true})},
 	"q4":   {"model_q4.onnx", integersOf(export.Quantization{To: export.BlockInt4, Block: 32, NBits: true})},
 }
 

@@ -103,7 +103,7 @@ func holdDigits(t *testing.T, m *onnx.Model, all *pictures, batch int) {
 	for _, form := range []struct {
 		name        string
 		calibration export.Calibration
-	}{{"fp16", ""}, {"int8-static", export.MinMax}, {"int8-static", export.Percentile}, {"int8-static", export.Entropy}, {"int8-dynamic", ""}, {"int4", ""}} {
+	}{{"fp16", ""}, {"int8-static", export.MinMax}, {"int8-static", export.Percentile}, {"int8-static", export.Entropy}, {"int8-dynamic", ""}, {"int8-blocks", ""}, {"int4", ""}} {
 		var made *onnx.Model
 		if form.name == "fp16" {
 			done, err := export.Narrowing{To: onnx.Float16, Tolerance: 5e-3, Feeds: feeds[:3], Options: o}.Apply(t.Context(), m)

@@ -22,7 +22,7 @@ import (
 	"graft/runtime/runtimetest"
 )
 
-var forms = flag.String("forms", "fp16,mixed,bf16,int8-static,int8-dynamic,int4", "what TestPrecisionFolder converts to")
+var forms = flag.String("forms", "fp16,mixed,bf16,int8-static,int8-dynamic,int8-blocks,int4", "what TestPrecisionFolder converts to")
 
 // wellKnown are inputs of models that chance does not hit: sizes by symbol, and what a tensor holds.
 var wellKnown = []struct {

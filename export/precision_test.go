@@ -132,9 +132,14 @@ func TestQuantize(t *testing.T) {
 	}
 }
 
-// TestBlocks: both forms of int4 hold the same numbers, with a last block that is not full. ONNX Runtime puts its own kernel in
-// the place of the standard form, one that rounds what it reads to 8 bits.
+// TestBlocks: both forms hold the same numbers, with a last block that is not full. ONNX Runtime puts its own kernel in
+// the place of the standard form of int4, one that rounds what it reads to 8 bits.
 func TestBlocks(t *testing.T) {
+	t.Run("int8", func(t *testing.T) { testBlocks(t, 8, 0.01) })
+	t.Run("int4", func(t *testing.T) { testBlocks(t, 4, 0.2) })
+}
+
+func testBlocks(t *testing.T, bits int, most float64) {
 	o := runtimetest.Options(t)
 	o.Threads = 1
 	var rels [2]float64
@@ -152,11 +157,11 @@ func TestBlocks(t *testing.T) {
 		m.Declare(21)
 		op.InferModel(m)
 		original, feeds := m.Clone(), samples(t, m)
-		report, err := quantize.Blocks(m, 16, nbits)
+		report, err := quantize.Blocks(m, quantize.BlockForm{Bits: bits, Size: 16, NBits: nbits})
 		if err != nil || report.Products != 1 {
 			t.Fatalf("%+v, %v", report, err)
 		}
-		if rels[i], _, err = export.LargestDifference(context.Background(), original, m, feeds, o); err != nil || rels[i] > 0.2 || rels[i] == 0 {
+		if rels[i], _, err = export.LargestDifference(context.Background(), original, m, feeds, o); err != nil || rels[i] > most || rels[i] == 0 {
 			t.Fatalf("nbits %t: differs by %g: %v", nbits, rels[i], err)
 		}
 	}

@@ -16,13 +16,17 @@ import (
 // Integers says what a model's weights, and the products by them, become.
 type Integers string
 
-// StaticInt8 computes in integers by ranges that runs show, DynamicInt8 by ranges taken as the model runs; BlockInt4 stores
-// weights alone, in blocks.
+// StaticInt8 computes in integers by ranges that runs show, DynamicInt8 by ranges taken as the model runs; BlockInt8 and BlockInt4
+// store weights alone, in blocks.
 const (
 	StaticInt8  Integers = "int8-static"
 	DynamicInt8 Integers = "int8-dynamic"
+	BlockInt8   Integers = "int8-blocks"
 	BlockInt4   Integers = "int4"
 )
+
+// bitsOfBlocks has the bits of an element of the forms that store weights alone.
+var bitsOfBlocks = map[Integers]int{BlockInt8: 8, BlockInt4: 4}
 
 // Quantization stores a model's weights as integers.
 type Quantization struct {
@@ -30,8 +34,8 @@ type Quantization struct {
 	Weights     quantize.Weights
 	Calibration Calibration // of StaticInt8; "" is MinMax
 	Percentile  float64
-	Block       int  // elements that share a scale in BlockInt4; 0 is 32
-	NBits       bool // BlockInt4 as ONNX Runtime's MatMulNBits
+	Block       int  // elements that share a scale in BlockInt8 and BlockInt4; 0 is 32
+	NBits       bool // these as ONNX Runtime's MatMulNBits
 	Feeds       []map[string]*onnx.Tensor
 	Options     runtime.Options
 }
@@ -47,7 +51,7 @@ type Quantized struct {
 
 // LeastOpset is the first opset that has what the form is made of.
 func (q Quantization) LeastOpset() int64 {
-	if q.To == BlockInt4 && !q.NBits {
+	if bitsOfBlocks[q.To] > 0 && !q.NBits {
 		return quantize.BlockOpset
 	}
 	return quantize.LeastOpset
@@ -112,12 +116,12 @@ func (q Quantization) quantize(ctx context.Context, out *Quantized) (err error) 
 		out.Report = quantize.Static(m, ranges, q.Weights)
 	case DynamicInt8:
 		out.Report, err = quantize.Dynamic(m, q.Weights)
-	case BlockInt4:
+	case BlockInt8, BlockInt4:
 		block := q.Block
 		if block == 0 {
 			block = 32
 		}
-		out.Report, err = quantize.Blocks(m, block, q.NBits)
+		out.Report, err = quantize.Blocks(m, quantize.BlockForm{Bits: bitsOfBlocks[q.To], Size: block, NBits: q.NBits})
 	default:
 		return fmt.Errorf("quantize: no form %q", q.To)
 	}

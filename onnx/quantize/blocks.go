@@ -7,14 +7,23 @@ import (
 	"graft/onnx"
 )
 
-// BlockOpset is the first opset whose DequantizeLinear knows blocks and integers of 4 bits.
+// BlockOpset is the first opset whose DequantizeLinear knows blocks, and integers of 4 bits.
 const BlockOpset = 21
 
-// Blocks stores the weights of MatMul and Gemm as int4, with a scale for each block of so many elements that a product sums
-// over: read through DequantizeLinear, or, with nbits, by ONNX Runtime's own MatMulNBits. Products stay in float32.
-func Blocks(m *onnx.Model, size int, nbits bool) (*Report, error) {
-	if size < 16 || size&(size-1) != 0 {
-		return nil, fmt.Errorf("quantize: blocks of %d: wants a power of two from 16", size)
+// BlockForm says how weights are stored in blocks.
+type BlockForm struct {
+	Bits  int  // of an element: 4 or 8
+	Size  int  // elements, of those that a product sums over, that share a scale: a power of two from 16
+	NBits bool // ONNX Runtime's MatMulNBits, not DequantizeLinear before the product
+}
+
+// Blocks stores the weights of MatMul and Gemm as integers with a scale for each block. What a product reads is float32.
+func Blocks(m *onnx.Model, f BlockForm) (*Report, error) {
+	if f.Size < 16 || f.Size&(f.Size-1) != 0 {
+		return nil, fmt.Errorf("quantize: blocks of %d: wants a power of two from 16", f.Size)
+	}
+	if f.Bits != 4 && f.Bits != 8 {
+		return nil, fmt.Errorf("quantize: blocks of %d bits: wants 4 or 8", f.Bits)
 	}
 	g, report := m.Graph, &Report{Kept: []string{}}
 	s := &static{graph: g, names: namesOf(g)}
@@ -28,16 +37,16 @@ func Blocks(m *onnx.Model, size int, nbits bool) (*Report, error) {
 		case p.inner < 0:
 			report.Kept = append(report.Kept, n.String()+": convolutions stay")
 			continue
-		case int(p.tensor.Dims[p.inner]) < size:
+		case int(p.tensor.Dims[p.inner]) < f.Size:
 			report.Kept = append(report.Kept, fmt.Sprintf("%v: sums over %d elements, less than a block", n, p.tensor.Dims[p.inner]))
 			continue
-		case nbits && !p.plain:
+		case f.NBits && !p.plain:
 			report.Kept = append(report.Kept, n.String()+": a Gemm with factors or a transposed A")
 			continue
 		}
 		report.Products++
-		if nbits {
-			if err := s.matMulNBits(p, size); err != nil {
+		if f.NBits {
+			if err := s.matMulNBits(p, f); err != nil {
 				return nil, err
 			}
 			report.Weights++
@@ -45,12 +54,12 @@ func Blocks(m *onnx.Model, size int, nbits bool) (*Report, error) {
 		}
 		key := weightKey{p.weight, p.inner}
 		if done[key] == nil {
-			done[key] = s.blocked(p, size)
+			done[key] = s.blocked(p, f)
 			report.Weights++
 		}
 		n.SetInput(1, done[key])
 	}
-	if nbits && report.Products > 0 {
+	if f.NBits && report.Products > 0 {
 		m.SetOpset("com.microsoft", 1)
 	}
 	g.RemoveUnused()
@@ -58,21 +67,39 @@ func Blocks(m *onnx.Model, size int, nbits bool) (*Report, error) {
 	return report, nil
 }
 
-// fourBits gives v in units of scale, in [-8, 7].
-func fourBits(v, scale float32) int {
-	return int(min(7, max(-8, math.RoundToEven(float64(v/scale)))))
+// roundedTo8 is the accuracy_level at which MatMulNBits rounds what it reads to 8 bits, in blocks too, and adds up in integers: the one
+// for which ONNX Runtime has kernels of both widths. At level 1, float32, it multiplies 8-bit blocks out anew in every run.
+const roundedTo8 = 4
+
+// most is the magnitude of the least integer: 8 or 128.
+func (f BlockForm) most() int { return 1 << (f.Bits - 1) }
+
+// code gives v in units of scale, in [-most, most).
+func (f BlockForm) code(v, scale float32) int {
+	most := float64(f.most())
+	return int(min(most-1, max(-most, math.RoundToEven(float64(v/scale)))))
 }
 
-// blockScale is the unit of a block whose element of the largest magnitude is v: that becomes -8.
-func blockScale(v float32) float32 {
+// scale is the unit of a block whose element of the largest magnitude is v: that becomes the least integer.
+func (f BlockForm) scale(v float32) float32 {
 	if v == 0 {
 		return 1
 	}
-	return v / -8
+	return v / float32(-f.most())
+}
+
+// put makes q, of which the lowest bits count, the element at of packed data.
+func (f BlockForm) put(data []byte, at, q int) {
+	if f.Bits == 8 {
+		data[at] = byte(q)
+		return
+	}
+	data[at/2] |= byte(q&15) << (at % 2 * 4)
 }
 
 // blocked is a DequantizeLinear of a weight in blocks along the axis that products sum over.
-func (s *static) blocked(p product, size int) *onnx.Value {
+func (s *static) blocked(p product, f BlockForm) *onnx.Value {
+	size := f.Size
 	t := p.tensor
 	rows, columns := int(t.Dims[0]), int(t.Dims[1])
 	values := onnx.Read[float32](t)
@@ -96,13 +123,13 @@ func (s *static) blocked(p product, size int) *onnx.Value {
 		}
 	}
 	for i, v := range unit {
-		unit[i] = blockScale(v)
+		unit[i] = f.scale(v)
 	}
-	q := onnx.NewTensor(onnx.Int4, t.Dims...)
+	q := onnx.NewTensor(map[int]onnx.DataType{4: onnx.Int4, 8: onnx.Int8}[f.Bits], t.Dims...)
 	for i := range rows {
 		for j := range columns {
 			at := i*columns + j
-			q.Data[at/2] |= byte(fourBits(values[at], unit[place(i, j)])&15) << (at % 2 * 4)
+			f.put(q.Data, at, f.code(values[at], unit[place(i, j)]))
 		}
 	}
 	name := p.weight.Name
@@ -113,9 +140,10 @@ func (s *static) blocked(p product, size int) *onnx.Value {
 	return v
 }
 
-// matMulNBits puts ONNX Runtime's product by 4-bit blocks in the place of p's node: B [N, blocks, size/2] holds two elements a
-// byte, 8 more than they are, the first in the lower half; scales are [N*blocks].
-func (s *static) matMulNBits(p product, size int) error {
+// matMulNBits puts ONNX Runtime's product by blocks in the place of p's node: B [N, blocks, size*bits/8] holds elements as 8 or 128
+// more than they are, of 4 bits two a byte, the first in the lower half; scales are [N*blocks].
+func (s *static) matMulNBits(p product, f BlockForm) error {
+	size := f.Size
 	g := s.graph
 	t := p.tensor
 	if p.channel == 1 {
@@ -124,7 +152,7 @@ func (s *static) matMulNBits(p product, size int) error {
 	n, k := int(t.Dims[0]), int(t.Dims[1])
 	count := (k + size - 1) / size
 	values := onnx.Read[float32](t)
-	packed := onnx.NewTensor(onnx.Uint8, int64(n), int64(count), int64(size/2))
+	packed := onnx.NewTensor(onnx.Uint8, int64(n), int64(count), int64(size*f.Bits/8))
 	scales := onnx.NewTensor(onnx.Float, int64(n*count))
 	for i := range n {
 		for b := range count {
@@ -135,21 +163,21 @@ func (s *static) matMulNBits(p product, size int) error {
 					largest = v
 				}
 			}
-			scale := blockScale(largest)
+			scale := f.scale(largest)
 			scales.Float32s()[i*count+b] = scale
-			out := packed.Data[(i*count+b)*size/2:]
+			out := packed.Data[(i*count+b)*size*f.Bits/8:]
 			for j := range size {
-				q := 8
+				q := f.most()
 				if j < len(block) {
-					q += fourBits(block[j], scale)
+					q += f.code(block[j], scale)
 				}
-				out[j/2] |= byte(q) << (j % 2 * 4)
+				f.put(out, j, q)
 			}
 		}
 	}
 	node, name := p.node, p.node.Output(0).Name
 	in := []*onnx.Value{node.Input(0), s.constant(name+"_weight_quantized", packed), s.constant(name+"_weight_scale", scales)}
-	product := g.Add("MatMulNBits", in, 1, onnx.Int("K", int64(k)), onnx.Int("N", int64(n)), onnx.Int("bits", 4), onnx.Int("block_size", int64(size)), onnx.Int("accuracy_level", 1))
+	product := g.Add("MatMulNBits", in, 1, onnx.Int("K", int64(k)), onnx.Int("N", int64(n)), onnx.Int("bits", int64(f.Bits)), onnx.Int("block_size", int64(size)), onnx.Int("accuracy_level", roundedTo8))
 	product.Domain = "com.microsoft"
 	y := product.Output(0)
 	if p.bias > 0 && node.Input(p.bias) != nil {

@@ -3,7 +3,7 @@
 
     npm install --ignore-scripts --prefix FOLDER onnxruntime-web
     pip install onnxruntime tokenizers openvino cyllama
-    graft convert MODEL --out MODEL/ --variants fp16,int8,q4
+    graft convert MODEL --out MODEL/ --variants fp16,int8,q8,q4
     python testdata/peers/cross_runtime.py MODEL/ --graft ./graft --data bias/ --web FOLDER --work work/ [--limit 40]
 
 MODEL/ is a folder of graft convert or graft debias with a causal model. Its model.onnx and the variants in onnx/ are run by graft bias, by ONNX
@@ -14,7 +14,7 @@ runtimes differ by their numbers alone; graft bias, which makes them itself, is 
 The score of a sentence is its log-likelihood, for StereoSet divided by its tokens; the first token is judged behind the start token
 alone. A pair is decided by which of its two sentences, the stereotype or the other, has the larger one. Scores are kept in --work, so that a run that was
 broken off goes on. The table goes to standard output. Exits with 1 where a pair at float32 is decided otherwise though graft has its two
-scores 1e-3 apart, or more than 5 % of the pairs are at int8, int4 or Q8_0.
+scores 1e-3 apart, or more than 5 % of the pairs are at int8 of either kind, int4 or Q8_0.
 """
 import argparse
 import csv
@@ -32,9 +32,9 @@ import threading
 
 here = pathlib.Path(__file__).resolve().parent
 NEAR, MOST = 1e-3, 0.05
-FILES = {"float32": "model.onnx", "float16": "onnx/model_fp16.onnx", "int8": "onnx/model_int8.onnx", "int4": "onnx/model_q4.onnx"}
+FILES = {"float32": "model.onnx", "float16": "onnx/model_fp16.onnx", "int8": "onnx/model_int8.onnx", "int8 in blocks": "onnx/model_quantized.onnx", "int4": "onnx/model_q4.onnx"}
 GGUF = {"F32": "f32", "F16": "f16", "Q8_0": "q8_0"}
-SMALL = ("int8", "int4", "Q8_0")
+SMALL = ("int8", "int8 in blocks", "int4", "Q8_0")
 RUNTIMES = {"graft": "graft bias", "onnxruntime": "ONNX Runtime, Python", "web": "onnxruntime-web, Chromium", "openvino": "OpenVINO", "llama": "llama.cpp"}
 
 
