@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"graft/export/language"
 	"graft/onnx"
 	"graft/onnx/gguf"
+	"graft/onnx/tokenizer"
 )
 
 // languageFlags are those of graft convert for language models.
@@ -142,6 +144,25 @@ func (c *call) openLanguage(path string) (*language.Source, error) {
 		c.Say("%s: %s", path, note)
 	}
 	return s, nil
+}
+
+// wordsOf is the tokenizer of a model that is to be changed, of --tokenizer or beside it. With an error the source is closed; none at all is
+// an error too.
+func (c *call) wordsOf(s *language.Source, path string) (*tokenizer.Tokenizer, error) {
+	if s == nil {
+		return nil, &Error{File: path, Code: exitInput, Reason: "is no language model that can be changed",
+			Hint: "give a folder with config.json, as graft convert makes, or a .gguf file"}
+	}
+	n := s.Config.VocabSize
+	t, err := openTokenizer(c.Text("tokenizer"), tokenizerPlace(path), int(n))
+	if err == nil && int64(t.Size()) > n {
+		err = &Error{File: path, Code: exitInput, Reason: fmt.Sprintf("the tokenizer has %d tokens, the model a vocabulary of %d", t.Size(), n),
+			Hint: "they do not belong together: --tokenizer names the model's own"}
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return t, nil
 }
 
 // languageModel builds the network of a source.

@@ -182,16 +182,8 @@ func (d *debiasing) read(path string) (err error) {
 	if d.source, err = d.openLanguage(path); err != nil {
 		return err
 	}
-	if d.source == nil {
-		return &Error{File: path, Code: exitInput, Reason: "is no language model that can be changed",
-			Hint: "give a folder with config.json, as graft convert makes, or a .gguf file"}
-	}
-	if d.tokenizer, err = openTokenizer(d.Text("tokenizer"), tokenizerPlace(path), int(d.source.Config.VocabSize)); err != nil {
-		return errors.Join(err, d.source.Close())
-	}
-	if n := d.source.Config.VocabSize; int64(d.tokenizer.Size()) > n {
-		return errors.Join(&Error{File: path, Code: exitInput, Reason: fmt.Sprintf("the tokenizer has %d tokens, the model a vocabulary of %d", d.tokenizer.Size(), n),
-			Hint: "they do not belong together: --tokenizer names the model's own"}, d.source.Close())
+	if d.tokenizer, err = d.wordsOf(d.source, path); err != nil {
+		return err
 	}
 	weights, err := d.source.Weights(d.source.Options)
 	if err != nil {

@@ -50,7 +50,7 @@ scores as heads.json, which graft debias --heads-from takes, and as layers of he
 		integer("templates", "N", 1, int64(prosocial.PromptTemplates()), 2, "in how many templates").under(sectionPrompts),
 		choice("intervention", string(prosocial.OtherOccupation), "what stands in the place of an occupation: another one, or a man or woman", string(prosocial.OtherOccupation), string(prosocial.OtherGender)).under(sectionPrompts),
 		integer("nodes", "N", 1, 1<<12, 4, "nodes of the integral, on each interval").under(sectionGradients),
-		integer("halvings", "N", 0, 24, 6, "how often an interval is halved where the parts' sum is more than 0.01 off").under(sectionGradients),
+		integer("halvings", "N", 0, 24, 16, "how often an interval is halved where the parts' sum is more than 0.01 off").under(sectionGradients),
 		choice("path", string(prosocial.EachLayers), "which gates open together: of one layer after the other, or of all", string(prosocial.EachLayers), string(prosocial.AllHeads)).under(sectionGradients),
 		repeated("text", "FILE", "text, a sample in each line; repeatable").under(sectionWidths),
 		integer("steps", "N", 1, 1<<40, 200, "steps of learning").under(sectionWidths),

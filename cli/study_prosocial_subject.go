@@ -203,14 +203,11 @@ func (s *prosocialStudy) readModel(u *prosocialSubject, path string) error {
 	if err != nil {
 		return err
 	}
-	if source == nil {
-		return &Error{File: path, Code: exitInput, Reason: "is no language model that can be changed", Hint: "give a folder with config.json, as graft convert makes, or a .gguf file"}
+	if u.tokenizer, err = s.wordsOf(source, path); err != nil {
+		return err
 	}
 	if net.Decoder(source.Config.ModelType) {
 		u.task = net.TextGeneration
-	}
-	if u.tokenizer, err = openTokenizer(s.Text("tokenizer"), tokenizerPlace(path), int(source.Config.VocabSize)); err != nil {
-		return errors.Join(err, source.Close())
 	}
 	// All of its weights are looked for now, and read when a cell begins.
 	if err := source.SetTask(u.task); err != nil {
