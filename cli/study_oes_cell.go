@@ -144,9 +144,9 @@ func (r *oesCell) stage(name string, steps int64) oes.Run {
 		},
 	}
 	if name == "fit" {
-		run.Seen = func(step int64, image *onnx.Tensor) {
+		run.Seen = func(step int64, image func() *onnx.Tensor) {
 			if step%oes.Every == 0 && step > 0 {
-				r.ssim[step] = r.similarity(image)
+				r.ssim[step] = r.similarity(image())
 			}
 		}
 	}

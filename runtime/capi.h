@@ -36,6 +36,7 @@ enum {
 	SlotGetTensorTypeAndShape = 65,
 	SlotGetValueType = 67,
 	SlotCreateCpuMemoryInfo = 69,
+	SlotMemoryInfoGetName = 71,
 	SlotAllocatorFree = 76,
 	SlotGetAllocatorWithDefaultOptions = 78,
 	SlotReleaseStatus = 93,
@@ -44,6 +45,8 @@ enum {
 	SlotReleaseTensorTypeAndShapeInfo = 99,
 	SlotGetAvailableProviders = 125,
 	SlotReleaseAvailableProviders = 126,
+	SlotCreateAllocator = 131,
+	SlotReleaseAllocator = 132,
 	SlotHasValue = 192,
 	SlotGetResizedStringTensorElementBuffer = 252,
 	SlotSetUserLoggingFunction = 266,
@@ -51,6 +54,8 @@ enum {
 	SlotHardwareDevice_Type = 307,
 	SlotHardwareDevice_Vendor = 309,
 	SlotEpDevice_Device = 316,
+	SlotSessionGetMemoryInfoForInputs = 380,
+	SlotSessionGetMemoryInfoForOutputs = 381,
 	SlotTensorTypeAndShape_HasShape = 390,
 	SlotSession_GetEpGraphAssignmentInfo = 407,
 	SlotEpAssignedSubgraph_GetEpName = 408,
@@ -148,6 +153,15 @@ static inline Status symbols_of(Table t, const void *info, void *names, size_t r
 	return ((Status (*)(const void *, void *, size_t))t[SlotGetSymbolicDimensions])(info, names, rank);
 }
 static inline bool has_shape(Table t, const void *info) { return ((bool (*)(const void *))t[SlotTensorTypeAndShape_HasShape])(info); }
+
+static inline Status port_memory(Table t, int slot, void *session, void *infos, size_t count) {
+	return ((Status (*)(void *, void *, size_t))t[slot])(session, infos, count);
+}
+static inline Result new_allocator(Table t, void *session, const void *info) {
+	Result r = {0};
+	r.status = ((Status (*)(void *, const void *, void **))t[SlotCreateAllocator])(session, info, &r.value);
+	return r;
+}
 
 static inline Status port_count(Table t, int slot, void *session, size_t *count) {
 	return ((Status (*)(void *, size_t *))t[slot])(session, count);

@@ -13,3 +13,9 @@ func (s *Session) Assigned() (list []string, err error) {
 
 // RecordAssignments is the entry of Options.Config for Assigned.
 const RecordAssignments = recordAssignments
+
+// OwnMemory has new states kept in memory of the session's allocator, as on a device.
+func OwnMemory(on bool) { ownMemory = on }
+
+// OnDevice reports whether a linked input lies in memory of the session's own.
+func (st *State) OnDevice(input string) bool { return st.links[st.byInput[input]].device != nil }

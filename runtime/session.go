@@ -27,6 +27,10 @@ type Session struct {
 	outputPort  map[string]*Port
 	cNames      map[string]handle // every port's name as a C string
 
+	opened    Options // what it was opened with
+	copiersMu sync.Mutex
+	copiers   map[onnx.DataType]*Session // which read what lies on its device
+
 	first   sync.Once    // guards the signals of the first run
 	mu      sync.RWMutex // held for reading while the session runs
 	weights weights
@@ -61,7 +65,7 @@ func open(model []byte, apart []onnx.Apart, o Options) (_ *Session, err error) {
 		return nil, err
 	}
 	defer options.Destroy()
-	s := &Session{env: env}
+	s := &Session{env: env, opened: o}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -164,6 +168,7 @@ func (s *Session) Placement() Placement {
 
 // Close frees the session. It waits for runs under way. A closed session gives errors.
 func (s *Session) Close() error {
+	s.closeCopiers()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var err error

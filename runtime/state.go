@@ -14,13 +14,14 @@ import (
 )
 
 // State runs a session step by step and keeps inside what one step hands to the next: each linked output is written where
-// the next step reads it as an input, in two buffers that take turns, or, where it grows, is that input. It is not safe for
-// concurrent use.
+// the next step reads it as an input, in two buffers that take turns, or, where it grows, is that input. What the provider reads on
+// a device lies there, and passes to ordinary memory only where it is read or set. It is not safe for concurrent use.
 type State struct {
 	session *Session
 	options *ort.RunOptions
 	closed  bool
 
+	devices deviceMemories
 	links   []buffers
 	byInput map[string]int // position in links
 	turn    int            // links[i].values[turn] holds the current state
@@ -35,21 +36,27 @@ type State struct {
 	inputNames, inputs, outputNames, outputs []handle // of a call: links first
 }
 
-// buffers are the two homes of a linked tensor. Of one that grows there is only the current value, and its tensor once it has
-// been read.
+// buffers are the two homes of a linked tensor. Of one that grows there is only the current value. What grows or lies on a device has a
+// tensor once it has been read.
 type buffers struct {
 	Link
+	device  *deviceMemory // nil: ordinary memory
+	dtype   onnx.DataType
+	upload  upload // on a device: what the next step reads in the place of the current value, if there is any
 	tensors [2]*onnx.Tensor
 	values  [2]handle
 	pin     goruntime.Pinner
 }
 
-// fetched is an output that is not linked. With a static shape it has a buffer, else ONNX Runtime allocates it each step.
+// fetched is an output that is not linked. With a static shape it has a buffer, which a large one that is made on a device has
+// there, else ONNX Runtime allocates it each step.
 type fetched struct {
 	name   string
-	tensor *onnx.Tensor
-	value  handle // of the buffer, or of the last step
+	tensor *onnx.Tensor // nil until it is read, but for one that is written as it lies
+	value  handle       // of the buffer, or of the last step
 	fixed  bool
+	device bool
+	dtype  onnx.DataType
 	pin    goruntime.Pinner
 }
 
@@ -84,13 +91,20 @@ func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error 
 	}
 	st.stepOK = false
 	for i := range st.links {
-		st.inputs[i], st.outputs[i] = st.links[i].values[st.turn], st.links[i].values[1-st.turn]
+		l := &st.links[i]
+		st.inputs[i], st.outputs[i] = l.values[st.turn], l.values[1-st.turn]
+		if l.upload.value != nil {
+			st.inputs[i] = l.upload.value
+		}
 	}
 	for i := range st.fetch {
 		f := &st.fetch[i]
 		if !f.fixed {
 			s.env.releaseValue(f.value)
-			f.value, f.tensor = nil, nil
+			f.value = nil
+		}
+		if !f.fixed || f.device {
+			f.tensor = nil
 		}
 		st.outputs[n+i] = f.value
 	}
@@ -107,8 +121,12 @@ func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error 
 		}
 	}
 	for i := range st.links {
-		if l := &st.links[i]; l.Grows {
+		switch l := &st.links[i]; {
+		case l.Grows:
 			l.handOn(&s.env.capi, st.turn, st.outputs[i], err == nil)
+		case l.device != nil && err == nil:
+			l.upload.free(&s.env.capi)
+			l.tensors = [2]*onnx.Tensor{}
 		}
 	}
 	if err != nil {
@@ -142,7 +160,7 @@ func (st *State) Output(name string) *onnx.Tensor {
 			continue
 		}
 		if f.tensor == nil {
-			t, err := st.session.env.unwrap(f.value)
+			t, err := st.session.bring(f.value, f.device, f.dtype)
 			if err != nil {
 				return nil
 			}
@@ -163,7 +181,7 @@ func (st *State) Read(input string) (*onnx.Tensor, error) {
 	return t.Clone(), nil
 }
 
-// Peek is what the next step will see at a linked input, where it lies (of one that grows: a copy): valid and unchanged until
+// Peek is what the next step will see at a linked input, where it lies (of one that grows or lies on a device: a copy): valid and unchanged until
 // the next step, and after Close.
 func (st *State) Peek(input string) (*onnx.Tensor, error) { return st.current(input) }
 
@@ -174,11 +192,15 @@ func (st *State) Write(input string, t *onnx.Tensor) error {
 	if err != nil {
 		return err
 	}
-	if st.links[st.byInput[input]].Grows {
+	l := &st.links[st.byInput[input]]
+	if l.Grows {
 		return fmt.Errorf("%w: state %q grows, it cannot be set: begin a new state", ErrFeed, input)
 	}
 	if t == nil || t.DType != to.DType || !slices.Equal(t.Dims, to.Dims) || len(t.Data) != len(to.Data) {
 		return fmt.Errorf("%w: state %q is %v, it cannot be set to another type", ErrFeed, input, to.Type())
+	}
+	if l.device != nil {
+		return l.upload.set(&st.session.env.capi, t)
 	}
 	copy(to.Data, t.Data)
 	return nil
@@ -200,8 +222,11 @@ func (st *State) current(input string) (*onnx.Tensor, error) {
 		return nil, errLost
 	}
 	l := &st.links[i]
+	if l.upload.tensor != nil {
+		return l.upload.tensor, nil
+	}
 	if l.tensors[st.turn] == nil {
-		t, err := st.session.env.unwrap(l.values[st.turn])
+		t, err := st.session.bring(l.values[st.turn], l.device != nil, l.dtype)
 		if err != nil {
 			return nil, fmt.Errorf("%w: read state %q: %w", ErrRuntime, input, err)
 		}
@@ -223,6 +248,7 @@ func (st *State) Close() error {
 			c.releaseValue(st.links[i].values[1])
 		}
 		st.links[i].pin.Unpin()
+		st.links[i].upload.free(c)
 	}
 	for i := range st.fetch {
 		c.releaseValue(st.fetch[i].value)
@@ -231,6 +257,7 @@ func (st *State) Close() error {
 	for i := range st.feeds {
 		st.feeds[i].free(c)
 	}
+	st.devices.close(c)
 	if st.options != nil {
 		st.options.Destroy()
 	}

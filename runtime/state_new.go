@@ -33,11 +33,22 @@ func (s *Session) NewState(initial map[string]*onnx.Tensor, links []Link, fetch 
 	if st.options, err = ort.NewRunOptions(); err != nil {
 		return nil, runError(err)
 	}
+	if st.devices, err = s.deviceMemories(); err != nil {
+		return nil, err
+	}
 	for i, l := range links {
 		b := &st.links[i]
-		b.Link = l
+		b.Link, b.dtype = l, initial[l.Input].DType
 		st.byInput[l.Input] = i
 		st.inPlace = st.inPlace || l.InPlace
+		st.inputNames, st.outputNames = append(st.inputNames, s.cNames[l.Input]), append(st.outputNames, s.cNames[l.Output])
+		if b.device = st.devices.inputs[l.Input]; b.device != nil && !l.Grows {
+			if err := b.onDevice(&s.env.capi, initial[l.Input]); err != nil {
+				return nil, fmt.Errorf("state %q: %w", l.Input, err)
+			}
+			continue
+		}
+		b.device = nil
 		for j := range b.tensors {
 			if j == 1 && l.InPlace {
 				b.tensors[1], b.values[1] = b.tensors[0], b.values[0]
@@ -57,7 +68,6 @@ func (s *Session) NewState(initial map[string]*onnx.Tensor, links []Link, fetch 
 			}
 		}
 		copy(b.tensors[0].Data, initial[l.Input].Data) // of an adopted tensor: onto itself
-		st.inputNames, st.outputNames = append(st.inputNames, s.cNames[l.Input]), append(st.outputNames, s.cNames[l.Output])
 	}
 	for i, name := range fetch {
 		f := &st.fetch[i]
@@ -67,6 +77,13 @@ func (s *Session) NewState(initial map[string]*onnx.Tensor, links []Link, fetch 
 			sizes, _ := t.Shape.Sizes()
 			f.fixed, f.tensor = true, onnx.NewTensor(t.DType, sizes...)
 			f.tensor.Name = name
+			if d := st.devices.outputs[name]; d != nil && len(f.tensor.Data) > smallOutput {
+				f.device, f.dtype = true, t.DType
+				if f.value, err = d.give(&s.env.capi, f.tensor); err != nil {
+					return nil, fmt.Errorf("output %q: %w", name, err)
+				}
+				continue
+			}
 			if f.value, err = s.env.wrap(f.tensor, &f.pin); err != nil {
 				return nil, fmt.Errorf("output %q: %w", name, err)
 			}
@@ -83,6 +100,27 @@ func (s *Session) NewState(initial map[string]*onnx.Tensor, links []Link, fetch 
 	goruntime.SetFinalizer(st, (*State).Close) // memory that stays pinned when its owner is collected is a crash
 	return st, nil
 }
+
+// onDevice makes the homes of a tensor on its device, and t what the first step reads.
+func (b *buffers) onDevice(c *capi, t *onnx.Tensor) (err error) {
+	for j := range b.values {
+		if j == 1 && b.InPlace {
+			b.values[1] = b.values[0]
+			break
+		}
+		if b.values[j], err = b.device.give(c, t); err != nil {
+			return err
+		}
+	}
+	if err := b.upload.set(c, t); err != nil {
+		return err
+	}
+	b.upload.tensor.Name = b.Input
+	return nil
+}
+
+// smallOutput is the most bytes of an output that comes from a device at every step, whether it is read or not.
+const smallOutput = 256
 
 // bounded reports whether a declared shape is static and small enough to allocate before anything has run: a model may
 // declare what it likes.

@@ -46,7 +46,9 @@ func (e *DivergedError) Unwrap() error { return ErrDiverged }
 type Progress struct {
 	Step   int64 // 1 after the first
 	Loss   float64
-	Output *onnx.Tensor // the network's output before this step's update; valid during the call
+	// Output is the network's output before this step's update, valid during the call. On a device it is brought from there when it
+	// is asked for.
+	Output func() *onnx.Tensor
 }
 
 // Loop runs a training step over and over on ONNX Runtime.
@@ -192,7 +194,7 @@ func (r *run) step(ctx context.Context) error {
 	if r.Each == nil {
 		return nil
 	}
-	return r.Each(Progress{Step: step, Loss: loss, Output: r.state.Output(r.Step.Output)})
+	return r.Each(Progress{Step: step, Loss: loss, Output: func() *onnx.Tensor { return r.state.Output(r.Step.Output) }})
 }
 
 // spoiled is the error of a step whose loss or gradient is not finite. Where the graph takes no such step, the state is still

@@ -216,7 +216,7 @@ func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run
 			}
 			psnr := float64(NoPSNR)
 			if done := at.Step - 1; done%Every == 0 && done > 0 {
-				psnr = p.psnr(at.Output)
+				psnr = p.psnr(at.Output())
 				samples = append(samples, Sample{done, at.Loss, psnr, time.Since(begun).Seconds()})
 			}
 			if run.Progress != nil {

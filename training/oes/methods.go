@@ -176,8 +176,8 @@ func runStopped(ctx context.Context, t *Trial) (*Outcome, error) {
 	run, stop := t.Stage("fit", t.Steps), &Stop{}
 	seen := run.Seen
 	run.Save, run.Resume = nil, nil
-	run.Seen = func(step int64, image *onnx.Tensor) {
-		stop.See(step, image)
+	run.Seen = func(step int64, image func() *onnx.Tensor) {
+		stop.See(step, image())
 		if seen != nil {
 			seen(step, image)
 		}

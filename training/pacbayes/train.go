@@ -260,7 +260,7 @@ func (r *run) followed(ctx context.Context, stage int, step *training.Step, star
 		Each: func(p training.Progress) error {
 			n := float64(len(data.labels))
 			at.Loss += p.Loss * n
-			right += float64(training.Classified{Logits: p.Output, Labels: data.labels}.Right())
+			right += float64(training.Classified{Logits: p.Output(), Labels: data.labels}.Right())
 			samples += n
 			r.told(name, p.Step, epochs*per, reading)
 			return nil

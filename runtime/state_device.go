@@ -1,0 +1,203 @@
+//go:build cgo
+
+package runtime
+
+/*
+#include "capi.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	goruntime "runtime"
+	"strings"
+	"unsafe"
+
+	"graft/onnx"
+)
+
+// ownMemory has states kept in memory that the session's allocator gives, also where that is ordinary memory: tests set it.
+var ownMemory = false
+
+// deviceMemory is what a session reads inputs from or writes outputs to, if that is not ordinary memory.
+type deviceMemory struct {
+	name      string
+	allocator handle
+}
+
+// deviceMemories are the memories of those inputs and outputs, by name, that a session has on a device.
+type deviceMemories struct {
+	inputs, outputs map[string]*deviceMemory
+	all             map[string]*deviceMemory // by the memory's own name
+}
+
+// deviceMemories finds out where inputs and outputs lie. Close what it gives.
+func (s *Session) deviceMemories() (d deviceMemories, err error) {
+	if s.placement.Provider == CPU && !ownMemory {
+		return d, nil
+	}
+	d = deviceMemories{map[string]*deviceMemory{}, map[string]*deviceMemory{}, map[string]*deviceMemory{}}
+	if err = d.find(s, C.SlotSessionGetMemoryInfoForInputs, s.inputs, d.inputs); err == nil {
+		err = d.find(s, C.SlotSessionGetMemoryInfoForOutputs, s.outputs, d.outputs)
+	}
+	if err != nil {
+		d.close(&s.env.capi)
+		return deviceMemories{}, fmt.Errorf("%w: find the memory of inputs and outputs: %w", ErrRuntime, err)
+	}
+	return d, nil
+}
+
+func (d *deviceMemories) find(s *Session, slot C.int, ports []Port, into map[string]*deviceMemory) error {
+	if len(ports) == 0 {
+		return nil
+	}
+	c := &s.env.capi
+	infos := make([]handle, len(ports)) // the session's own
+	if err := c.check(C.port_memory(c.table, slot, s.ptr, unsafe.Pointer(unsafe.SliceData(infos)), C.size_t(len(infos)))); err != nil {
+		return err
+	}
+	for i, info := range infos {
+		if info == nil {
+			continue // an input that nothing reads
+		}
+		at, err := c.result(C.text_of(c.table, C.SlotMemoryInfoGetName, info))
+		if err != nil {
+			return err
+		}
+		name := C.GoString((*C.char)(at))
+		if (name == "Cpu" || strings.HasSuffix(name, "Pinned")) && !ownMemory {
+			continue
+		}
+		if d.all[name] == nil {
+			allocator, err := c.result(C.new_allocator(c.table, s.ptr, info))
+			if err != nil {
+				return fmt.Errorf("%s: %w", oneLine(name), err)
+			}
+			d.all[name] = &deviceMemory{name, allocator}
+		}
+		into[ports[i].Name] = d.all[name]
+	}
+	return nil
+}
+
+// close frees the allocators. What they gave lives on.
+func (d *deviceMemories) close(c *capi) {
+	for _, m := range d.all {
+		C.release(c.table, C.SlotReleaseAllocator, m.allocator)
+	}
+	d.all = nil
+}
+
+// give makes a value of the type and dims of t, which holds no numbers yet.
+func (m *deviceMemory) give(c *capi, t *onnx.Tensor) (handle, error) {
+	var dims *C.int64_t
+	if len(t.Dims) > 0 {
+		dims = (*C.int64_t)(&t.Dims[0])
+	}
+	v, err := c.result(C.tensor_new(c.table, m.allocator, dims, C.size_t(len(t.Dims)), C.int(c.toElement(t.DType))))
+	if err != nil {
+		if full := memoryError(err); full != nil {
+			return nil, full
+		}
+		return nil, fmt.Errorf("%w: memory of %s: %w", ErrRuntime, oneLine(m.name), err)
+	}
+	return v, nil
+}
+
+// upload is a tensor that the next step reads in the place of what lies on the device.
+type upload struct {
+	tensor *onnx.Tensor // its own
+	value  handle
+	pin    goruntime.Pinner
+}
+
+// set makes a copy of t what is read next.
+func (u *upload) set(c *capi, t *onnx.Tensor) error {
+	if u.tensor != nil {
+		copy(u.tensor.Data, t.Data)
+		return nil
+	}
+	own := onnx.NewTensor(t.DType, t.Dims...)
+	own.Name = t.Name
+	copy(own.Data, t.Data)
+	v, err := c.wrap(own, &u.pin)
+	if err != nil {
+		u.pin.Unpin()
+		return err
+	}
+	u.tensor, u.value = own, v
+	return nil
+}
+
+// free forgets the tensor: a step has read it.
+func (u *upload) free(c *capi) {
+	c.releaseValue(u.value)
+	u.pin.Unpin()
+	u.tensor, u.value = nil, nil
+}
+
+// bring copies a value out of ONNX Runtime.
+func (s *Session) bring(v handle, fromDevice bool, of onnx.DataType) (*onnx.Tensor, error) {
+	if fromDevice {
+		return s.download(v, of)
+	}
+	return s.env.unwrap(v)
+}
+
+// download copies a value that lies on a device: a session of an Identity reads it there, and ONNX Runtime brings what comes of it.
+func (s *Session) download(v handle, of onnx.DataType) (*onnx.Tensor, error) {
+	copier, err := s.copier(of)
+	if err != nil {
+		return nil, err
+	}
+	copier.mu.RLock()
+	defer copier.mu.RUnlock()
+	if copier.ptr == nil {
+		return nil, errClosed
+	}
+	out := []handle{nil}
+	defer func() { copier.release(out) }()
+	err = s.env.run(copier.ptr, nil, []handle{copier.cNames["x"]}, []handle{v}, []handle{copier.cNames["y"]}, out)
+	if err != nil {
+		return nil, runError(err)
+	}
+	return s.env.unwrap(out[0])
+}
+
+// copier is a session that downloads tensors of a type.
+func (s *Session) copier(of onnx.DataType) (*Session, error) {
+	s.copiersMu.Lock()
+	defer s.copiersMu.Unlock()
+	if found := s.copiers[of]; found != nil {
+		return found, nil
+	}
+	g := onnx.NewGraph("copy")
+	x := g.AddInput("x", onnx.TensorType{DType: of})
+	y := g.Add("Identity", []*onnx.Value{x}, 1).Output(0)
+	y.Type = x.Type
+	g.AddOutput(y, "y")
+	m := &onnx.Model{Graph: g}
+	m.Declare(17)
+	o := s.opened
+	o.Strict, o.Profile, o.Save, o.Verbose, o.Placed, o.CustomOps = false, "", "", false, nil, nil
+	o.Optimization = OptimizeNone
+	made, err := OpenModel(m, o)
+	if err != nil {
+		return nil, fmt.Errorf("read what lies on the device: %w", err)
+	}
+	if s.copiers == nil {
+		s.copiers = map[onnx.DataType]*Session{}
+	}
+	s.copiers[of] = made
+	return made, nil
+}
+
+// closeCopiers closes what copier has opened.
+func (s *Session) closeCopiers() {
+	s.copiersMu.Lock()
+	defer s.copiersMu.Unlock()
+	for _, c := range s.copiers {
+		c.Close()
+	}
+	s.copiers = nil
+}
