@@ -49,6 +49,8 @@ func (o TrainedModel) Read(dir string) (*onnx.Model, error) {
 	for _, p := range slices.Concat(contract.Parameters, contract.Buffers) {
 		in, t := inputs[p.Name], tensors[p.Name]
 		switch {
+		case in == nil && p.Name == BufferLossScale:
+			continue
 		case in == nil:
 			return nil, limits.InFile(path, limits.Refuse("", "has no input %s, which %s names", limits.Name(p.Name), ContractFile))
 		case t == nil:

@@ -18,8 +18,10 @@ type form struct {
 	b      *op.Builder
 	params []*onnx.Value // inputs, in the plan's order
 	loss   *onnx.Value
-	step   *onnx.Value          // the input, once there is one
-	outs   map[*onnx.Value]bool // what out has made outputs
+	step   *onnx.Value // the input, once there is one
+	// lossScale is the buffer that the loss is scaled by, and finite whether the gradients are: nil where it is not scaled.
+	lossScale, finite *onnx.Value
+	outs              map[*onnx.Value]bool // what out has made outputs
 }
 
 // out makes v an output. What already goes by a name, or is an output, is passed through an Identity.
@@ -51,7 +53,7 @@ func (f *form) copied(values []*onnx.Value) (*form, []*onnx.Value) {
 		}
 		return out
 	}
-	c := &form{m: &m, g: g, b: op.NewBuilder(g), params: all(f.params), loss: of[f.loss], step: of[f.step], outs: map[*onnx.Value]bool{}}
+	c := &form{m: &m, g: g, b: op.NewBuilder(g), params: all(f.params), loss: of[f.loss], step: of[f.step], lossScale: of[f.lossScale], finite: of[f.finite], outs: map[*onnx.Value]bool{}}
 	for v := range f.outs {
 		c.outs[of[v]] = true
 	}
@@ -73,7 +75,7 @@ func (p *plan) form(train bool) (*form, error) {
 			f.g.AddInput(v.Name, v.Type)
 		}
 	}
-	lifted, err := lift(f.g, slices.Concat(p.params, p.buffers))
+	lifted, err := lift(f.g, slices.Concat(p.params, p.buffersOf(train)))
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +91,10 @@ func (p *plan) form(train bool) (*form, error) {
 		return nil, err
 	}
 	if train {
+		f.lossScale = lifted[BufferLossScale]
+		if err := f.narrow(p); err != nil {
+			return nil, err
+		}
 		if err := f.rewrite(moved); err != nil {
 			return nil, err
 		}
@@ -122,6 +128,9 @@ func (p *plan) form(train bool) (*form, error) {
 	f.g.SetOutputs(append(f.g.Outputs(), user...)...)
 	if train {
 		for _, v := range p.buffers {
+			if v.Name == BufferLossScale {
+				continue // moved when there are gradients
+			}
 			after := moved[v.Name]
 			if after == nil {
 				after = lifted[v.Name]
@@ -130,6 +139,14 @@ func (p *plan) form(train bool) (*form, error) {
 		}
 	}
 	return f, f.b.Err()
+}
+
+// buffersOf are those that a form has: what scales the loss is for training alone.
+func (p *plan) buffersOf(train bool) []*onnx.Value {
+	if train {
+		return p.buffers
+	}
+	return slices.DeleteFunc(slices.Clone(p.buffers), func(v *onnx.Value) bool { return v.Name == BufferLossScale })
 }
 
 // rewrite applies the training rules to the network. What buffers become is kept.

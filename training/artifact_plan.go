@@ -15,7 +15,7 @@ type plan struct {
 	ArtifactConfig
 	base    *onnx.Model   // weights as initializers; parameters and buffers are among them
 	params  []*onnx.Value // of base, in the file's order
-	buffers []*onnx.Value // running statistics
+	buffers []*onnx.Value // running statistics, and what the loss is scaled by
 	frozen  []*onnx.Value // parameters that stay as they are
 	packing *Packing
 
@@ -55,6 +55,9 @@ func newPlan(m *onnx.Model, c ArtifactConfig) (*plan, error) {
 		}
 	}
 	if err := p.chooseParameters(); err != nil {
+		return nil, err
+	}
+	if err := p.addLossScale(); err != nil {
 		return nil, err
 	}
 	var err error

@@ -106,6 +106,9 @@ func (u *update) add() error {
 			before[i] = append(before[i], u.join(p, of, packedName(names[j])))
 		}
 	}
+	if u.Precision == onnx.Float16 && u.finite == nil {
+		u.finite = allFinite(b, gradients)
+	}
 	count := u.count
 	var sum accumulation
 	if u.fused && u.Accumulate > 1 {
@@ -166,6 +169,11 @@ func (u *update) updated(before []*onnx.Value, gradient, count *onnx.Value, sum 
 			after[i] = b.Where(sum.last, v, before[i])
 		}
 		after = append(after, sum.sum)
+	}
+	if u.finite != nil {
+		for i, v := range after {
+			after[i] = b.Where(u.finite, v, before[i])
+		}
 	}
 	return after
 }

@@ -58,6 +58,10 @@ type ArtifactConfig struct {
 	// Provider is where the artifacts will be trained, by short or full name; empty: the CPU. It chooses between forms of
 	// gradients that give the same on every provider.
 	Provider string
+	// Precision is what the products of the training and fused models, and what lies between them, are computed in: Float16, whose loss is
+	// scaled (BufferLossScale), or BFloat16. Parameters, slots, norms, reductions, the loss and the eval model stay in float32. Undefined is
+	// Float.
+	Precision onnx.DataType
 	// Begin goes on with a training that has been under way elsewhere; nil: from the beginning.
 	Begin *Beginning
 }
@@ -264,7 +268,7 @@ func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 		return nil, err
 	}
 	options := autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute, Device: deviceOf(p.Provider)}
-	grads, err := options.Gradients(f.g, f.loss, f.params)
+	grads, err := f.scaledGradients(func(loss *onnx.Value) ([]*onnx.Value, error) { return options.Gradients(f.g, loss, f.params) })
 	if err != nil {
 		return nil, err
 	}

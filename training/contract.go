@@ -42,9 +42,11 @@ type Contract struct {
 	Teacher         *TeacherContract `json:"teacher,omitempty"`          // inside the training and the fused model
 	StraightThrough bool             `json:"straight_through,omitempty"` // gradients pass what quantizes as if it did not round
 	// Provider is the full name of the execution provider that forms of gradients were chosen for; absent: the CPU's.
-	Provider string                   `json:"provider,omitempty"`
-	Models   map[string]ContractModel `json:"models"`
-	Notes    []string                 `json:"notes"`
+	Provider string `json:"provider,omitempty"`
+	// Precision is what products are computed in; absent: float. Float16 has the buffer loss_scale.
+	Precision string                   `json:"precision,omitempty"`
+	Models    map[string]ContractModel `json:"models"`
+	Notes     []string                 `json:"notes"`
 }
 
 // DropoutContract says how a training form's masks are made.
@@ -136,6 +138,9 @@ func (a *Artifacts) describe(p *plan) error {
 	c.StraightThrough = p.StraightThrough
 	if name := runtime.ProviderName(p.Provider); name != runtime.CPU {
 		c.Provider = name
+	}
+	if d := p.Precision; d != onnx.Undefined && d != onnx.Float {
+		c.Precision = d.String()
 	}
 	for _, v := range p.frozen {
 		c.Frozen = append(c.Frozen, v.Name)

@@ -185,6 +185,11 @@ func TestCUDAKernels(t *testing.T) {
 			c = classes
 		}
 		check(e.Name, m, c)
+		for _, d := range []onnx.DataType{onnx.Float16, onnx.BFloat16} {
+			half := c
+			half.Precision = d
+			check(e.Name+" in "+d.String(), m, half)
+		}
 	}
 	check("classifier", pooled(t), classes)
 	all := classes

@@ -44,8 +44,8 @@ func (e *DivergedError) Unwrap() error { return ErrDiverged }
 
 // Progress is what a loop tells after a step.
 type Progress struct {
-	Step   int64 // 1 after the first
-	Loss   float64
+	Step int64 // 1 after the first
+	Loss float64
 	// Output is the network's output before this step's update, valid during the call. On a device it is brought from there when it
 	// is asked for.
 	Output func() *onnx.Tensor
@@ -188,13 +188,19 @@ func (r *run) step(ctx context.Context) error {
 		return fmt.Errorf("step %d: output %q is no single float", step, OutputLoss)
 	}
 	loss := float64(value[0])
-	if finite := r.state.Output(outputFinite); diverged(loss) || finite != nil && finite.Data[0] == 0 {
+	if finite := r.state.Output(outputFinite); diverged(loss) || finite != nil && finite.Data[0] == 0 && r.spent() {
 		return r.spoiled(step, diverged(loss), finite)
 	}
 	if r.Each == nil {
 		return nil
 	}
 	return r.Each(Progress{Step: step, Loss: loss, Output: func() *onnx.Tensor { return r.state.Output(r.Step.Output) }})
+}
+
+// spent reports whether a gradient that is not finite is the network's own, and not of a loss that was multiplied by too much.
+func (r *run) spent() bool {
+	scale, err := r.state.Peek(BufferLossScale)
+	return err != nil || scaleSpent(scale)
 }
 
 // spoiled is the error of a step whose loss or gradient is not finite. Where the graph takes no such step, the state is still
@@ -219,6 +225,9 @@ func (r *run) snapshot() (*Snapshot, error) {
 	}
 	if !s.Finite() {
 		return nil, &DivergedError{Step: r.taken, Parameters: true}
+	}
+	if scale := s.Buffers[BufferLossScale]; scale != nil && scaleSpent(scale) {
+		return nil, &DivergedError{Step: r.taken, Gradient: true}
 	}
 	s.Mask = r.mask
 	return s, nil

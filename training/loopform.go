@@ -245,7 +245,7 @@ func (f *loopForm) rewire(b *op.Builder, update *onnx.Node, ok *onnx.Value) {
 		switch {
 		case state && gone[name]:
 			v.Name = ""
-		case buffers[v.Name]:
+		case buffers[v.Name] && name != BufferLossScale:
 			v.Name = ""
 			outputs = append(outputs, b.Named(b.Where(ok, v, inputs[name]), name+next))
 		default:
