@@ -201,7 +201,8 @@ func peerArtifacts(b testing.TB, file, forms string) (*training.Artifacts, map[s
 			objective = "cross-entropy"
 		}
 	}
-	config := training.ArtifactConfig{Optimizer: optim.Adam(optim.AdamConfig{}), Provider: forms}
+	config := training.ArtifactConfig{Optimizer: optim.Adam(optim.AdamConfig{}), Provider: forms,
+		Precision: map[string]onnx.DataType{"fp16": onnx.Float16, "bf16": onnx.BFloat16}[os.Getenv("GRAFT_PEER_PRECISION")]}
 	if config.Loss, err = loss.Lookup(objective); err != nil {
 		b.Fatal(err)
 	}

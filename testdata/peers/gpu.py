@@ -86,10 +86,11 @@ def parity(m, name):
             "passed": "--- FAIL" not in out, "copies": sorted(set(re.findall(r"\d+ Memcpy nodes are added[^\n]*", out)))}
 
 
-def bench(m, count):
-    """Milliseconds of a step and of a forward pass of each network in graft."""
-    out = m.test("training", "-test.run", "^$", "-test.bench", f"^BenchmarkPeers(Forward)?$/^({'|'.join(m.args.networks)})$", "-test.benchtime", f"{count}x",
-                 **{"GRAFT_PEER_THREADS": str(m.args.threads)})
+def bench(m, count, precision):
+    """Milliseconds of a step and, in float32, of a forward pass of each network in graft."""
+    what = "BenchmarkPeers(Forward)?" if precision == "fp32" else "BenchmarkPeers"
+    out = m.test("training", "-test.run", "^$", "-test.bench", f"^{what}$/^({'|'.join(m.args.networks)})$", "-test.benchtime", f"{count}x",
+                 **{"GRAFT_PEER_THREADS": str(m.args.threads), "GRAFT_PEER_PRECISION": precision})
     found = {}
     for kind, name, row in re.findall(r"^BenchmarkPeers(Forward)?/(\w+)\S*\s(.*)$", out, re.M):
         ms = re.search(r"([\d.e+-]+) ms/(?:step|run)", row)
@@ -99,19 +100,19 @@ def bench(m, count):
     return found
 
 
-def times(m):
-    """Medians over rounds in which graft and PyTorch take turns, and the ratios of each round."""
+def times(m, precision="fp32"):
+    """Medians over rounds in which graft and PyTorch take turns, and the ratios of each round; in 16 bits PyTorch is by autocast."""
     device = "cuda" if m.cuda else "cpu"
     rounds = []
     for _ in range(m.args.rounds):
-        ours = bench(m, m.args.times)
+        ours = bench(m, m.args.times, precision)
         said = m.call(sys.executable, "-W", "ignore", here / "gpu_torch.py", "--device", device, "--steps", m.args.times, "--threads", m.args.threads,
-                      *m.args.networks)
+                      "--precision", precision, *m.args.networks)
         theirs = json.loads(said.splitlines()[-1])
         rounds.append((ours, theirs))
     result = {"torch": theirs["torch"], "on": theirs["on"], "rounds": len(rounds)}
     for name in m.args.networks:
-        for kind in ("step", "forward"):
+        for kind in theirs[name]:
             ours, torch = [o[name][kind] for o, _ in rounds], [t[name][kind] for _, t in rounds]
             ratios = [a / b for a, b in zip(ours, torch)]
             result[f"{name} {kind}"] = {"graft": statistics.median(ours), "torch": statistics.median(torch), "ratio": round(statistics.median(ratios), 3),
@@ -185,6 +186,9 @@ def parts(args):
     for name in args.networks:
         yield f"parity {name}", 60, lambda m, name=name: parity(m, name)
     yield "times", 150, times
+    if args.provider == "cuda":
+        for precision in ("fp16", "bf16"):
+            yield f"times {precision}", 90, lambda m, precision=precision: times(m, precision)
     for name in ("mlp", "cnn"):
         if name in args.networks:
             yield f"memory {name}", 90, lambda m, name=name: memory(m, name)
@@ -215,9 +219,11 @@ def table(done):
             within = p["losses"] < 1e-3 and p["outputs"] < 1e-4
             row(name, p["steps"], f"{p['losses']:.2g}", "" if p["cpu_by_itself"] is None else f"{p['cpu_by_itself']:.2g}", f"{p['outputs']:.2g}",
                 f"{p['gradients']:.2g}", "yes" if within else "no")
-    if "times" in done:
-        t = done["times"]
-        head(f"Beside PyTorch {t['torch']} on {t['on']}, milliseconds, medians of {t['rounds']} rounds", "what", "graft", "PyTorch", "ratio (least to largest)")
+    for part, t in done.items():
+        if part.split()[0] != "times":
+            continue
+        precision = part.partition(" ")[2] or "float32"
+        head(f"Beside PyTorch {t['torch']} on {t['on']}, {precision}, milliseconds, medians of {t['rounds']} rounds", "what", "graft", "PyTorch", "ratio (least to largest)")
         for what, v in t.items():
             if isinstance(v, dict):
                 row(what, f"{v['graft']:.3g}", f"{v['torch']:.3g}", f"{v['ratio']} ({v['least']} to {v['largest']})")
