@@ -113,18 +113,27 @@ func (c *call) debias(m *biasModel) error {
 	switch {
 	case len(texts) == 0:
 		return nil
-	case m.Causal == nil:
-		return misuse("--self-debias is for causal language models, this one is %s", m.about.Kind)
+	case m.Causal == nil && m.Masked == nil:
+		return misuse("--self-debias is for models that give logits over words, this one is an %s", m.about.Kind)
 	}
 	d, err := c.selfDebias(m.words, nil)
 	if err != nil {
 		return err
 	}
-	begin := int64(-1)
-	if id, ok := m.Tokenizer.Start(); ok {
-		begin = id
+	m.about.SelfDebias = texts
+	if m.Masked != nil {
+		begin := int64(-1)
+		if e, err := m.words.Encode(""); err == nil && len(e.IDs) > 0 {
+			begin = e.IDs[0]
+		}
+		m.Masked = m.session.SelfDebiased(*d, begin)
+	} else {
+		begin, ok := m.Tokenizer.Start()
+		if !ok {
+			begin = -1
+		}
+		m.Causal = m.session.SelfDebiased(*d, begin)
 	}
-	m.Causal, m.about.SelfDebias = m.session.SelfDebiased(*d, begin), texts
 	if m.Limit > 0 {
 		longest := 0
 		for _, p := range d.Prefixes {

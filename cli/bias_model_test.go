@@ -176,6 +176,10 @@ func TestBiasKinds(t *testing.T) {
 	if a, b := causal.Benchmarks[benchCrows], built.Benchmarks[benchCrows]; a.Score != b.Score || a.N != b.N {
 		t.Errorf("with a cache %+v, without %+v", a.Result, b.Result)
 	}
+	hidden, _ := w.bias(0, w.biasFolder("bert-mlm", biasWords), "--data", data, "--benchmark", "crows-pairs", "--self-debias", "old")
+	if one := hidden.Benchmarks[benchCrows]; one == nil || one.N == 0 || len(hidden.Model.SelfDebias) != 1 {
+		t.Errorf("%+v, %+v", hidden.Model, one)
+	}
 	w.refusesBias(exitInput, "no tokenizer with the model", folder, "--data", data)
 	w.refusesBias(exitInput, "the tokenizer has 31 tokens, the model a vocabulary of 29", folder, "--tokenizer", w.write("many.txt", []byte(biasWords+"more\nand\n")), "--data", data)
 	_, said := w.bias(0, folder, "--tokenizer", w.write("few.txt", []byte(strings.TrimSuffix(biasWords, "red\nold\n"))), "--data", data, "--benchmark", "crows-pairs")

@@ -17,12 +17,9 @@ func (m masked) LogProbs(ctx context.Context, questions []bias.Hidden, told func
 	if err != nil {
 		return nil, err
 	}
-	for _, q := range questions {
-		if err := m.known(append(q.IDs[:len(q.IDs):len(q.IDs)], q.Want...)); err != nil {
+	for i := range questions {
+		if err := m.answerable(&questions[i]); err != nil {
 			return nil, err
-		}
-		if q.At < 0 || q.At >= len(q.IDs) || len(q.Want) == 0 {
-			return nil, fmt.Errorf("a question asks for %d tokens at place %d of %d", len(q.Want), q.At, len(q.IDs))
 		}
 	}
 	a, left := m.ask(len(questions), func(i int) bias.Question {
@@ -59,6 +56,17 @@ func (m masked) LogProbs(ctx context.Context, questions []bias.Hidden, told func
 		return nil
 	})
 	return a.out, err
+}
+
+// answerable refuses a question that has no answer.
+func (m *Model) answerable(q *bias.Hidden) error {
+	if err := m.known(append(q.IDs[:len(q.IDs):len(q.IDs)], q.Want...)); err != nil {
+		return err
+	}
+	if q.At < 0 || q.At >= len(q.IDs) || len(q.Want) == 0 {
+		return fmt.Errorf("a question asks for %d tokens at place %d of %d", len(q.Want), q.At, len(q.IDs))
+	}
+	return nil
 }
 
 // answers opens the form that gives log-probabilities.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"graft/runtime/generate"
+	"graft/training/metric/bias"
 )
 
 // TestSelfDebiased holds likelihoods to the equations of Self-Debias on the model run on one sequence at a time.
@@ -69,5 +70,41 @@ func TestSelfDebiased(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// TestSelfDebiasedMasked holds the log-probabilities of hidden tokens to the same equations.
+func TestSelfDebiasedMasked(t *testing.T) {
+	m := toy(t)
+	s := open(t, m)
+	s.Tokens = 30
+	d := generate.SelfDebias{Prefixes: [][]int64{{50, 51, 52}, {60}}, Decay: 300, Least: 0.01}
+	var questions []bias.Hidden
+	for i, ids := range append(slices.Clone(sentences), []int64{9, 8, 7}) {
+		questions = append(questions, bias.Hidden{IDs: ids, At: 1 + i%(len(ids)-1), Want: []int64{7, int64(20 + i)}})
+	}
+	got, err := s.SelfDebiased(d, 2).LogProbs(context.Background(), questions, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, q := range questions {
+		var rows [][]float32
+		for _, prefix := range append([][]int64{nil}, d.Prefixes...) {
+			x := slices.Concat(prefix, q.IDs)
+			if q.IDs[0] == 2 {
+				x = slices.Concat(q.IDs[:1], prefix, q.IDs[1:])
+			}
+			rows = append(rows, alone(t, m, x, nil)["prediction_scores"].Float32s()[(len(prefix)+q.At)*99:][:99])
+		}
+		want := d.Debias(rows[0], rows[1:])
+		for k, id := range q.Want {
+			if math.Abs(got[i][k]-want[id]) > 2e-4 {
+				t.Errorf("question %d, token %d: %v, want %v", i, id, got[i][k], want[id])
+			}
+		}
+	}
+	questions[0].At = len(questions[0].IDs)
+	if _, err := s.SelfDebiased(d, 2).LogProbs(context.Background(), questions, nil); err == nil {
+		t.Error("a place behind the sentence is taken")
 	}
 }
