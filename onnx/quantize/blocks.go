@@ -67,9 +67,15 @@ func Blocks(m *onnx.Model, f BlockForm) (*Report, error) {
 	return report, nil
 }
 
-// roundedTo8 is the accuracy_level at which MatMulNBits rounds what it reads to 8 bits, in blocks too, and adds up in integers: the one
-// for which ONNX Runtime has kernels of both widths. At level 1, float32, it multiplies 8-bit blocks out anew in every run.
-const roundedTo8 = 4
+// accuracyLevel says how MatMulNBits computes: 1 in float32, which gives nearly the same in every runtime, 4 with what it reads rounded to 8
+// bits, in blocks too, and sums of integers. At level 1 ONNX Runtime has no kernel for blocks of 8 bits, and multiplies them out anew in every
+// run.
+func (f BlockForm) accuracyLevel() int64 {
+	if f.Bits == 8 {
+		return 4
+	}
+	return 1
+}
 
 // most is the magnitude of the least integer: 8 or 128.
 func (f BlockForm) most() int { return 1 << (f.Bits - 1) }
@@ -177,7 +183,7 @@ func (s *static) matMulNBits(p product, f BlockForm) error {
 	}
 	node, name := p.node, p.node.Output(0).Name
 	in := []*onnx.Value{node.Input(0), s.constant(name+"_weight_quantized", packed), s.constant(name+"_weight_scale", scales)}
-	product := g.Add("MatMulNBits", in, 1, onnx.Int("K", int64(k)), onnx.Int("N", int64(n)), onnx.Int("bits", int64(f.Bits)), onnx.Int("block_size", int64(size)), onnx.Int("accuracy_level", roundedTo8))
+	product := g.Add("MatMulNBits", in, 1, onnx.Int("K", int64(k)), onnx.Int("N", int64(n)), onnx.Int("bits", int64(f.Bits)), onnx.Int("block_size", int64(size)), onnx.Int("accuracy_level", f.accuracyLevel()))
 	product.Domain = "com.microsoft"
 	y := product.Output(0)
 	if p.bias > 0 && node.Input(p.bias) != nil {
