@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -22,8 +23,11 @@ type biasSets struct {
 	occupations []bias.Occupation
 }
 
-// predictionsFile is what a folder of graft bias has recorded scores in.
-const predictionsFile = "predictions.json"
+// Files of a folder of graft bias: recorded scores, and what came of them.
+const (
+	predictionsFile = "predictions.json"
+	biasReport      = "bias.json"
+)
 
 // recordedBenchmarks are those of which recorded scores are sentences' own.
 var recordedBenchmarks = []string{benchStereoSet, benchCrows, benchRevised, benchWino}
@@ -175,6 +179,33 @@ func (m *biasModel) can(benchmark string) bool {
 	return m.Masked != nil || m.Causal != nil
 }
 
+// mostReport bounds the bytes of a report that is read again.
+const mostReport = 64 << 20
+
+// recordedResult is what a benchmark without scores of sentences came to, by the report beside recorded scores.
+func recordedResult(path, name string) (*bias.Result, error) {
+	no := misuse("recorded scores are of %s, --benchmark asks for %s: --against a folder that graft bias wrote, whose %s has it, or a model", strings.Join(recordedBenchmarks, ", "),
+		name, biasReport)
+	file := filepath.Join(filepath.Dir(path), biasReport)
+	if filepath.Base(path) != predictionsFile || !isFile(file) {
+		return nil, no
+	}
+	text, err := readTextWithin(file, mostReport)
+	if err != nil {
+		return nil, err
+	}
+	var doc struct {
+		Benchmarks map[string]*bias.Result `json:"benchmarks"`
+	}
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		return nil, refused(file, fmt.Errorf("is no report of graft bias: %w", err))
+	}
+	if doc.Benchmarks[name] == nil {
+		return nil, no
+	}
+	return doc.Benchmarks[name], nil
+}
+
 // recordedAnswers takes recorded scores. A benchmark of which the file has none is an error.
 func (c *call) recordedAnswers(path string, sets *biasSets) (*biasAnswers, error) {
 	recorded, err := bias.ReadPredictions(path)
@@ -197,7 +228,14 @@ func (c *call) recordedAnswers(path string, sets *biasSets) (*biasAnswers, error
 			a.pairs[name], skips = sets.wino.Score(recorded.Pairs[name])
 			found = len(a.pairs[name])
 		default:
-			return nil, misuse("recorded scores are of %s, --benchmark asks for %s", strings.Join(recordedBenchmarks, ", "), name)
+			result, err := recordedResult(path, name)
+			if err != nil {
+				return nil, err
+			}
+			if a.results[name] = result; name == benchTemplates {
+				a.templates = &bias.OccupationResult{Result: result}
+			}
+			continue
 		}
 		if found == 0 {
 			hint := ""

@@ -125,6 +125,18 @@ func TestBiasModel(t *testing.T) {
 	if c := both.Benchmarks[benchCrows].Change; c == nil || c.Score != change.Benchmarks[benchCrows].Change.Score || both.Benchmarks[benchTemplates].Before == nil || both.Against == nil {
 		t.Errorf("against a model: %+v", both.Benchmarks[benchCrows])
 	}
+	recorded, _ := w.bias(0, other, "--data", data, "--against", out) // of templates it has what they came to
+	if b := recorded.Benchmarks[benchTemplates]; b == nil || b.Before == nil || b.Before.Score != doc.Benchmarks[benchTemplates].Score {
+		t.Errorf("templates against a report: %+v", b)
+	}
+	if err := os.WriteFile(filepath.Join(out, biasReport), []byte("{"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	w.refusesBias(exitInput, "is no report of graft bias", other, "--data", data, "--against", out)
+	if err := os.Remove(filepath.Join(out, biasReport)); err != nil {
+		t.Fatal(err)
+	}
+	w.refusesBias(exitUsage, "--benchmark asks for templates", other, "--data", data, "--against", out)
 	one, _ := w.bias(0, hf, "--data", data, "--benchmark", "crows-pairs", "--limit", "2")
 	if b := one.Benchmarks[benchCrows]; b.N+b.Unscored != 2 {
 		t.Errorf("%d rows of 2", b.N+b.Unscored)
@@ -132,7 +144,11 @@ func TestBiasModel(t *testing.T) {
 	// A run that fails keeps what was answered, and the next goes on.
 	report := w.path("cut")
 	line := []string{hf, "--data", data, "--benchmark", "crows-pairs,stereoset", "--out", report, "--against"}
-	w.refusesBias(exitInput, "answers are kept in "+report+".partial", append(line, w.write("broken.json", []byte("{}")))...)
+	silent := w.languageFolder("gpt2")
+	if err := os.Remove(filepath.Join(silent, "vocab.txt")); err != nil {
+		t.Fatal(err)
+	}
+	w.refusesBias(exitInput, "answers are kept in "+report+".partial", append(line, silent)...)
 	resumed, said := w.bias(0, append(line, out)...)
 	if !strings.Contains(said, "answers of the run that was cut off") || resumed.Benchmarks[benchCrows].Score != crows.Score {
 		t.Errorf("%q, %+v", said, resumed.Benchmarks[benchCrows].Result)

@@ -108,6 +108,12 @@ func (c *call) measureBias(path string, chosen []string, doc *biasDoc, work *bia
 		return nil, err
 	}
 	var after, before *biasAnswers
+	from := c.Text("against")
+	if recordedAt(from) != "" { // which is read at once
+		if before, err = c.beforeAnswers(from, sets, work); err != nil {
+			return nil, err
+		}
+	}
 	if model == nil {
 		after, err = c.recordedAnswers(path, sets)
 	} else if after, err = c.modelAnswers(model, sets); err != nil {
@@ -119,9 +125,11 @@ func (c *call) measureBias(path string, chosen []string, doc *biasDoc, work *bia
 	if err != nil {
 		return nil, err
 	}
-	if from := c.Text("against"); from != "" {
-		if before, err = c.beforeAnswers(from, sets, work); err != nil {
-			return nil, err
+	if from != "" {
+		if before == nil {
+			if before, err = c.beforeAnswers(from, sets, work); err != nil {
+				return nil, err
+			}
 		}
 		doc.Against = before.about
 	}
@@ -211,7 +219,7 @@ func (c *call) writeBias(doc *biasDoc, recorded *bias.Recorded, work *biasWork) 
 		name string
 		data []byte
 	}
-	files := []file{{"report.html", html.Bytes()}, {"bias.json", text.Bytes()}, {"manifest.json", append(manifest, '\n')}}
+	files := []file{{"report.html", html.Bytes()}, {biasReport, text.Bytes()}, {"manifest.json", append(manifest, '\n')}}
 	if doc.Model != nil && slices.ContainsFunc(doc.names(), func(name string) bool { return slices.Contains(recordedBenchmarks, name) }) {
 		scores, err := json.Marshal(recorded)
 		if err != nil {
