@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"graft/onnx/limits"
 	"graft/training/metric/bias"
 )
 
@@ -179,6 +180,16 @@ func (m *biasModel) can(benchmark string) bool {
 	return m.Masked != nil || m.Causal != nil
 }
 
+// recordFile puts down of which file a benchmark's pairs are lines. A file that is gone by now leaves nothing.
+func (a *biasAnswers) recordFile(name, path string) {
+	if hash, err := limits.HashFile(path); err == nil {
+		if a.recorded.Of == nil {
+			a.recorded.Of = map[string]string{}
+		}
+		a.recorded.Of[name] = hash
+	}
+}
+
 // mostReport bounds the bytes of a report that is read again.
 const mostReport = 64 << 20
 
@@ -222,6 +233,14 @@ func (c *call) recordedAnswers(path string, sets *biasSets) (*biasAnswers, error
 			a.stereo = sets.stereo.Score(recorded.Scores)
 			found, skips = len(a.stereo.Of), a.stereo.Unscored
 		case benchCrows, benchRevised:
+			if of := recorded.Of[name]; of != "" {
+				if hash, err := limits.HashFile(sets.pairs[name].Path); err != nil {
+					return nil, refused(sets.pairs[name].Path, err)
+				} else if hash != of {
+					return nil, &Error{File: path, Code: exitInput, Reason: fmt.Sprintf("scores of %s are of lines of another file than %s", name, sets.pairs[name].Path),
+						Hint: "--data names the one that they were made of"}
+				}
+			}
 			a.pairs[name], skips = sets.pairs[name].Score(recorded.Pairs[name])
 			found = len(a.pairs[name])
 		case benchWino:
@@ -275,9 +294,11 @@ func (c *call) modelAnswers(m *biasModel, sets *biasSets) (*biasAnswers, error) 
 		case benchCrows:
 			a.pairs[name], skips, err = sets.pairs[name].Run(c.Context(), &m.Model, how)
 			a.recorded.CrowsPairs = bias.RecordPairs(a.pairs[name])
+			a.recordFile(name, sets.pairs[name].Path)
 		case benchRevised:
 			a.pairs[name], skips, err = sets.pairs[name].Run(c.Context(), &m.Model, how)
 			a.recorded.CrowsRevised = bias.RecordPairs(a.pairs[name])
+			a.recordFile(name, sets.pairs[name].Path)
 		case benchWino:
 			a.pairs[name], skips, err = sets.wino.Run(c.Context(), &m.Model, how)
 			a.recorded.WinoBias = bias.RecordPairs(a.pairs[name])

@@ -129,6 +129,14 @@ func TestBiasModel(t *testing.T) {
 	if b := recorded.Benchmarks[benchTemplates]; b == nil || b.Before == nil || b.Before.Score != doc.Benchmarks[benchTemplates].Score {
 		t.Errorf("templates against a report: %+v", b)
 	}
+	if files, err := filepath.Glob(filepath.Join(data, "*", "crows_pairs*.csv")); err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v", files, err)
+	} else if rows, err := os.ReadFile(files[0]); err != nil {
+		t.Fatal(err)
+	} else {
+		more := w.write("crows_pairs_more.csv", append(rows, '\n'))
+		w.refusesBias(exitInput, "of lines of another file", other, "--data", more, "--against", out, "--benchmark", "crows-pairs")
+	}
 	if err := os.WriteFile(filepath.Join(out, biasReport), []byte("{"), 0o666); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ type Predictions struct {
 	Path   string
 	Scores map[string]float64            // StereoSet's
 	Pairs  map[string]map[string]float64 // by the name of a benchmark of pairs
+	Of     map[string]string             // Recorded.Of
 	Skips  Skips
 }
 
@@ -25,6 +26,9 @@ func ReadPredictions(path string) (*Predictions, error) {
 	}
 	p := &Predictions{Path: path, Scores: map[string]float64{}, Pairs: map[string]map[string]float64{}}
 	err = members(data, func(part string, d *json.Decoder) error {
+		if part == "of" {
+			return d.Decode(&p.Of)
+		}
 		into := p.Scores
 		if pairLists[part] {
 			if into = p.Pairs[part]; into == nil {

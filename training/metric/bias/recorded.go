@@ -10,6 +10,8 @@ type Recorded struct {
 	CrowsPairs    []RecordedScore `json:"crows-pairs,omitempty"`
 	CrowsRevised  []RecordedScore `json:"crows-pairs-revised,omitempty"`
 	WinoBias      []RecordedScore `json:"winobias,omitempty"`
+	// Of has the SHA-256 of the file that a benchmark's pairs are lines of, by which they are named.
+	Of map[string]string `json:"of,omitempty"`
 }
 
 // pairLists are the names of lists that have scores of pairs.
