@@ -168,7 +168,7 @@ func (s *Session) Placement() Placement {
 
 // Close frees the session. It waits for runs under way. A closed session gives errors.
 func (s *Session) Close() error {
-	s.closeCopiers()
+	defer s.closeCopiers() // when no other can be opened any more
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var err error

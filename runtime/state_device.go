@@ -31,9 +31,10 @@ type deviceMemories struct {
 	all             map[string]*deviceMemory // by the memory's own name
 }
 
-// deviceMemories finds out where inputs and outputs lie. Close what it gives.
+// deviceMemories finds out where inputs and outputs lie: on CUDA, the states of other providers stay in ordinary memory, as has been tried
+// with them. Close what it gives.
 func (s *Session) deviceMemories() (d deviceMemories, err error) {
-	if s.placement.Provider == CPU && !ownMemory {
+	if s.placement.Provider != CUDA && !ownMemory {
 		return d, nil
 	}
 	d = deviceMemories{map[string]*deviceMemory{}, map[string]*deviceMemory{}, map[string]*deviceMemory{}}
@@ -168,6 +169,11 @@ func (s *Session) download(v handle, of onnx.DataType) (*onnx.Tensor, error) {
 func (s *Session) copier(of onnx.DataType) (*Session, error) {
 	s.copiersMu.Lock()
 	defer s.copiersMu.Unlock()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.ptr == nil {
+		return nil, errClosed
+	}
 	if found := s.copiers[of]; found != nil {
 		return found, nil
 	}

@@ -12,8 +12,6 @@ import (
 	"graft/runtime"
 	"graft/runtime/runtimetest"
 	"graft/training"
-	"graft/training/loss"
-	"graft/training/optim"
 )
 
 // halfSubject is a network with what it is fed with.
@@ -39,21 +37,15 @@ func halfSubjects() map[string]halfSubject {
 	}
 }
 
-func (s halfSubject) artifacts(t *testing.T, precision onnx.DataType, o optim.Optimizer) *training.Artifacts {
+func (s halfSubject) artifacts(t *testing.T, precision onnx.DataType, optimizer string) *training.Artifacts {
 	t.Helper()
 	m, err := s.network.Build(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	objective, err := loss.Lookup("cross-entropy")
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := training.NewArtifacts(m, training.ArtifactConfig{Loss: objective, Optimizer: o, Precision: precision})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
+	c := find(t, "cross-entropy", optimizer)
+	c.Precision = precision
+	return artifacts(t, m, c)
 }
 
 // run takes steps from a state.
@@ -72,7 +64,7 @@ func TestHalfGradients(t *testing.T) {
 	for name, s := range halfSubjects() {
 		moved := map[onnx.DataType][]float32{}
 		for _, d := range []onnx.DataType{onnx.Float, onnx.Float16, onnx.BFloat16} {
-			a := s.artifacts(t, d, optim.SGD(optim.SGDConfig{}))
+			a := s.artifacts(t, d, "sgd")
 			if d != onnx.Float && !slices.ContainsFunc(a.Fused.Model.Graph.Nodes(), func(n *onnx.Node) bool {
 				return (n.Is("MatMul") || n.Is("Gemm") || n.Is("Conv")) && n.Output(0).Type.DType == d
 			}) {
@@ -89,7 +81,7 @@ func TestHalfGradients(t *testing.T) {
 			for i, v := range end.Trained.Float32s() {
 				moved[d] = append(moved[d], v-start.Trained.Float32s()[i])
 			}
-			learns := s.artifacts(t, d, optim.Adam(optim.AdamConfig{}))
+			learns := s.artifacts(t, d, "adam")
 			if _, losses, err := s.run(t, learns, learns.Start(), 0.01, 60); err != nil || losses[59] > 0.1*losses[0] {
 				t.Errorf("%s, %v: loss from %v to %v, %v", name, d, losses[0], losses[len(losses)-1], err)
 			}
@@ -124,7 +116,7 @@ func scaled(s *training.Snapshot, scale, steps float32) *training.Snapshot {
 // whatever the scale is an error.
 func TestLossScale(t *testing.T) {
 	s := halfSubjects()["lenet"]
-	a := s.artifacts(t, onnx.Float16, optim.Adam(optim.AdamConfig{}))
+	a := s.artifacts(t, onnx.Float16, "adam")
 	scale := func(s *training.Snapshot) []float32 { return s.Buffers[training.BufferLossScale].Float32s() }
 	start := a.Start()
 	if !slices.Equal(scale(start), []float32{65536, 0}) {
@@ -165,8 +157,9 @@ func TestHalfRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objective, _ := loss.Lookup("cross-entropy")
-	if _, err := training.NewArtifacts(m, training.ArtifactConfig{Loss: objective, Optimizer: optim.Adam(optim.AdamConfig{}), Precision: onnx.Int8}); err == nil {
+	c := find(t, "cross-entropy", "adam")
+	c.Precision = onnx.Int8
+	if _, err := training.NewArtifacts(m, c); err == nil {
 		t.Error("int8 was taken")
 	}
 }
@@ -175,7 +168,7 @@ func TestHalfRefused(t *testing.T) {
 // model's step elsewhere.
 func TestHalfOptimizer(t *testing.T) {
 	s := halfSubjects()["lenet"]
-	a := s.artifacts(t, onnx.Float16, optim.Adam(optim.AdamConfig{}))
+	a := s.artifacts(t, onnx.Float16, "adam")
 	start := a.Fused.Packing.Unpack(a.Start().Trained)
 	end, _, err := s.run(t, a, a.Start(), 0.01, 1)
 	if err != nil {
