@@ -70,7 +70,7 @@ type pacArm struct {
 	role    string // of roles
 	method  string // pac-bayes, sgd or adam
 	batch   int64
-	rate    float64
+	rate    float64 // pac-bayes: relative
 	noises  float64 // pac-bayes: rate of log sigma and of the prior's scales
 	decay   float64
 	sigma   float64
@@ -121,7 +121,7 @@ func planPacBayes(c *call) (experiment, error) {
 
 // chooseArms settles PAC-Bayes as it comes, PAC-Bayes with something moved, and the grid.
 func (s *pacStudy) chooseArms() error {
-	usual := pacArm{name: "PAC-Bayes", role: roleUsual, method: methodPacBayes, batch: s.batch, rate: pacbayes.UsualRate, noises: pacbayes.UsualNoiseRate}
+	usual := pacArm{name: "PAC-Bayes", role: roleUsual, method: methodPacBayes, batch: s.batch, rate: pacbayes.UsualRelative, noises: pacbayes.UsualNoiseRate}
 	s.arms = append(s.arms, usual)
 	f := s.Float("factor")
 	for _, by := range []struct {
@@ -221,11 +221,11 @@ func (s *pacStudy) Cells() []study.Cell {
 func (s *pacStudy) cell(a pacArm, seed uint64) study.Cell {
 	c := study.Cell{{Name: "network", Value: s.name}, {Name: "settings", Value: strings.Join(graphs.Settings(s.network), " ")},
 		{Name: "data", Value: s.dataID}, {Name: "samples", Value: s.set.samples()}, {Name: "seed", Value: seed}, {Name: "method", Value: a.method},
-		{Name: "batch", Value: a.batch}, {Name: "epochs", Value: s.epochs(a)}, {Name: "rate", Value: a.rate}}
+		{Name: "batch", Value: a.batch}, {Name: "epochs", Value: s.epochs(a)}}
 	if a.method == methodPacBayes {
-		c = c.With("noise_rate", a.noises)
+		c = c.With("relative_rate", a.rate).With("noise_rate", a.noises)
 	} else {
-		c = c.With("weight_decay", a.decay).With("noise", a.sigma).With("dropout", a.dropout)
+		c = c.With("rate", a.rate).With("weight_decay", a.decay).With("noise", a.sigma).With("dropout", a.dropout)
 	}
 	if _, known := s.arm[c.Key()]; !known {
 		s.arm[c.Key()] = a

@@ -66,7 +66,7 @@ func (s *pacStudy) bound(ctx context.Context, a pacArm, seed uint64) (*pacResult
 		return nil, err
 	}
 	epochs := s.epochs(a)
-	posterior, err := (&pacbayes.Problem{Network: p.Network, Data: p.Data, Ordered: p.Ordered}).Train(ctx, pacbayes.Config{Rate: a.rate, PosteriorRate: a.noises, PriorRate: a.noises,
+	posterior, err := (&pacbayes.Problem{Network: p.Network, Data: p.Data, Ordered: p.Ordered}).Train(ctx, pacbayes.Config{Relative: a.rate, PosteriorRate: a.noises, PriorRate: a.noises,
 		Epochs1: epochs, Epochs2: stage2Epochs(epochs), Seed: seed}, pacbayes.Run{Session: s.session()})
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ var pacBayesMethod = trainMethod{
 		choice("prior", string(pacbayes.Layer), "scales of the prior: one for each tensor, or one", pacbayes.Priors...).under(sectionPacBayes),
 		list("gamma-range", "LOW,HIGH", "where the bound's gamma is clipped; one number: gamma is fixed (default 0.5,10)").under(sectionPacBayes),
 		list("k-grid", "LOW,HIGH,N", "where K is estimated: N logarithms of prior scales (default -6,-2.5,8)").under(sectionPacBayes),
+		number("relative-lr", "X", above(0, 1000), 0, "learning rate of a tensor's weights as part of the mean magnitude that they begin with; 0.07 without it and --lr").under(sectionPacBayes),
 		number("posterior-lr", "X", above(0, 1000), 0, "learning rate of the noise; 1e-2 without it").under(sectionPacBayes),
 		number("prior-lr", "X", above(0, 1000), 0, "learning rate of the prior's scales; 1e-2 without it").under(sectionPacBayes),
 		integer("stage2", "N", 0, 1<<40, 0, "epochs at most of stage 2, with the noise at rest, until the noisy network is right on 99 % of the samples; a third of stage 1 without it").under(sectionPacBayes),
@@ -56,6 +57,9 @@ func checkPacBayes(c *call) error {
 	case c.Bool("standardize") && !c.Bool("no-certificate"):
 		return misuse("--standardize takes statistics of the samples that the certificate counts, of which the prior is to be independent: give --mean and --std, or --no-certificate")
 	}
+	if c.IsSet("relative-lr") && (c.IsSet("lr") || c.IsSet("head")) {
+		return misuse("--relative-lr goes without --lr and --head: they fix the rate of weights")
+	}
 	if c.IsSet("head-lr") && !c.IsSet("head") {
 		return misuse("--head-lr goes with --head")
 	}
@@ -78,7 +82,7 @@ func checkPacBayes(c *call) error {
 
 // pacConfig reads the flags.
 func (c *call) pacConfig() (pacbayes.Config, error) {
-	config := pacbayes.Config{Prior: pacbayes.Prior(c.Text("prior")), Rate: c.Float("lr"), PosteriorRate: c.Float("posterior-lr"), PriorRate: c.Float("prior-lr"),
+	config := pacbayes.Config{Prior: pacbayes.Prior(c.Text("prior")), Rate: c.Float("lr"), Relative: c.Float("relative-lr"), PosteriorRate: c.Float("posterior-lr"), PriorRate: c.Float("prior-lr"),
 		Epochs2: int64(c.Int("stage2")), PriorEpochs: int64(c.Int("prior-epochs")), Seed: c.Common.Seed}
 	if c.Text("head") != "" {
 		head, err := c.pattern("head")
@@ -157,7 +161,8 @@ type pacTrained struct {
 	Steps      int64   `json:"steps"`
 	Epochs1    int64   `json:"epochs_stage1"`
 	Epochs2    int64   `json:"epochs_stage2"`
-	Rate       float64 `json:"learning_rate"`
+	Rate       float64 `json:"learning_rate,omitempty"`
+	Relative   float64 `json:"relative_learning_rate,omitempty"`
 	// Objective is the training bound at the end of stage 1, in nats; an estimate, since K is estimated from the data.
 	Objective     *float64              `json:"pac_objective,omitempty"`
 	KL            *float64              `json:"kl,omitempty"` // of the end of stage 1
@@ -228,10 +233,10 @@ func runPacBayes(r *methodRun) (*methodResult, error) {
 	return p.finish(config, problem)
 }
 
-// pacEpochs is how long stage 1 takes without --epochs: three thousand steps, and twenty epochs at least.
+// pacEpochs is how long stage 1 takes without --epochs: four thousand steps, and twenty epochs at least.
 func pacEpochs(per int64) int64 { return max(pacSteps/per, 20) }
 
-const pacSteps = 3000
+const pacSteps = 4000
 
 // stage2Epochs is how long stage 2 takes at most without --stage2.
 func stage2Epochs(epochs1 int64) int64 { return (epochs1 + 2) / 3 }
@@ -247,7 +252,7 @@ func (d *sampleSet) parted(part float64, seed uint64) (rest, apart *sampleSet, e
 func (p *pacRun) finish(config pacbayes.Config, problem *pacbayes.Problem) (*methodResult, error) {
 	t := p.posterior
 	out := &methodResult{History: pacHistory(t.Epochs), Files: map[string][]byte{}, Work: []string{pacbayes.CurveFile}}
-	doc := &pacTrained{Method: "pac-bayes", Samples: p.data.samples(), Parameters: t.Mean.Len(), Batch: problem.Data.Size(), Rate: t.Rate, Curve: t.Curve}
+	doc := &pacTrained{Method: "pac-bayes", Samples: p.data.samples(), Parameters: t.Mean.Len(), Batch: problem.Data.Size(), Rate: t.Rate, Relative: t.Relative, Curve: t.Curve}
 	for _, e := range t.Epochs {
 		doc.Steps = e.Steps
 		if e.Stage == 1 {

@@ -69,7 +69,7 @@ func TestFall(t *testing.T) {
 		stage int
 		step  int64
 		want  float64
-	}{{1, 1, 1}, {1, 51, 1}, {1, 76, 0.5}, {1, 100, 0.02}, {2, 1, 1}, {2, 51, 0.5}, {2, 100, 0.01}} {
+	}{{1, 1, 1}, {1, 51, 1}, {1, 76, 0.5}, {1, 100, 0.02}, {2, 1, 0.5}, {2, 51, 0.25}, {2, 100, 0.005}} {
 		if got := fall(c.stage, c.step, 100); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("stage %d, step %d of 100: %g, want %g", c.stage, c.step, got, c.want)
 		}

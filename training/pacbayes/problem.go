@@ -36,7 +36,8 @@ type Config struct {
 	Constant  float64 // C; 10 + 3 for each scale of the prior
 	Grid      Grid
 
-	Rate          float64 // Adam's, of the weights; UsualRate
+	Rate          float64 // Adam's, of the weights; 0: by Relative
+	Relative      float64 // the rate of a tensor as part of its weights' mean magnitude, where Rate is 0; UsualRelative
 	PosteriorRate float64 // of p; UsualNoiseRate
 	PriorRate     float64 // of b; UsualNoiseRate
 	// Epochs1 are of stage 1, which makes the bound small; Epochs2 at most of stage 2, which goes on with the noise at rest until
@@ -51,9 +52,11 @@ type Config struct {
 	Tuning *Tuning
 }
 
-// Rates of a training from fresh weights.
+// Rates of a training from fresh weights. All are relative to what they move (the noise's are of logarithms), so that one number
+// does for layers of any width; for weights that is Adafactor's idea (Shazeer and Stern 2018, section 8), with the magnitude that
+// training begins with.
 const (
-	UsualRate      = 3e-3
+	UsualRelative  = 0.07
 	UsualNoiseRate = 1e-2
 )
 
@@ -73,7 +76,9 @@ func (c Config) defaults() Config {
 		c.Rate = cmp.Or(c.Rate, 5e-5)
 		c.PosteriorRate, c.PriorRate = cmp.Or(c.PosteriorRate, 0.1), cmp.Or(c.PriorRate, 0.1)
 	}
-	c.Rate = cmp.Or(c.Rate, UsualRate)
+	if c.Rate == 0 {
+		c.Relative = cmp.Or(c.Relative, UsualRelative)
+	}
 	c.PosteriorRate, c.PriorRate = cmp.Or(c.PosteriorRate, UsualNoiseRate), cmp.Or(c.PriorRate, UsualNoiseRate)
 	c.Accuracy = cmp.Or(c.Accuracy, 0.99)
 	return c
@@ -119,8 +124,9 @@ type Posterior struct {
 	Buffers map[string]*onnx.Tensor
 	Curve   *Curve
 	Bound   Bound
-	Rate    float64 // of the weights
-	Epochs  []Epoch
+	// Rate and Relative are those of the weights; one of them is zero.
+	Rate, Relative float64
+	Epochs         []Epoch
 }
 
 // KL is the divergence from the prior.
@@ -128,43 +134,23 @@ func (p *Posterior) KL() float64 {
 	return KL(p.Mean.Float32s(), p.Initial.Float32s(), p.LogSigma.Float32s(), p.LogScale, p.Groups)
 }
 
-// start is [w; p; b] before the first step: the weights, and for both log sigma and log scale the logarithm of the mean
-// magnitude of the tensor's weights. Where that is nothing (biases begin at zero) or more than that of the network (scales of
-// norms begin at one), the network's stands in; b is at most where K was estimated, and p no more than b, so that the divergence
-// begins at zero.
+// start is [w; p; b] before the first step: the weights, and for both log sigma and log scale the logarithm of the tensor's
+// magnitude, b being at most where K was estimated, and p no more than b, so that the divergence begins at zero.
 func (l *layout) start(initial *onnx.Tensor, c Config, highest float64) (*onnx.Tensor, error) {
+	magnitudes, all, err := l.magnitudes(initial)
+	if err != nil {
+		return nil, err
+	}
 	out := onnx.NewTensor(onnx.Float, l.trained.Len())
 	w, p, scales := l.cut(out)
 	copy(w, initial.Float32s())
-	magnitude := func(x []float32) (sum float64) {
-		for _, v := range x {
-			sum += math.Abs(float64(v))
-		}
-		return sum / float64(len(x))
-	}
-	tensors := l.weights.Unpack(initial)
-	matrices, n := 0.0, 0.0
-	for _, t := range tensors {
-		if len(t.Dims) > 1 {
-			matrices += magnitude(t.Float32s()) * float64(t.Len())
-			n += float64(t.Len())
-		}
-	}
-	all := magnitude(w)
-	if n > 0 {
-		all = matrices / n
-	}
-	if all == 0 {
-		return nil, limits.Refuse("weights", "are all zero: the noise begins at their magnitude")
-	}
 	top := math.Log(highest)
 	at := 0
-	for i, t := range tensors {
-		mean := magnitude(t.Float32s())
-		if mean == 0 || mean > all || l.scalar() {
-			mean = all
+	for i, t := range l.weights.Unpack(initial) {
+		log := math.Log(magnitudes[i])
+		if l.scalar() {
+			log = math.Log(all)
 		}
-		log := math.Log(mean)
 		if c.Tuning != nil && (c.Tuning.Head == nil || !c.Tuning.Head.MatchString(t.Name)) {
 			log *= 2
 		}
@@ -187,31 +173,70 @@ func (l *layout) start(initial *onnx.Tensor, c Config, highest float64) (*onnx.T
 	return out, nil
 }
 
+// magnitudes are the mean magnitudes of the tensors' weights, and that of all matrices and kernels, which stands in where a tensor's own is
+// nothing (biases begin at zero) or more than it (scales of norms begin at one).
+func (l *layout) magnitudes(initial *onnx.Tensor) (each []float64, all float64, err error) {
+	mean := func(x []float32) (sum float64) {
+		for _, v := range x {
+			sum += math.Abs(float64(v))
+		}
+		return sum / float64(len(x))
+	}
+	matrices, n := 0.0, 0.0
+	for _, t := range l.weights.Unpack(initial) {
+		each = append(each, mean(t.Float32s()))
+		if len(t.Dims) > 1 {
+			matrices += each[len(each)-1] * float64(t.Len())
+			n += float64(t.Len())
+		}
+	}
+	all = mean(initial.Float32s())
+	if n > 0 {
+		all = matrices / n
+	}
+	if all == 0 {
+		return nil, 0, limits.Refuse("weights", "are all zero: the noise begins at their magnitude")
+	}
+	for i, m := range each {
+		if m == 0 || m > all {
+			each[i] = all
+		}
+	}
+	return each, all, nil
+}
+
 // scalar reports whether all tensors share a scale.
 func (l *layout) scalar() bool { return len(l.groups) == 1 && len(l.weights.Names()) > 1 }
 
-// rates are what the learning rate is multiplied with, for runs of elements of [w; p; b].
-func (l *layout) rates(c Config) (counts []int64, factors []float64) {
-	add := func(n int64, f float64) {
-		if k := len(factors) - 1; k >= 0 && factors[k] == f {
+// rates are the learning rates of runs of elements of [w; p; b].
+func (l *layout) rates(initial *onnx.Tensor, c Config) (counts []int64, rates []float64, err error) {
+	add := func(n int64, rate float64) {
+		if k := len(rates) - 1; k >= 0 && rates[k] == rate {
 			counts[k] += n
 			return
 		}
-		counts, factors = append(counts, n), append(factors, f)
+		counts, rates = append(counts, n), append(rates, rate)
+	}
+	magnitudes, _, err := l.magnitudes(initial)
+	if err != nil {
+		return nil, nil, err
 	}
 	for i, name := range l.weights.Names() {
-		n, f := int64(1), 1.0
+		n, rate := int64(1), c.Rate
 		for _, d := range l.weights.Dims(i) {
 			n *= d
 		}
-		if c.Tuning != nil && c.Tuning.Head != nil && c.Tuning.Head.MatchString(name) && c.Tuning.HeadRate > 0 {
-			f = c.Tuning.HeadRate / c.Rate
+		if rate == 0 {
+			rate = c.Relative * magnitudes[i]
 		}
-		add(n, f)
+		if c.Tuning != nil && c.Tuning.Head != nil && c.Tuning.Head.MatchString(name) && c.Tuning.HeadRate > 0 {
+			rate = c.Tuning.HeadRate
+		}
+		add(n, rate)
 	}
-	add(l.weights.Len(), c.PosteriorRate/c.Rate)
-	add(int64(len(l.groups)), c.PriorRate/c.Rate)
-	return counts, factors
+	add(l.weights.Len(), c.PosteriorRate)
+	add(int64(len(l.groups)), c.PriorRate)
+	return counts, rates, nil
 }
 
 func (p *Problem) check() error {

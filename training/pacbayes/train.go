@@ -128,7 +128,7 @@ func (r *run) train(ctx context.Context) (*Posterior, error) {
 		trained, buffers = end.Trained, end.Buffers
 	}
 	w, p, scales := r.layout.cut(trained)
-	out := &Posterior{Gated: r.gated, Initial: r.initial, LogSigma: onnx.FromSlice(p), LogScale: scales, Groups: r.layout.groups, Prior: r.config.Prior, Curve: curve, Bound: r.bound, Rate: r.config.Rate}
+	out := &Posterior{Gated: r.gated, Initial: r.initial, LogSigma: onnx.FromSlice(p), LogScale: scales, Groups: r.layout.groups, Prior: r.config.Prior, Curve: curve, Bound: r.bound, Rate: r.config.Rate, Relative: r.config.Relative}
 	out.Mean = onnx.FromSlice(w)
 	if r.config.Epochs2 > 0 {
 		step, err := r.stage2(out.LogSigma)
@@ -156,14 +156,18 @@ func (r *run) train(ctx context.Context) (*Posterior, error) {
 
 // trainPrior trains the prior's mean on samples that the bound does not count.
 func (r *run) trainPrior(ctx context.Context) error {
-	step, err := r.gated.Step(training.StepConfig{Optimizer: optim.Adam(optim.AdamConfig{}), Provider: r.Run.Session.Provider,
+	rated, err := r.rated(r.layout.weights.Len())
+	if err != nil {
+		return err
+	}
+	step, err := r.gated.Step(training.StepConfig{Optimizer: rated, Provider: r.Run.Session.Provider,
 		Weights: func(b *op.Builder, w *onnx.Value) *onnx.Value { return b.Identity(w) }})
 	if err != nil {
 		return err
 	}
 	start := r.gated.Start(step, r.initial)
 	steps := r.config.PriorEpochs * r.problem.PriorData.PerEpoch()
-	loop := &training.Loop{Step: step, Session: r.Run.Session, Data: r.problem.PriorData, Rate: func(int64) float64 { return r.config.Rate },
+	loop := &training.Loop{Step: step, Session: r.Run.Session, Data: r.problem.PriorData, Rate: func(int64) float64 { return 1 },
 		Each: func(p training.Progress) error {
 			r.told("prior", p.Step, steps, fmt.Sprintf("loss %.4g", p.Loss))
 			return nil
@@ -179,8 +183,21 @@ func (r *run) trainPrior(ctx context.Context) error {
 // stage1 is a step of Adam on [w; p; b]: the loss of the network of w + exp(p) noise, one sample of noise a step, and the bound.
 // The gradient reaches p through the same sample. w itself is never noisy, so that there is nothing to take away again.
 func (r *run) stage1() (*training.Step, error) {
-	counts, factors := r.layout.rates(r.config)
-	return r.stage1By(optim.Scaled(optim.Adam(optim.AdamConfig{}), counts, factors))
+	rated, err := r.rated(r.layout.trained.Len())
+	if err != nil {
+		return nil, err
+	}
+	return r.stage1By(rated)
+}
+
+// rated is Adam of the first n elements of [w; p; b], at their rates when the loop's is one.
+func (r *run) rated(n int64) (optim.Optimizer, error) {
+	counts, rates, err := r.layout.rates(r.initial, r.config)
+	if err != nil {
+		return optim.Optimizer{}, err
+	}
+	counts, rates = heads(counts, rates, n)
+	return optim.Scaled(optim.Adam(optim.AdamConfig{}), counts, rates), nil
 }
 
 func (r *run) stage1By(o optim.Optimizer) (*training.Step, error) {
@@ -203,10 +220,12 @@ func (r *run) stage2(logSigma *onnx.Tensor) (*training.Step, error) {
 	for i, p := range logSigma.Float32s() {
 		sigma.Float32s()[i] = float32(math.Exp(float64(p)))
 	}
-	counts, factors := r.layout.rates(r.config)
-	counts, factors = heads(counts, factors, r.layout.weights.Len())
+	rated, err := r.rated(r.layout.weights.Len())
+	if err != nil {
+		return nil, err
+	}
 	return r.gated.Step(training.StepConfig{
-		Optimizer: optim.Scaled(optim.Adam(optim.AdamConfig{}), counts, factors), Provider: r.Run.Session.Provider,
+		Optimizer: rated, Provider: r.Run.Session.Provider,
 		Weights: func(b *op.Builder, w *onnx.Value) *onnx.Value {
 			return noisy(b, w, b.Graph().AddInput(inputSigma, w.Type))
 		},
@@ -253,7 +272,7 @@ func (r *run) followed(ctx context.Context, stage int, step *training.Step, star
 	name := fmt.Sprintf("stage %d", stage)
 	var reading string
 	loop := &training.Loop{Step: step, Session: r.Run.Session, Data: data,
-		Rate: func(step int64) float64 { return r.config.Rate * fall(stage, step, epochs*per) },
+		Rate: func(step int64) float64 { return fall(stage, step, epochs*per) },
 		Feed: func(step int64) map[string]*onnx.Tensor {
 			return map[string]*onnx.Tensor{inputNoise: draws.at(step)}
 		},
@@ -304,14 +323,15 @@ func (r *run) followed(ctx context.Context, stage int, step *training.Step, star
 	return end, r.save(stage, step, end)
 }
 
-// fall is what rates are multiplied by in a step of a stage: one over the first half of stage 1, and from there, and over the whole
-// of stage 2, falling evenly to nothing, so that neither ends in the noise of its steps.
+// fall is what rates are multiplied by in a step of a stage: one over the first half of stage 1, and from there falling evenly to
+// nothing, so that it does not end in the noise of its steps. Stage 2 begins at a half and falls likewise: at the whole it loses some of
+// what stage 1 has reached.
 func fall(stage int, step, steps int64) float64 {
 	left := float64(steps-step+1) / float64(steps)
 	if stage == 1 {
-		left = min(1, 2*left)
+		return min(1, 2*left)
 	}
-	return left
+	return left / 2
 }
 
 // converged reports whether stage 2 ends with an epoch.
