@@ -64,7 +64,7 @@ graft bias OUT --against MODEL tells what has changed.`,
 		"graft debias smollm2/ --method cda --text corpus.txt --rank 0 --rate 2e-5 --to huggingface --out debiased/",
 		"graft debias bert/ --method dropout --text corpus.txt --dropout 0.15 --out debiased/",
 	},
-	groups: writes | runsModel,
+	groups: writes | runsModel | trains,
 	flags:  debiasFlags(),
 	run:    runDebias,
 }

@@ -35,7 +35,7 @@ summary.json are written.`,
 		"graft denoise holed.png --task inpaint --hole holes.png --out out/",
 		"graft denoise photo.jpg --method learned --model denoiser.onnx --out out/",
 	},
-	groups: runsModel | writes,
+	groups: runsModel | writes | trains,
 	flags:  denoiseFlags(),
 	run:    runDenoise,
 }

@@ -148,7 +148,7 @@ func reorder(table []verb, words []string) (*line, error) {
 // findVerb resolves the path, notes --help and --json anywhere, and returns
 // the other words. Flags may stand before the verb: those of every verb.
 func (l *line) findVerb(root *verb, words []string) ([]string, error) {
-	everywhere := specs(commonFlags(readsModel | runsModel | writes | writesModel))
+	everywhere := specs(commonFlags(readsModel | runsModel | writes | writesModel | trains))
 	var rest []string
 	at := root
 	for i := 0; i < len(words); i++ {

@@ -14,7 +14,7 @@ func (c *call) runtimeOptions() runtime.Options {
 		Library: c.Common.ORTLib, Provider: c.Common.Provider, Threads: c.Common.Threads, CustomOps: c.Common.CustomOpLibs,
 		Device: runtime.DeviceOptions{ID: c.Common.DeviceID, MemoryLimit: c.Common.MemoryLimit, TF32: c.Common.TF32,
 			ConvSearch: c.Common.ConvSearch, Other: c.Common.ProviderOpts},
-		Strict: c.Common.Strict, Verbose: c.Common.Verbose, Log: func(s string) { c.Say("%s", s) }, Placed: c.place,
+		Capture: c.Common.CUDAGraphs, Deterministic: c.Common.Deterministic, Strict: c.Common.Strict, Verbose: c.Common.Verbose, Log: func(s string) { c.Say("%s", s) }, Placed: c.place,
 	}
 }
 
@@ -32,11 +32,14 @@ func (c *call) openSession(m *onnx.Model, path string) (*runtime.Session, error)
 func runtimeError(err error, path string) error {
 	var missing *runtime.MissingError
 	var full *runtime.MemoryError
+	var failed *runtime.DeviceError
 	switch {
 	case errors.As(err, &missing):
 		return missingError(missing)
 	case errors.As(err, &full):
 		return &Error{File: path, Err: err, Code: exitEnvironment, Hint: "a smaller batch or input needs less; what was saved is valid"}
+	case errors.As(err, &failed):
+		return &Error{File: path, Err: err, Code: exitEnvironment, Hint: "what was saved is valid: once the device works again (graft runtime info), the same command goes on from there, with --resume where the verb has it"}
 	case errors.Is(err, runtime.ErrOption):
 		return &Error{Err: err, Code: exitUsage}
 	case errors.Is(err, runtime.ErrModel), errors.Is(err, runtime.ErrFeed):

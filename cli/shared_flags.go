@@ -29,6 +29,8 @@ type common struct {
 	DeviceID      int               // --device-id (verbs that run a model, as the next five)
 	MemoryLimit   int64             // --gpu-mem-limit in bytes; 0: none
 	TF32          bool              // --use-tf32
+	CUDAGraphs    bool              // --cuda-graphs (verbs that train, as the next)
+	Deterministic bool              // --deterministic
 	ConvSearch    string            // --cudnn-conv-algo-search; empty: ONNX Runtime's choice
 	ProviderOpts  map[string]string `json:",omitempty"` // --provider-option
 	Strict        bool              // --strict-provider
@@ -77,6 +79,12 @@ func commonFlags(g group) []cli.Flag {
 			toggle("strict-provider", "refuse a model of which the provider leaves operators to the CPU").under(sectionDevice),
 		)
 	}
+	if g&trains != 0 {
+		flags = append(flags,
+			toggle("cuda-graphs", "CUDA: record the launches of a training step and repeat them as one; for networks without loops").under(sectionDevice),
+			toggle("deterministic", "the same bits on every machine of a kind: no algorithm chosen by trial, no sum in the order that threads end").under(sectionDevice),
+		)
+	}
 	if g&(readsModel|runsModel) != 0 {
 		flags = append(flags,
 			toggle("isolate", "do the work in a child process with resource limits").under(sectionModel),
@@ -98,7 +106,8 @@ func readCommon(p *cli.Context) common {
 		AllowExternal: parsed[[]string](p, "allow-external"), CustomOpLibs: parsed[[]string](p, "custom-op-lib"),
 		DeviceID: int(parsed[int64](p, "device-id")), MemoryLimit: parsed[int64](p, "gpu-mem-limit"), TF32: parsed[bool](p, "use-tf32"),
 		ConvSearch: parsed[string](p, "cudnn-conv-algo-search"), ProviderOpts: parsed[map[string]string](p, "provider-option"),
-		Strict: parsed[bool](p, "strict-provider"),
+		Strict: parsed[bool](p, "strict-provider"), CUDAGraphs: parsed[bool](p, "cuda-graphs"),
+		Deterministic: parsed[bool](p, "deterministic"),
 	}
 	if c.Provider == "" {
 		c.Provider = "cpu"

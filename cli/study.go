@@ -69,7 +69,7 @@ var studyVerb = verb{name: "study", short: "run a published comparison: methods,
 func studySubs() []verb {
 	subs := make([]verb, len(studyKinds))
 	for i, k := range studyKinds {
-		subs[i] = verb{name: k.name, short: k.short, long: k.long, examples: k.examples, groups: runsModel | writes,
+		subs[i] = verb{name: k.name, short: k.short, long: k.long, examples: k.examples, groups: runsModel | writes | trains,
 			flags: append(slices.Clone(k.flags),
 				integer("jobs", "N", 1, 256, 1, "cells at once; --threads is for each of them").under("Run"),
 				toggle("report", "run nothing: results and report of the cells that are done").under("Run"),

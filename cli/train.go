@@ -52,7 +52,7 @@ With --method a classifier's model file is trained, into the folder --out with m
 		"graft train artifacts/ --data digits.npz --epochs 5 --prune-to 0.9 --save-mask mask.safetensors",
 		"graft train classifier.onnx --method pac-bayes --data digits.npz --test more-digits.npz --out trained/",
 	},
-	groups:     readsModel | runsModel,
+	groups:     readsModel | runsModel | trains,
 	writesWhen: func(c *call) bool { return c.Text("method") != "" },
 	flags: slices.Concat([]cli.Flag{
 		repeated("data", "PATH", "what to train on; repeatable").under("Data"),
@@ -397,7 +397,7 @@ func (r *trainRun) finish(l *training.Loop, end *training.Snapshot, err error) e
 		_ = r.log.close()
 		return r.loopError(err)
 	}
-	if end.Steps > r.from.Steps || r.record.Visited != nil || err == nil {
+	if end.Steps > r.from.Steps || r.record.Visited != nil && end.Steps >= *r.record.Visited || err == nil {
 		if saved := r.save(end); saved != nil {
 			return saved
 		}

@@ -20,6 +20,8 @@ const (
 	writes
 	// writesModel: what it writes is a model file.
 	writesModel
+	// trains: the verb runs training steps.
+	trains
 )
 
 // verb is one row of the table. It has either run or subs.

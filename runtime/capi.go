@@ -99,6 +99,19 @@ func (c *capi) run(session, options handle, inputNames, inputs, outputNames, out
 		unsafe.Pointer(unsafe.SliceData(outputNames)), C.size_t(len(outputs)), unsafe.Pointer(unsafe.SliceData(outputs))))
 }
 
+// configureRun sets an entry of run options.
+func (c *capi) configureRun(options handle, key, value string) error {
+	k, v := cString(key), cString(value)
+	defer freeC(k)
+	defer freeC(v)
+	return c.check(C.configure_run(c.table, options, (*C.char)(k), (*C.char)(v)))
+}
+
+// deterministic has a session's sums of floats be in an order that does not change.
+func (c *capi) deterministic(sessionOptions handle) error {
+	return c.check(C.deterministic(c.table, sessionOptions))
+}
+
 // cString is a copy of s in C memory; free it with freeC.
 func cString(s string) handle { return handle(C.CString(s)) }
 

@@ -47,9 +47,11 @@ enum {
 	SlotReleaseAvailableProviders = 126,
 	SlotCreateAllocator = 131,
 	SlotReleaseAllocator = 132,
+	SlotAddRunConfigEntry = 165,
 	SlotHasValue = 192,
 	SlotGetResizedStringTensorElementBuffer = 252,
 	SlotSetUserLoggingFunction = 266,
+	SlotSetDeterministicCompute = 273,
 	SlotAddExternalInitializersFromFilesInMemory = 279,
 	SlotHardwareDevice_Type = 307,
 	SlotHardwareDevice_Vendor = 309,
@@ -225,6 +227,12 @@ static inline const char *hardware_vendor(Table t, void *hardware) {
 	return ((const char *(*)(void *))t[SlotHardwareDevice_Vendor])(hardware);
 }
 
+static inline Status configure_run(Table t, void *options, const char *key, const char *value) {
+	return ((Status (*)(void *, const char *, const char *))t[SlotAddRunConfigEntry])(options, key, value);
+}
+static inline Status deterministic(Table t, void *session_options) {
+	return ((Status (*)(void *, bool))t[SlotSetDeterministicCompute])(session_options, true);
+}
 static inline Status run(Table t, void *session, void *options, void *input_names, void *inputs, size_t n,
 		void *output_names, size_t m, void *outputs) {
 	return ((Status (*)(void *, void *, void *, void *, size_t, void *, size_t, void *))t[SlotRun])(

@@ -102,12 +102,7 @@ func (c *capi) unwrap(v handle) (*onnx.Tensor, error) {
 	if kind != valueTensor {
 		return nil, fmt.Errorf("it is not a tensor")
 	}
-	info, err := c.result(C.type_and_shape(c.table, v))
-	if err != nil {
-		return nil, err
-	}
-	element, dims, err := c.typeAndDims(info)
-	C.release(c.table, C.SlotReleaseTensorTypeAndShapeInfo, info)
+	element, dims, err := c.shapeOf(v)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +122,16 @@ func (c *capi) unwrap(v handle) (*onnx.Tensor, error) {
 	}
 	copy(t.Data, unsafe.Slice((*byte)(data), len(t.Data)))
 	return t, nil
+}
+
+// shapeOf is the type and the dims of a tensor.
+func (c *capi) shapeOf(v handle) (onnx.DataType, []int64, error) {
+	info, err := c.result(C.type_and_shape(c.table, v))
+	if err != nil {
+		return onnx.Undefined, nil, err
+	}
+	defer C.release(c.table, C.SlotReleaseTensorTypeAndShapeInfo, info)
+	return c.typeAndDims(info)
 }
 
 func (c *capi) readStrings(v handle, into []string) error {

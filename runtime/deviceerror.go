@@ -56,6 +56,37 @@ func deviceError(err error, provider string) *MissingError {
 	return e
 }
 
+// DeviceError says that a device failed while it ran: it was lost, or a kernel went wrong. Nothing that lies there can be read any more.
+type DeviceError struct {
+	What     string // "CUDA failure 719: unspecified launch failure"
+	Operator string // whose node ran; empty where ONNX Runtime does not say
+}
+
+func (e *DeviceError) Error() string {
+	s := "the device failed: " + e.What
+	if e.Operator != "" {
+		s += " in " + e.Operator
+	}
+	return s
+}
+
+// Unwrap makes it an ErrRuntime.
+func (e *DeviceError) Unwrap() error { return ErrRuntime }
+
+// runDeviceError is what err says of a device that failed in a run; nil when it is about something else.
+func runDeviceError(err error) *DeviceError {
+	msg := fullMessage(err)
+	m := cudaFailure.FindStringSubmatch(msg)
+	if m == nil {
+		return nil
+	}
+	e := &DeviceError{What: fmt.Sprintf("%s failure %s: %s", m[1], m[2], oneLine(m[3]))}
+	if m := runningNode.FindStringSubmatch(msg); m != nil {
+		e.Operator = oneLine(m[1])
+	}
+	return e
+}
+
 // devices is "device_id 0 to 3" for a count of 4.
 func devices(count string) string {
 	switch count {

@@ -38,6 +38,9 @@ type Session struct{}
 // Open says that this build has no ONNX Runtime.
 func Open([]byte, Options) (*Session, error) { return nil, errNoCgo() }
 
+// OpenSteps says that this build has no ONNX Runtime.
+func OpenSteps([]byte, Options) (*Session, error) { return nil, errNoCgo() }
+
 // OpenModel says that this build has no ONNX Runtime.
 func OpenModel(*onnx.Model, Options) (*Session, error) { return nil, errNoCgo() }
 

@@ -4,19 +4,23 @@ import "graft/onnx"
 
 // Options say where and how a model runs. The zero value is the CPU with all threads and all optimizations.
 type Options struct {
-	Library      string            // ONNX Runtime's shared library; empty: looked up, see FindLibrary
-	Provider     string            // "cpu" (default), "cuda", ...: short or full name
-	Device       DeviceOptions     // of the provider
-	Strict       bool              // refuse a model of which the provider leaves operators to the CPU
-	Threads      int               // threads within an operator; 0: all
-	Optimization OptLevel          // graph optimizations before the first run
-	Config       map[string]string // ONNX Runtime's session configuration entries
-	CustomOps    []string          // libraries of custom operators, trusted as the program itself
-	Profile      string            // beginning of the path at which closing the session writes the times of its nodes; see ReadProfile
-	Save         string            // path at which opening the session writes the model in ONNX Runtime's own format; see WriteORT
-	Verbose      bool              // let ONNX Runtime write warnings to stderr
-	Log          func(string)      // told before something slow happens, such as fetching the library; may be nil
-	Placed       func(Placement)   // told of each session that is opened, where its nodes run; may be nil
+	Library  string        // ONNX Runtime's shared library; empty: looked up, see FindLibrary
+	Provider string        // "cpu" (default), "cuda", ...: short or full name
+	Device   DeviceOptions // of the provider
+	Capture  bool          // CUDA: a State's steps are recorded and replayed (CUDA graphs); OpenSteps alone takes it
+	// Deterministic has runs on machines of a kind give the same bits: no sum in the order in which threads end, no algorithm that is
+	// chosen by trial. On the CPU that is so without.
+	Deterministic bool
+	Strict        bool              // refuse a model of which the provider leaves operators to the CPU
+	Threads       int               // threads within an operator; 0: all
+	Optimization  OptLevel          // graph optimizations before the first run
+	Config        map[string]string // ONNX Runtime's session configuration entries
+	CustomOps     []string          // libraries of custom operators, trusted as the program itself
+	Profile       string            // beginning of the path at which closing the session writes the times of its nodes; see ReadProfile
+	Save          string            // path at which opening the session writes the model in ONNX Runtime's own format; see WriteORT
+	Verbose       bool              // let ONNX Runtime write warnings to stderr
+	Log           func(string)      // told before something slow happens, such as fetching the library; may be nil
+	Placed        func(Placement)   // told of each session that is opened, where its nodes run; may be nil
 }
 
 // DeviceOptions are a provider's, under the names that ONNX Runtime gives them. An option that the provider does not have

@@ -12,6 +12,12 @@ import (
 // ErrOption is in every error of an option that the provider asked for does not have.
 var ErrOption = errors.New("provider option")
 
+// convSearch and enableCapture are options of CUDA.
+const (
+	convSearch    = "cudnn_conv_algo_search"
+	enableCapture = "enable_cuda_graph"
+)
+
 // CUDA is the full name of the provider for NVIDIA's devices.
 const CUDA = "CUDAExecutionProvider"
 
@@ -37,7 +43,7 @@ func (o DeviceOptions) providerOptions(provider string) (map[string]string, erro
 		{"device_id", strconv.Itoa(o.ID), o.ID != 0, hasDeviceID},
 		{"gpu_mem_limit", strconv.FormatInt(o.MemoryLimit, 10), o.MemoryLimit != 0, hasMemoryLimit},
 		{"use_tf32", "1", o.TF32, []string{CUDA}},
-		{"cudnn_conv_algo_search", strings.ToUpper(o.ConvSearch), o.ConvSearch != "", []string{CUDA}},
+		{convSearch, strings.ToUpper(o.ConvSearch), o.ConvSearch != "", []string{CUDA}},
 	} {
 		if !named.given {
 			continue
@@ -60,6 +66,28 @@ func (o DeviceOptions) providerOptions(provider string) (map[string]string, erro
 		options["use_tf32"] = "0"
 	}
 	maps.Copy(options, o.Other)
+	return options, nil
+}
+
+// providerOptions are the provider's own, with those that capturing and determinism ask for.
+func (o Options) providerOptions(provider string) (map[string]string, error) {
+	if o.Deterministic && provider == CUDA && o.Device.ConvSearch == "" {
+		o.Device.ConvSearch = "heuristic"
+	}
+	options, err := o.Device.providerOptions(provider)
+	search := strings.ToLower(options[convSearch])
+	switch _, given := options[enableCapture]; {
+	case err != nil:
+		return nil, err
+	case o.Deterministic && search != "" && search != "heuristic" && search != "default":
+		return nil, fmt.Errorf("%w: %s %s times algorithms, which is not deterministic", ErrOption, convSearch, oneLine(search))
+	case given:
+		return nil, fmt.Errorf("%w: %s has every run repeat the numbers of the first one: --cuda-graphs feeds what is recorded", ErrOption, enableCapture)
+	case o.Capture && provider == CUDA:
+		options[enableCapture] = "1"
+	case o.Capture && !captureAnywhere:
+		return nil, fmt.Errorf("%w: %s takes no CUDA graphs", ErrOption, oneLine(provider))
+	}
 	return options, nil
 }
 

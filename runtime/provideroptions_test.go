@@ -32,6 +32,25 @@ func TestProviderOptions(t *testing.T) {
 			t.Errorf("%s %+v: %v, %v, want %v", c.provider, c.given, got, err, c.want)
 		}
 	}
+	for _, c := range []struct {
+		given Options
+		want  map[string]string
+	}{
+		{Options{Deterministic: true}, map[string]string{"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}},
+		{Options{Deterministic: true, Device: DeviceOptions{ConvSearch: "default"}}, map[string]string{"use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}},
+		{Options{Deterministic: true, Device: DeviceOptions{ConvSearch: "exhaustive"}}, nil},
+		{Options{Deterministic: true, Device: DeviceOptions{Other: map[string]string{"cudnn_conv_algo_search": "EXHAUSTIVE"}}}, nil},
+		{Options{Capture: true}, map[string]string{"use_tf32": "0", "enable_cuda_graph": "1"}},
+		{Options{Device: DeviceOptions{Other: map[string]string{"enable_cuda_graph": "1"}}}, nil},
+	} {
+		got, err := c.given.providerOptions(CUDA)
+		if (c.want == nil) != errors.Is(err, ErrOption) || !maps.Equal(got, c.want) {
+			t.Errorf("%+v: %v, %v, want %v", c.given, got, err, c.want)
+		}
+	}
+	if _, err := (Options{Capture: true}).providerOptions(CPU); !errors.Is(err, ErrOption) {
+		t.Errorf("recording on the CPU: %v", err)
+	}
 	if _, err := deviceID(map[string]string{"device_id": "one"}); !errors.Is(err, ErrOption) {
 		t.Error(err)
 	}

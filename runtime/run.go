@@ -78,23 +78,23 @@ func (s *Session) call(ctx context.Context, reuse *ort.RunOptions, inputNames, i
 		return stopped(ctx)
 	}
 	defer s.guardFirstRun()()
-	if ctx.Done() == nil {
-		return runError(s.env.run(s.ptr, nil, inputNames, inputs, outputNames, outputs))
-	}
 	options := reuse
-	if options == nil {
+	if options == nil && (ctx.Done() != nil || s.captures) {
 		var err error
-		if options, err = ort.NewRunOptions(); err != nil {
-			return runError(err)
+		if options, err = s.newRunOptions(); err != nil {
+			return err
 		}
 		defer options.Destroy()
+	}
+	if ctx.Done() == nil {
+		return runError(s.env.run(s.ptr, optionsIn(options), inputNames, inputs, outputNames, outputs))
 	}
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
 		options.Terminate() // fails only on nil options
 	})
-	err := s.env.run(s.ptr, pointerIn(options, "o"), inputNames, inputs, outputNames, outputs)
+	err := s.env.run(s.ptr, optionsIn(options), inputNames, inputs, outputNames, outputs)
 	if !stop() {
 		<-ended // the options must outlive the call to Terminate
 		if reuse != nil {
@@ -105,6 +105,23 @@ func (s *Session) call(ctx context.Context, reuse *ort.RunOptions, inputNames, i
 		}
 	}
 	return runError(err)
+}
+
+// newRunOptions are those of a run that is not recorded.
+func (s *Session) newRunOptions() (*ort.RunOptions, error) {
+	if s.captures {
+		return s.runOptions(notRecorded)
+	}
+	options, err := ort.NewRunOptions()
+	return options, runError(err)
+}
+
+// optionsIn is ONNX Runtime's own object; nil of nil.
+func optionsIn(options *ort.RunOptions) handle {
+	if options == nil {
+		return nil
+	}
+	return pointerIn(options, "o")
 }
 
 // guardFirstRun guards the signals of the first run on a device: what it needs may be loaded as late as that.
@@ -124,6 +141,9 @@ func runError(err error) error {
 	}
 	if full := memoryError(err); full != nil {
 		return full
+	}
+	if failed := runDeviceError(err); failed != nil {
+		return failed
 	}
 	return fmt.Errorf("%w: run: %s", ErrRuntime, oneLine(err.Error()))
 }

@@ -9,6 +9,7 @@ import (
 	goruntime "runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -29,7 +30,11 @@ type Session struct {
 
 	opened    Options // what it was opened with
 	copiersMu sync.Mutex
-	copiers   map[onnx.DataType]*Session // which read what lies on its device
+	copiers   map[string]*Session // which copy what lies on its device, by types
+
+	captures bool         // states record their steps
+	graphs   atomic.Int64 // recordings that were begun
+	marks    atomic.Int64 // how often a state has taken memory on the device
 
 	first   sync.Once    // guards the signals of the first run
 	mu      sync.RWMutex // held for reading while the session runs
@@ -43,7 +48,13 @@ type Session struct {
 // model that ONNX Runtime does not accept, *MemoryError for one that does not fit into memory. The model must be one that was
 // read and checked first, with no external data left in it. Nothing falls back to another provider as a whole; single
 // operators may, see Placement.
-func Open(model []byte, o Options) (*Session, error) { return open(model, nil, o) }
+func Open(model []byte, o Options) (*Session, error) {
+	o.Capture = false
+	return open(model, nil, o)
+}
+
+// OpenSteps is Open for a session that a State runs step by step, and honours Options.Capture.
+func OpenSteps(model []byte, o Options) (*Session, error) { return open(model, nil, o) }
 
 // open is Open with the weights that the model's bytes lack.
 func open(model []byte, apart []onnx.Apart, o Options) (_ *Session, err error) {
@@ -65,7 +76,7 @@ func open(model []byte, apart []onnx.Apart, o Options) (_ *Session, err error) {
 		return nil, err
 	}
 	defer options.Destroy()
-	s := &Session{env: env, opened: o}
+	s := &Session{env: env, opened: o, captures: o.Capture}
 	defer func() {
 		if err != nil {
 			s.Close()

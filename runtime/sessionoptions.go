@@ -69,7 +69,7 @@ const saveFormat = "session.save_model_format"
 
 // sessionOptions turns o into the binding's options. provider is a full name.
 func (e *environment) sessionOptions(o Options, provider string) (_ *ort.SessionOptions, err error) {
-	ofProvider, err := o.Device.providerOptions(provider)
+	ofProvider, err := o.providerOptions(provider)
 	if err != nil {
 		return nil, fmt.Errorf("open session: %w", err)
 	}
@@ -103,6 +103,9 @@ func (e *environment) sessionOptions(o Options, provider string) (_ *ort.Session
 		func() error { return options.SetIntraOpNumThreads(o.Threads) },
 		func() error { return options.SetLogSeverityLevel(severity) },
 		func() error { return options.SetMemPattern(false) },
+	}
+	if o.Deterministic {
+		steps = append(steps, func() error { return e.deterministic(pointerIn(options, "o")) })
 	}
 	if o.Profile != "" {
 		steps = append(steps, func() error { return options.EnableProfiling(o.Profile) })

@@ -22,6 +22,7 @@ type State struct {
 	closed  bool
 
 	devices deviceMemories
+	capture *capture // nil: steps are not recorded
 	links   []buffers
 	byInput map[string]int // position in links
 	turn    int            // links[i].values[turn] holds the current state
@@ -32,6 +33,7 @@ type State struct {
 	feeds  []feed // every input that is not linked, in the session's order
 	fed    map[string]int
 	stepOK bool // the outputs of fetch belong to a finished step
+	atHome bool // and lie in the homes of capture
 
 	inputNames, inputs, outputNames, outputs []handle // of a call: links first
 }
@@ -89,7 +91,13 @@ func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error 
 		}
 		st.inputs[n+i] = f.value
 	}
-	st.stepOK = false
+	if st.inPlace {
+		if err := ctx.Err(); err != nil {
+			return stopped(ctx)
+		}
+		ctx = context.WithoutCancel(ctx)
+	}
+	st.stepOK, st.atHome = false, st.capture != nil && st.capture.ready(st)
 	for i := range st.links {
 		l := &st.links[i]
 		st.inputs[i], st.outputs[i] = l.values[st.turn], l.values[1-st.turn]
@@ -97,28 +105,11 @@ func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error 
 			st.inputs[i] = l.upload.value
 		}
 	}
-	for i := range st.fetch {
-		f := &st.fetch[i]
-		if !f.fixed {
-			s.env.releaseValue(f.value)
-			f.value = nil
-		}
-		if !f.fixed || f.device {
-			f.tensor = nil
-		}
-		st.outputs[n+i] = f.value
-	}
-	if st.inPlace {
-		if err := ctx.Err(); err != nil {
-			return stopped(ctx)
-		}
-		ctx = context.WithoutCancel(ctx)
-	}
-	err := s.call(ctx, st.options, st.inputNames, st.inputs, st.outputNames, st.outputs)
-	for i := range st.fetch {
-		if f := &st.fetch[i]; !f.fixed {
-			f.value = st.outputs[n+i]
-		}
+	var err error
+	if st.atHome {
+		err = st.capture.step(ctx, st)
+	} else {
+		err = st.launch(ctx)
 	}
 	for i := range st.links {
 		switch l := &st.links[i]; {
@@ -134,7 +125,38 @@ func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error 
 		return err
 	}
 	st.turn, st.stepOK = 1-st.turn, true
+	if c := st.capture; c != nil && !c.settled {
+		return c.settle(st)
+	}
 	return nil
+}
+
+// launch takes a step as any other run. st.inputs and st.outputs of the links are set.
+func (st *State) launch(ctx context.Context) (err error) {
+	s, n := st.session, len(st.links)
+	for i := range st.fetch {
+		f := &st.fetch[i]
+		if !f.fixed {
+			s.env.releaseValue(f.value)
+			f.value = nil
+		}
+		if !f.fixed || f.device {
+			f.tensor = nil
+		}
+		st.outputs[n+i] = f.value
+	}
+	call := func() { err = s.call(ctx, st.options, st.inputNames, st.inputs, st.outputNames, st.outputs) }
+	if st.capture != nil {
+		st.capture.run(call)
+	} else {
+		call()
+	}
+	for i := range st.fetch {
+		if f := &st.fetch[i]; !f.fixed {
+			f.value = st.outputs[n+i]
+		}
+	}
+	return err
 }
 
 // handOn has a tensor that grows be what a step made of it, or stay what it was before a step that failed.
@@ -158,6 +180,9 @@ func (st *State) Output(name string) *onnx.Tensor {
 		f := &st.fetch[i]
 		if f.name != name {
 			continue
+		}
+		if st.atHome {
+			return st.capture.fetch[i].read(st.session, name)
 		}
 		if f.tensor == nil {
 			t, err := st.session.bring(f.value, f.device, f.dtype)
@@ -235,27 +260,39 @@ func (st *State) current(input string) (*onnx.Tensor, error) {
 	return l.tensors[st.turn], nil
 }
 
-// Close frees the state; the session stays open.
+// Close frees the state; the session stays open. What lies on a device of a session that was closed before went with it.
 func (st *State) Close() error {
 	if st.closed {
 		return nil
 	}
 	st.closed = true
-	c := &st.session.env.capi
-	for i := range st.links {
-		c.releaseValue(st.links[i].values[0])
-		if !st.links[i].InPlace {
-			c.releaseValue(st.links[i].values[1])
+	s := st.session
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	c := &s.env.capi
+	release := func(v handle, onDevice bool) {
+		if !onDevice || s.ptr != nil {
+			c.releaseValue(v)
 		}
-		st.links[i].pin.Unpin()
-		st.links[i].upload.free(c)
+	}
+	for i := range st.links {
+		l := &st.links[i]
+		release(l.values[0], l.device != nil)
+		if !l.InPlace {
+			release(l.values[1], l.device != nil)
+		}
+		l.pin.Unpin()
+		l.upload.free(c)
 	}
 	for i := range st.fetch {
-		c.releaseValue(st.fetch[i].value)
+		release(st.fetch[i].value, st.fetch[i].device)
 		st.fetch[i].pin.Unpin()
 	}
 	for i := range st.feeds {
 		st.feeds[i].free(c)
+	}
+	if st.capture != nil {
+		st.capture.close(release)
 	}
 	st.devices.close(c)
 	if st.options != nil {

@@ -89,13 +89,9 @@ func (d *deviceMemories) close(c *capi) {
 	d.all = nil
 }
 
-// give makes a value of the type and dims of t, which holds no numbers yet.
-func (m *deviceMemory) give(c *capi, t *onnx.Tensor) (handle, error) {
-	var dims *C.int64_t
-	if len(t.Dims) > 0 {
-		dims = (*C.int64_t)(&t.Dims[0])
-	}
-	v, err := c.result(C.tensor_new(c.table, m.allocator, dims, C.size_t(len(t.Dims)), C.int(c.toElement(t.DType))))
+// give makes a value, which holds no numbers yet.
+func (m *deviceMemory) give(c *capi, of onnx.DataType, dims []int64) (handle, error) {
+	v, err := c.result(C.tensor_new(c.table, m.allocator, (*C.int64_t)(unsafe.SliceData(dims)), C.size_t(len(dims)), C.int(c.toElement(of))))
 	if err != nil {
 		if full := memoryError(err); full != nil {
 			return nil, full
@@ -145,28 +141,40 @@ func (s *Session) bring(v handle, fromDevice bool, of onnx.DataType) (*onnx.Tens
 	return s.env.unwrap(v)
 }
 
-// download copies a value that lies on a device: a session of an Identity reads it there, and ONNX Runtime brings what comes of it.
+// download copies a value that lies on a device.
 func (s *Session) download(v handle, of onnx.DataType) (*onnx.Tensor, error) {
-	copier, err := s.copier(of)
-	if err != nil {
+	out := []handle{nil}
+	if err := s.copy([]handle{v}, out, []onnx.DataType{of}); err != nil {
 		return nil, err
+	}
+	defer s.release(out)
+	return s.env.unwrap(out[0])
+}
+
+// copy copies values between memories: a session of Identities on the provider reads them where they are, and ONNX Runtime brings what comes of
+// it to where to says, or to ordinary memory where that is nil.
+func (s *Session) copy(from, to []handle, types []onnx.DataType) error {
+	if len(from) == 0 {
+		return nil
+	}
+	copier, err := s.copier(types)
+	if err != nil {
+		return err
 	}
 	copier.mu.RLock()
 	defer copier.mu.RUnlock()
 	if copier.ptr == nil {
-		return nil, errClosed
+		return errClosed
 	}
-	out := []handle{nil}
-	defer func() { copier.release(out) }()
-	err = s.env.run(copier.ptr, nil, []handle{copier.cNames["x"]}, []handle{v}, []handle{copier.cNames["y"]}, out)
-	if err != nil {
-		return nil, runError(err)
+	inputs, outputs := make([]handle, len(from)), make([]handle, len(from))
+	for i := range from {
+		inputs[i], outputs[i] = copier.cNames[copier.inputs[i].Name], copier.cNames[copier.outputs[i].Name]
 	}
-	return s.env.unwrap(out[0])
+	return runError(s.env.run(copier.ptr, nil, inputs, from, outputs, to))
 }
 
-// copier is a session that downloads tensors of a type.
-func (s *Session) copier(of onnx.DataType) (*Session, error) {
+// copier is a session that copies tensors of these types.
+func (s *Session) copier(types []onnx.DataType) (*Session, error) {
 	s.copiersMu.Lock()
 	defer s.copiersMu.Unlock()
 	s.mu.RLock()
@@ -174,14 +182,17 @@ func (s *Session) copier(of onnx.DataType) (*Session, error) {
 	if s.ptr == nil {
 		return nil, errClosed
 	}
-	if found := s.copiers[of]; found != nil {
+	key := fmt.Sprint(types)
+	if found := s.copiers[key]; found != nil {
 		return found, nil
 	}
 	g := onnx.NewGraph("copy")
-	x := g.AddInput("x", onnx.TensorType{DType: of})
-	y := g.Add("Identity", []*onnx.Value{x}, 1).Output(0)
-	y.Type = x.Type
-	g.AddOutput(y, "y")
+	for i, of := range types {
+		x := g.AddInput(fmt.Sprintf("x%d", i), onnx.TensorType{DType: of})
+		y := g.Add("Identity", []*onnx.Value{x}, 1).Output(0)
+		y.Type = x.Type
+		g.AddOutput(y, fmt.Sprintf("y%d", i))
+	}
 	m := &onnx.Model{Graph: g}
 	m.Declare(17)
 	o := s.opened
@@ -189,12 +200,12 @@ func (s *Session) copier(of onnx.DataType) (*Session, error) {
 	o.Optimization = OptimizeNone
 	made, err := OpenModel(m, o)
 	if err != nil {
-		return nil, fmt.Errorf("read what lies on the device: %w", err)
+		return nil, fmt.Errorf("copy what lies on the device: %w", err)
 	}
 	if s.copiers == nil {
-		s.copiers = map[onnx.DataType]*Session{}
+		s.copiers = map[string]*Session{}
 	}
-	s.copiers[of] = made
+	s.copiers[key] = made
 	return made, nil
 }
 

@@ -7,8 +7,6 @@ import (
 	goruntime "runtime"
 	"slices"
 
-	ort "github.com/yalue/onnxruntime_go"
-
 	"graft/onnx"
 )
 
@@ -30,8 +28,8 @@ func (s *Session) NewState(initial map[string]*onnx.Tensor, links []Link, fetch 
 			st.Close()
 		}
 	}()
-	if st.options, err = ort.NewRunOptions(); err != nil {
-		return nil, runError(err)
+	if st.options, err = s.newRunOptions(); err != nil {
+		return nil, err
 	}
 	if st.devices, err = s.deviceMemories(); err != nil {
 		return nil, err
@@ -79,7 +77,7 @@ func (s *Session) NewState(initial map[string]*onnx.Tensor, links []Link, fetch 
 			f.tensor.Name = name
 			if d := st.devices.outputs[name]; d != nil && len(f.tensor.Data) > smallOutput {
 				f.device, f.dtype = true, t.DType
-				if f.value, err = d.give(&s.env.capi, f.tensor); err != nil {
+				if f.value, err = d.give(&s.env.capi, t.DType, sizes); err != nil {
 					return nil, fmt.Errorf("output %q: %w", name, err)
 				}
 				continue
@@ -96,6 +94,12 @@ func (s *Session) NewState(initial map[string]*onnx.Tensor, links []Link, fetch 
 			st.inputNames = append(st.inputNames, s.cNames[s.inputs[i].Name])
 		}
 	}
+	if s.captures {
+		if st.capture, err = st.newCapture(); err != nil {
+			return nil, err
+		}
+	}
+	s.marks.Add(1)
 	st.inputs, st.outputs = make([]handle, len(st.inputNames)), make([]handle, len(st.outputNames))
 	goruntime.SetFinalizer(st, (*State).Close) // memory that stays pinned when its owner is collected is a crash
 	return st, nil
@@ -108,7 +112,7 @@ func (b *buffers) onDevice(c *capi, t *onnx.Tensor) (err error) {
 			b.values[1] = b.values[0]
 			break
 		}
-		if b.values[j], err = b.device.give(c, t); err != nil {
+		if b.values[j], err = b.device.give(c, t.DType, t.Dims); err != nil {
 			return err
 		}
 	}

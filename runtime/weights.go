@@ -25,6 +25,7 @@ func OpenModel(m *onnx.Model, o Options) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}
+	o.Capture = false
 	return open(data, apart, o)
 }
 

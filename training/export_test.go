@@ -24,3 +24,9 @@ func UpdatedInPlace(s *Step) (inPlace []string, states int, err error) {
 	}
 	return inPlace, len(f.inPlace), nil
 }
+
+// StateOf is what a runtime's state of the step itself starts with, by input, each of which output input+".next" becomes.
+func StateOf(s *Step, from *Snapshot) (map[string]*onnx.Tensor, error) {
+	initial, _, err := s.links(from)
+	return initial, err
+}

@@ -73,8 +73,8 @@ type Loop struct {
 }
 
 // Run continues from a snapshot until steps have been taken altogether, or ctx ends. It gives the state it reached, also
-// together with an error (the context's when it ended), so that the caller can save it; only when training diverged, or never
-// began, it gives back from. save, when not nil, is called with the state after every multiple of every steps, which
+// together with an error (the context's when it ended), so that the caller can save it; only when training diverged, never
+// began, or the device that has the state failed, it gives back from. save, when not nil, is called with the state after every multiple of every steps, which
 // is valid during the call.
 func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save func(*Snapshot) error) (*Snapshot, error) {
 	form, err := l.Step.loopForm(l.Session.Provider)
@@ -85,7 +85,7 @@ func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save
 	if err != nil {
 		return from, fmt.Errorf("train: %w", err)
 	}
-	session, err := runtime.Open(data, l.Session)
+	session, err := runtime.OpenSteps(data, l.Session)
 	if err != nil {
 		return from, err
 	}
@@ -114,7 +114,7 @@ func (l *Loop) Run(ctx context.Context, from *Snapshot, steps, every int64, save
 		case err != nil:
 			reached, readErr := r.snapshot()
 			if readErr != nil {
-				return from, errors.Join(err, readErr)
+				return from, fmt.Errorf("%w; the state cannot be read any more (%v)", err, readErr)
 			}
 			if ctx.Err() != nil {
 				err = ctx.Err()

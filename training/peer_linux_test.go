@@ -267,7 +267,12 @@ func peerStep(b *testing.B, file string) {
 	}
 	debug.FreeOSMemory()
 	before := limitstest.Resident(b, "VmRSS:")
+	options.Capture = os.Getenv("GRAFT_PEER_GRAPHS") != ""
 	loop, start := peerLoop(b, file, options, cmp.Or(os.Getenv("GRAFT_PEER_FORMS"), options.Provider))
+	batch := 0
+	for _, t := range loop.Feed(1) {
+		batch += len(t.Data)
+	}
 	var times []float64 // of the steps behind the fifth, in ms
 	var last time.Time
 	loop.Each = func(p training.Progress) error {
@@ -292,6 +297,7 @@ func peerStep(b *testing.B, file string) {
 	b.ReportMetric(float64(peak)/1024, "process-MiB")
 	slices.Sort(times)
 	b.ReportMetric(times[len(times)/2], "ms/step")
+	b.ReportMetric(float64(batch), "batch-B")
 }
 
 // BenchmarkPeersForward is a run of each of these models, with the statistics of the file and the parameters inside: the batch

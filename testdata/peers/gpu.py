@@ -86,11 +86,11 @@ def parity(m, name):
             "passed": "--- FAIL" not in out, "copies": sorted(set(re.findall(r"\d+ Memcpy nodes are added[^\n]*", out)))}
 
 
-def bench(m, count, precision):
+def bench(m, count, precision, graphs=False):
     """Milliseconds of a step and, in float32, of a forward pass of each network in graft."""
-    what = "BenchmarkPeers(Forward)?" if precision == "fp32" else "BenchmarkPeers"
+    what = "BenchmarkPeers" if graphs or precision != "fp32" else "BenchmarkPeers(Forward)?"
     out = m.test("training", "-test.run", "^$", "-test.bench", f"^{what}$/^({'|'.join(m.args.networks)})$", "-test.benchtime", f"{count}x",
-                 **{"GRAFT_PEER_THREADS": str(m.args.threads), "GRAFT_PEER_PRECISION": precision})
+                 **{"GRAFT_PEER_THREADS": str(m.args.threads), "GRAFT_PEER_PRECISION": precision, "GRAFT_PEER_GRAPHS": "1" if graphs else ""})
     found = {}
     for kind, name, row in re.findall(r"^BenchmarkPeers(Forward)?/(\w+)\S*\s(.*)$", out, re.M):
         ms = re.search(r"([\d.e+-]+) ms/(?:step|run)", row)
@@ -100,24 +100,51 @@ def bench(m, count, precision):
     return found
 
 
-def times(m, precision="fp32"):
-    """Medians over rounds in which graft and PyTorch take turns, and the ratios of each round; in 16 bits PyTorch is by autocast."""
+def times(m, precision="fp32", graphs=False):
+    """Medians over rounds in which graft and PyTorch take turns, and the ratios of each round; in 16 bits PyTorch is by autocast. With graphs
+    graft's steps are recorded (CUDA graphs), PyTorch's are not."""
     device = "cuda" if m.cuda else "cpu"
     rounds = []
     for _ in range(m.args.rounds):
-        ours = bench(m, m.args.times, precision)
+        ours = bench(m, m.args.times, precision, graphs)
         said = m.call(sys.executable, "-W", "ignore", here / "gpu_torch.py", "--device", device, "--steps", m.args.times, "--threads", m.args.threads,
                       "--precision", precision, *m.args.networks)
         theirs = json.loads(said.splitlines()[-1])
         rounds.append((ours, theirs))
     result = {"torch": theirs["torch"], "on": theirs["on"], "rounds": len(rounds)}
     for name in m.args.networks:
-        for kind in theirs[name]:
+        for kind in [k for k in theirs[name] if k in rounds[0][0][name]]:
             ours, torch = [o[name][kind] for o, _ in rounds], [t[name][kind] for _, t in rounds]
             ratios = [a / b for a, b in zip(ours, torch)]
             result[f"{name} {kind}"] = {"graft": statistics.median(ours), "torch": statistics.median(torch), "ratio": round(statistics.median(ratios), 3),
                                         "least": round(min(ratios), 3), "largest": round(max(ratios), 3)}
     return result
+
+
+def loops(m):
+    """Milliseconds of a step that a Loop takes, ten in a call, beside a step of a state on the device."""
+    out = m.test("training", "-test.run", "^$", "-test.bench", f"^BenchmarkPeersLoop$/^({'|'.join(m.args.networks)})$", "-test.benchtime", f"{max(1, m.args.times // 2)}x")
+    found = {}
+    for name, kind, row in re.findall(r"^BenchmarkPeersLoop/(\w+)/(state|loop)\S*\s(.*)$", out, re.M):
+        found.setdefault(name, {})[kind] = float(re.search(r"([\d.e+-]+) ms/step", row)[1])
+    if sorted(found) != sorted(m.args.networks) or "--- FAIL" in out:
+        raise RuntimeError(out[-4000:])
+    return found
+
+
+def bus(m, name):
+    """Bytes that pass between the computer's memory and the card in a step, counted in the CUDA runtime's functions by cuda_bus.c: of many steps
+    less of few."""
+    counted, batch = [], None
+    for steps in (20, 120):
+        file = m.work / "bus.txt"
+        out = m.test("training", "-test.run", "^$", "-test.bench", f"^BenchmarkPeers$/^{name}$", "-test.benchtime", f"{steps}x",
+                     LD_PRELOAD=str(m.work / "lib/libcuda_bus.so"), CUDA_BUS=str(file))
+        batch = float(re.search(r"([\d.e+]+) batch-B", out)[1])
+        counted.append({kind: (int(n), int(copies)) for kind, n, copies in (line.split() for line in file.read_text().splitlines())})
+    few, many = counted
+    steps = {kind: {"bytes": (many[kind][0] - few[kind][0]) / 100, "copies": (many[kind][1] - few[kind][1]) / 100} for kind in many}
+    return {"batch": batch, **steps}
 
 
 def device_mib(m):
@@ -189,6 +216,10 @@ def parts(args):
     if args.provider == "cuda":
         for precision in ("fp16", "bf16"):
             yield f"times {precision}", 90, lambda m, precision=precision: times(m, precision)
+        yield "times graphs", 90, lambda m: times(m, graphs=True)
+        for name in args.networks:
+            yield f"bus {name}", 20, lambda m, name=name: bus(m, name)
+    yield "loops", 60, loops
     for name in ("mlp", "cnn"):
         if name in args.networks:
             yield f"memory {name}", 90, lambda m, name=name: memory(m, name)
@@ -227,6 +258,16 @@ def table(done):
         for what, v in t.items():
             if isinstance(v, dict):
                 row(what, f"{v['graft']:.3g}", f"{v['torch']:.3g}", f"{v['ratio']} ({v['least']} to {v['largest']})")
+    if "loops" in done:
+        head("A step of a state, and of ten in a Loop, milliseconds", "network", "state", "Loop")
+        for name, v in done["loops"].items():
+            row(name, f"{v['state']:.3g}", f"{v['loop']:.3g}")
+    found = {k.split()[1]: v for k, v in done.items() if k.startswith("bus ")}
+    if found:
+        head("Bytes over the bus in a step", "network", "batch", "to the device", "to the host", "copies", "at most the batch and 1 kB")
+        for name, v in found.items():
+            row(name, f"{v['batch']:.0f}", f"{v['to_device']['bytes']:.0f}", f"{v['to_host']['bytes']:.0f}",
+                f"{v['to_device']['copies']:g}, {v['to_host']['copies']:g}", "no" if much(v) else "yes")
     found = {k.split()[1]: v for k, v in done.items() if k.startswith("memory ")}
     if found:
         head("Memory on the way, MiB", "network", "steps", "host", "host grew", "device", "device grew")
@@ -242,12 +283,19 @@ def table(done):
     return "\n".join(lines)
 
 
+def much(bus):
+    """More passes than the batch and 1 kB."""
+    return sum(v["bytes"] for v in bus.values() if isinstance(v, dict)) > bus["batch"] + 1024
+
+
 def wrong(done):
     """What is there and not as it should be."""
     for name, v in done.items():
         kind = name.split()[0]
         if kind == "parity" and not v["passed"]:
             yield f"{name}: losses {v['losses']:.2g} apart, outputs {v['outputs']:.2g}, gradients {v['gradients']:.2g}"
+        if kind == "bus" and much(v):
+            yield f"{name}: {v['to_device']['bytes']:.0f} bytes to the device and {v['to_host']['bytes']:.0f} back in a step, the batch has {v['batch']:.0f}"
         if kind == "memory" and max(v["host_growth_mib"], v.get("device_growth_mib", 0)) > MOST_GROWTH:
             yield f"{name}: grew by more than {MOST_GROWTH} MiB"
         if kind == "tests" and (v["failed"] or not v["ended"]):

@@ -49,6 +49,8 @@ pack() {
 		xz -T0 -c "$temporary/slim.so" >"$temporary/slim.so.xz"
 		mv "$temporary/slim.so.xz" "$out/provider/libonnxruntime_providers_cuda.so.xz"
 	fi
+	cc -O2 -shared -fPIC -o "$temporary/libcuda_bus.so" "$here/cuda_bus.c" -ldl
+	xz -c "$temporary/libcuda_bus.so" >"$out/programs/libcuda_bus.so.xz"
 	cd "$root"
 	export GOOS=linux GOARCH=amd64 CGO_ENABLED=1
 	go build -trimpath -ldflags='-s -w' -o "$temporary/graft" .
