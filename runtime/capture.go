@@ -15,9 +15,6 @@ import (
 	"graft/onnx"
 )
 
-// captureAnywhere has sessions that capture do all but the recording on every provider: tests set it, with ownMemory.
-var captureAnywhere = false
-
 // Of a run: which recorded graph it replays, or is recorded as; notRecorded is none.
 const (
 	graphID     = "gpu_graph_id"

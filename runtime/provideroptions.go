@@ -18,6 +18,9 @@ const (
 	enableCapture = "enable_cuda_graph"
 )
 
+// captureAnywhere has sessions that capture do all but the recording on every provider: tests set it, with ownMemory.
+var captureAnywhere = false
+
 // CUDA is the full name of the provider for NVIDIA's devices.
 const CUDA = "CUDAExecutionProvider"
 
