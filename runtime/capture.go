@@ -131,6 +131,9 @@ func (c *capture) close(release func(v handle, onDevice bool)) {
 // ready reports whether the step that is about to be taken can be a recorded one.
 func (c *capture) ready(st *State) bool {
 	for i, h := range c.feeds {
+		if st.feeds[i].held != nil {
+			continue
+		}
 		if h.value == nil || !slices.Equal(h.dims, st.feeds[i].dims) {
 			return false
 		}
@@ -149,6 +152,9 @@ func (c *capture) settle(st *State) error {
 	api := &st.session.env.capi
 	for i := range c.feeds {
 		f := &st.feeds[i]
+		if f.held != nil {
+			continue
+		}
 		if err := c.feeds[i].make(api, f.port.Type.DType, f.dims); err != nil {
 			return fmt.Errorf("input %q: %w", f.port.Name, err)
 		}
@@ -191,6 +197,9 @@ func (c *capture) step(ctx context.Context, st *State) error {
 		}
 	}
 	for i, h := range c.feeds {
+		if st.feeds[i].held != nil {
+			continue // st.inputs has it
+		}
 		from, to, types = append(from, st.feeds[i].value), append(to, h.value), append(types, h.dtype)
 		st.inputs[n+i] = h.value
 	}

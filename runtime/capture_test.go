@@ -4,6 +4,7 @@ package runtime_test
 
 import (
 	"context"
+	"os"
 	"slices"
 	"testing"
 
@@ -88,6 +89,16 @@ func TestCapture(t *testing.T) {
 	if st.Recordings() == numbers {
 		t.Error("a recording outlived memory that was taken behind it")
 	}
+	holding := begin()
+	if err := holding.Hold("z", onnx.FromSlice([]float32{1, 2, 3, 4})); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 {
+		step(t, holding, nil)
+		if loss := holding.Output("loss").Float32s()[0]; loss != float32(10*i) || holding.Captured() != int64(i) {
+			t.Errorf("held: step %d: loss %g, %d steps recorded", i, loss, holding.Captured())
+		}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := st.Step(ctx, feeds{"z": onnx.NewTensor(onnx.Float, 4)}); err == nil {
@@ -99,6 +110,49 @@ func TestCapture(t *testing.T) {
 	}
 	if got := run(t, s, feeds{"x": onnx.NewTensor(onnx.Float, 4), "z": onnx.NewTensor(onnx.Float, 4)}, "long"); got["long"].Len() != 12 {
 		t.Error("a run beside the state")
+	}
+}
+
+// TestCaptureMemory: states that capture, and their steps, leave nothing behind.
+func TestCaptureMemory(t *testing.T) {
+	runtime.CaptureAnywhere(true)
+	defer runtime.CaptureAnywhere(false)
+	const n = 16 << 10
+	o := runtimetest.Options(t)
+	o.Capture = true
+	s, err := runtime.OpenSteps(model(node("Add", []string{"x", "d"}, []string{"y"}), node("Neg", []string{"y"}, []string{"out"}),
+		value(11, "x", onnx.Float, onnx.NewShape(n)), value(11, "d", onnx.Float, nil), output("y", onnx.Float, n), value(12, "out", onnx.Float, nil)), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	d, one := onnx.NewTensor(onnx.Float, n), onnx.NewTensor(onnx.Float, 1)
+	round := func() {
+		st, err := s.NewState(feeds{"x": onnx.NewTensor(onnx.Float, n)}, []runtime.Link{{Output: "y", Input: "x"}}, "out")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+		for i := range 6 {
+			in := feeds{"d": d}
+			if i == 3 {
+				in["d"] = one
+			}
+			step(t, st, in)
+			if st.Output("out").Len() != n {
+				t.Fatal("no output")
+			}
+		}
+	}
+	for range 50 {
+		round()
+	}
+	before := residentPages(t)
+	for range 500 {
+		round()
+	}
+	if grown := (residentPages(t) - before) * os.Getpagesize(); grown > 16<<20 { // 500 times 64 KiB are 31 MiB
+		t.Errorf("500 states took %d bytes more", grown)
 	}
 }
 

@@ -75,6 +75,9 @@ type State struct{}
 // Step says that this build has no ONNX Runtime.
 func (st *State) Step(context.Context, map[string]*onnx.Tensor) error { return errNoCgo() }
 
+// Hold says that this build has no ONNX Runtime.
+func (st *State) Hold(string, *onnx.Tensor) error { return errNoCgo() }
+
 // Output is nil.
 func (st *State) Output(string) *onnx.Tensor { return nil }
 

@@ -62,7 +62,7 @@ type fetched struct {
 	pin    goruntime.Pinner
 }
 
-// Step runs the session once. feeds are all inputs that are not linked. A tensor that is fed again is read in place, so the
+// Step runs the session once. feeds are all inputs that are neither linked nor held. A tensor that is fed again is read in place, so the
 // caller may change its data between steps, and costs nothing when its data, dims and type are where they were. After an
 // error the state is what it was before the step, unless a link writes in place: then there is none any more.
 func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error {
@@ -82,10 +82,17 @@ func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error 
 			}
 			return unknownPort("input", name, s.inputs)
 		}
+		if st.feeds[st.fed[name]].held != nil {
+			return fmt.Errorf("%w: %q is held, it cannot be fed", ErrFeed, name)
+		}
 	}
 	n := len(st.links)
 	for i := range st.feeds {
 		f := &st.feeds[i]
+		if f.held != nil {
+			st.inputs[n+i] = f.value
+			continue
+		}
 		if err := f.set(&s.env.capi, feeds[f.port.Name]); err != nil {
 			return err
 		}
@@ -289,7 +296,12 @@ func (st *State) Close() error {
 		st.fetch[i].pin.Unpin()
 	}
 	for i := range st.feeds {
-		st.feeds[i].free(c)
+		f := &st.feeds[i]
+		if f.device {
+			release(f.value, true)
+			f.value = nil
+		}
+		f.free(c)
 	}
 	if st.capture != nil {
 		st.capture.close(release)

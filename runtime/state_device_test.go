@@ -19,6 +19,7 @@ func TestStateOnDevice(t *testing.T) {
 	t.Run("failed step", TestStateFailedStep)
 	t.Run("replaced data", TestStateReplacedData)
 	t.Run("wrong", TestWrongState)
+	t.Run("held", TestStateHold)
 	t.Run("grows", TestStateGrows)
 	t.Run("in place", TestStateInPlace)
 }

@@ -276,7 +276,33 @@ func BenchmarkRun(b *testing.B) {
 	}
 }
 
-// An output that is written over its input is the state all the same, kept once; a step is then not cut short.
+// TestStateHold: what is held is read by every step, and cannot be fed.
+func TestStateHold(t *testing.T) {
+	st := newCounter(t, "loss")
+	z := onnx.FromSlice([]float32{1, 2, 3, 4})
+	shape := feeds{"shape": onnx.FromSlice([]int64{2, 2})}
+	if err := st.Hold("z", z); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 {
+		step(t, st, shape)
+		if loss := st.Output("loss").Float32s()[0]; loss != float32(10*i) {
+			t.Errorf("step %d: loss %g", i, loss)
+		}
+	}
+	if err := st.Hold("z", onnx.FromSlice([]float32{1, 0, 0, 0})); err != nil {
+		t.Fatal(err)
+	}
+	step(t, st, shape)
+	if loss := st.Output("loss").Float32s()[0]; loss != 4 {
+		t.Errorf("with another: loss %g", loss)
+	}
+	wantError(t, st.Step(context.Background(), feeds{"z": z, "shape": shape["shape"]}), runtime.ErrFeed, `"z" is held`)
+	wantError(t, st.Hold("x", z), runtime.ErrFeed, `no input "x"`)
+	wantError(t, st.Hold("z", shape["shape"]), runtime.ErrFeed, `"z"`)
+	wantError(t, st.Step(context.Background(), shape), runtime.ErrFeed, `"z"`, "not fed")
+}
+
 // TestStateGrows has a list grow by what is fed, from nothing; a step that fails leaves it as it was.
 func TestStateGrows(t *testing.T) {
 	s := open(t, model(node("Concat", []string{"list", "new"}, []string{"longer"}, attribute("axis", 0)), node("Reshape", []string{"longer", "shape"}, []string{"seen"}),
@@ -308,6 +334,7 @@ func TestStateGrows(t *testing.T) {
 	wantError(t, st.Write("list", onnx.NewTensor(onnx.Float, int64(len(want)))), runtime.ErrFeed, "grows")
 }
 
+// TestStateInPlace: an output that is written over its input is the state all the same, kept once; a step is then not cut short.
 func TestStateInPlace(t *testing.T) {
 	links := []runtime.Link{{Output: "x.next", Input: "x", InPlace: true}, {Output: "n.next", Input: "n"}}
 	st, err := open(t, counter()).NewState(feeds{"x": onnx.NewTensor(onnx.Float, 4), "n": onnx.Scalar(int64(1))}, links)

@@ -65,6 +65,16 @@ func (g *Gated) Step(c StepConfig) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build training step: %w", err)
 	}
+	if deviceOf(c.Provider) != autodiff.CPU { // a checkpoint is for the step on every provider
+		c.Provider = ""
+		same, err := g.Step(c)
+		if err != nil {
+			return nil, err
+		}
+		if s.fingerprint, err = same.Fingerprint(); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
@@ -81,7 +91,16 @@ func (g *Gated) step(c StepConfig) (*Step, error) {
 		layout = c.Trained
 	}
 	trained := f.g.AddInput(InputTrained, onnx.TypeOf(onnx.Float, layout.Len()))
-	parts := g.plan.packing.Split(f.b, c.Weights(f.b, trained))
+	var weights *onnx.Value
+	if c.DeviceWeights != nil && deviceOf(c.Provider) != autodiff.CPU {
+		if f.step == nil {
+			f.step = f.g.AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+		}
+		weights = c.DeviceWeights(f.b, trained, f.step)
+	} else {
+		weights = c.Weights(f.b, trained)
+	}
+	parts := g.plan.packing.Split(f.b, weights)
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}

@@ -154,6 +154,12 @@ func (l *Loop) start(session *runtime.Session, form *loopForm, from *Snapshot) (
 	if err != nil {
 		return nil, err
 	}
+	if from.Mask != nil {
+		if err := state.Hold(InputGradientMask, from.Mask); err != nil {
+			state.Close()
+			return nil, err
+		}
+	}
 	return &run{Loop: l, form: form, state: state, at: at, taken: from.Steps, mask: from.Mask,
 		rate: onnx.NewTensor(onnx.Float, 1), count: onnx.NewTensor(onnx.Int64, 1)}, nil
 }
@@ -166,9 +172,6 @@ func (r *run) step(ctx context.Context) error {
 	feeds := map[string]*onnx.Tensor{InputRate: r.rate, InputStep: r.count}
 	r.rate.Float32s()[0] = float32(r.Rate(step))
 	r.count.Int64s()[0] = step
-	if r.mask != nil {
-		feeds[InputGradientMask] = r.mask
-	}
 	if r.Feed != nil {
 		maps.Copy(feeds, r.Feed(step))
 	}

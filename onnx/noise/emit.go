@@ -102,6 +102,22 @@ func (k Streams) EmitUniform(b *op.Builder, stream int64, dims ...int64) *onnx.V
 	return e.first(k.pick(b, k.a, stream), k.pick(b, k.b, stream), count, dims)
 }
 
+// EmitNormal adds nodes that make the first normal numbers of the sequence of a stream, float[n]: Normal's, but for the last bits, since
+// logarithm and cosine are float32's here.
+func (k Streams) EmitNormal(b *op.Builder, stream, n int64) *onnx.Value {
+	pairs := b.Split(k.EmitUniform(b, stream, (n+1)/2, 2), 1, 1, 1)
+	if b.Err() != nil {
+		return nil
+	}
+	radius := b.Sqrt(b.Mul(b.Log(pairs[0]), b.Const(onnx.Scalar(float32(-2)))))
+	angle := b.Mul(pairs[1], b.Const(onnx.Scalar(float32(2*math.Pi))))
+	both := b.Reshape(b.Concat(1, b.Mul(radius, b.Cos(angle)), b.Mul(radius, b.Sin(angle))), -1)
+	if n%2 == 0 {
+		return both
+	}
+	return b.Split(both, 0, n, 1)[0]
+}
+
 // pick is the part of a stream.
 func (Streams) pick(b *op.Builder, of *onnx.Value, stream int64) *onnx.Value {
 	return b.Gather(of, emitter{b}.scalar(stream), 0)

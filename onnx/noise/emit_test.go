@@ -3,6 +3,7 @@ package noise_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -43,6 +44,38 @@ func TestEmitBelow(t *testing.T) {
 			for j, got := range onnx.View[bool](out[fmt.Sprint("y", i)]) {
 				if want := float64(noise.Float(key, uint32(j))) < probabilities[i]; got != want {
 					t.Fatalf("step %d, %s: element %d is %v, want %v", step, stream, j, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestEmitNormal holds normal numbers that a graph makes to Go's.
+func TestEmitNormal(t *testing.T) {
+	for _, n := range []int64{1, 2, 7, 1000} {
+		g := onnx.NewGraph("normal")
+		b := op.NewBuilder(g)
+		keys := noise.EmitStreams(b, 9, []string{"a", "pac/1"}, g.AddInput("step", onnx.TypeOf(onnx.Int64, 1)))
+		g.AddOutput(keys.EmitNormal(b, 1, n), "normal")
+		if b.Err() != nil {
+			t.Fatal(b.Err())
+		}
+		m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}
+		s := runtimetest.Open(t, m, runtimetest.Options(t))
+		for _, step := range []int64{0, 3, 1 << 20} {
+			out, err := s.Run(context.Background(), map[string]*onnx.Tensor{"step": onnx.FromSlice([]int64{step})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := make([]float32, n)
+			noise.Normal(want, noise.NewKey(9, "pac/1", uint64(step)))
+			got := out["normal"]
+			if !slices.Equal(got.Dims, []int64{n}) {
+				t.Fatalf("%d numbers come as %v", n, got.Dims)
+			}
+			for i, x := range got.Float32s() {
+				if math.Abs(float64(x-want[i])) > 1e-5 {
+					t.Errorf("step %d: number %d of %d is %g, want %g", step, i, n, x, want[i])
 				}
 			}
 		}

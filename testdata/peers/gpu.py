@@ -147,6 +147,34 @@ def bus(m, name):
     return {"batch": batch, **steps}
 
 
+MEASURE = """
+import json, sys, time, torch
+device = sys.argv[1]
+n = 8192 if device == "cuda" else 1024
+torch.backends.cuda.matmul.allow_tf32 = False
+wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+def best(f):
+    took = []
+    for _ in range(6):
+        wait(); start = time.perf_counter(); f(); wait(); took.append(time.perf_counter() - start)
+    return min(took)
+a, b = torch.randn(n, n, device=device), torch.randn(n, n, device=device)
+x, y = torch.empty(n * n * 4, device=device), torch.empty(n * n * 4, device=device)
+print(json.dumps({"flops": 2 * n**3 / best(lambda: a @ b), "bytes": 8 * len(x) / best(lambda: y.copy_(x))}))
+"""
+
+
+def roofline(m):
+    """What the device can do, measured: float32 operations in a large product, bytes in a copy, both a second; and what a training step needs
+    at least: three products in the place of each of a forward pass, and a reading and writing of parameters, gradient and Adam's slots."""
+    can = json.loads(m.call(sys.executable, "-W", "ignore", "-c", MEASURE, "cuda" if m.cuda else "cpu").splitlines()[-1])
+    found = {"flops": can["flops"], "bytes": can["bytes"], "networks": {}}
+    for name in m.args.networks:
+        said = json.loads(m.call(m.work / "bin/graft", "inspect", m.models / f"{name}.onnx", "--json"))
+        found["networks"][name] = {"operations_ms": 6e3 * said["macs"] / can["flops"], "state_ms": 28e3 * said["parameters"] / can["bytes"]}
+    return found
+
+
 def device_mib(m):
     """What is taken of the first device's memory, in MiB; None without a device."""
     if not m.cuda:
@@ -220,6 +248,7 @@ def parts(args):
         for name in args.networks:
             yield f"bus {name}", 20, lambda m, name=name: bus(m, name)
     yield "loops", 60, loops
+    yield "roofline", 20, roofline
     for name in ("mlp", "cnn"):
         if name in args.networks:
             yield f"memory {name}", 90, lambda m, name=name: memory(m, name)
@@ -262,6 +291,14 @@ def table(done):
         head("A step of a state, and of ten in a Loop, milliseconds", "network", "state", "Loop")
         for name, v in done["loops"].items():
             row(name, f"{v['state']:.3g}", f"{v['loop']:.3g}")
+    if "roofline" in done:
+        r = done["roofline"]
+        head(f"What a step needs at least at {r['flops'] / 1e12:.3g} TFLOP/s and {r['bytes'] / 1e9:.4g} GB/s, milliseconds", "network", "operations", "parameters and slots",
+             "graft takes", "least of it")
+        for name, v in r["networks"].items():
+            took = done.get("times", {}).get(f"{name} step", {}).get("graft")
+            least = v["operations_ms"] + v["state_ms"]
+            row(name, f"{v['operations_ms']:.3g}", f"{v['state_ms']:.3g}", f"{took:.3g}" if took else "", f"{100 * least / took:.0f} %" if took else "")
     found = {k.split()[1]: v for k, v in done.items() if k.startswith("bus ")}
     if found:
         head("Bytes over the bus in a step", "network", "batch", "to the device", "to the host", "copies", "at most the batch and 1 kB")

@@ -8,6 +8,7 @@ import (
 
 	"graft/masking"
 	"graft/onnx"
+	"graft/onnx/noise"
 	"graft/onnx/op"
 	"graft/training"
 	"graft/training/loss"
@@ -81,17 +82,25 @@ func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
 			return sampled(b, bernoulli, mask.Gates, packing, logits, b.Graph().AddInput(inputUniform, logits.Type))
 		},
+		DeviceWeights: func(b *op.Builder, logits, step *onnx.Value) *onnx.Value {
+			keys := noise.EmitStreams(b, c.Seed, []string{maskStream}, step)
+			return sampled(b, bernoulli, mask.Gates, packing, logits, keys.EmitUniform(b, 0, layout.Len()))
+		},
 		Constants: map[string]*onnx.Tensor{inputInitial: initial},
 	})
 	if err != nil {
 		return nil, err
 	}
-	draws := newSampler(layout.Len(), c.Seed)
-	defer draws.stop()
+	var feed func(step int64) map[string]*onnx.Tensor
+	if step.Model.Graph.Lookup(inputUniform) != nil { // else the graph draws them
+		draws := newSampler(layout.Len(), c.Seed)
+		defer draws.stop()
+		feed = func(step int64) map[string]*onnx.Tensor { return map[string]*onnx.Tensor{inputUniform: draws.at(step)} }
+	}
 	begun := time.Now()
 	loop := &training.Loop{Step: step, Session: run.Session, Data: p.Data,
 		Rate: func(int64) float64 { return c.Rate },
-		Feed: func(step int64) map[string]*onnx.Tensor { return map[string]*onnx.Tensor{inputUniform: draws.at(step)} },
+		Feed: feed,
 		Each: func(at training.Progress) error {
 			if at.Step%Every == 0 {
 				mask.Samples = append(mask.Samples, Sample{Step: at.Step, Loss: at.Loss, PSNR: NoPSNR, Seconds: time.Since(begun).Seconds()})

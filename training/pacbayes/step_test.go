@@ -8,6 +8,8 @@ import (
 	"graft/graphs"
 	"graft/onnx"
 	"graft/onnx/noise"
+	"graft/runtime"
+	"graft/runtime/kernels"
 	"graft/runtime/runtimetest"
 	"graft/training"
 	"graft/training/dataset"
@@ -73,6 +75,58 @@ func (r *run) step(t *testing.T, start, eps *onnx.Tensor, rate float64) ([]float
 		t.Fatal(err)
 	}
 	return end.Trained.Float32s(), loss
+}
+
+// TestNoiseOnDevice: the steps for CUDA draw the numbers that the CPU's are fed, have a kernel there for all of it, and are the same
+// to a checkpoint.
+func TestNoiseOnDevice(t *testing.T) {
+	r := opened(t)
+	start, err := r.layout.start(r.initial, r.config, 0.05)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, p, _ := r.layout.cut(start)
+	for stage, of := range map[int]struct {
+		make  func() (*training.Step, error)
+		start *onnx.Tensor
+	}{1: {r.stage1, start}, 2: {func() (*training.Step, error) { return r.stage2(onnx.FromSlice(p)) }, r.initial}} {
+		session := r.Run.Session
+		train := func(provider string) (*onnx.Tensor, *training.Step) {
+			r.Run.Session.Provider = provider
+			step, err := of.make()
+			r.Run.Session = session
+			if err != nil {
+				t.Fatal(err)
+			}
+			loop := &training.Loop{Step: step, Session: session, Data: r.problem.Data, Rate: func(int64) float64 { return 1 }}
+			if fed := step.Model.Graph.Lookup(inputNoise) != nil; fed != (provider == "") {
+				t.Errorf("stage %d for %q: the step is fed noise: %v", stage, provider, fed)
+			} else if fed {
+				draws := newSampler(r.layout.weights.Len(), r.config.Seed, streamOf(stage))
+				defer draws.stop()
+				loop.Feed = func(step int64) map[string]*onnx.Tensor { return map[string]*onnx.Tensor{inputNoise: draws.at(step)} }
+			}
+			end, err := loop.Run(t.Context(), r.gated.Start(step, of.start), 3, 0, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return end.Trained, step
+		}
+		want, cpu := train(session.Provider)
+		got, device := train("cuda")
+		for i, x := range want.Float32s() {
+			if math.Abs(float64(x-got.Float32s()[i])) > 1e-4 {
+				t.Fatalf("stage %d: element %d is %g, want %g", stage, i, got.Float32s()[i], x)
+			}
+		}
+		a, _ := cpu.Fingerprint()
+		if b, err := device.Fingerprint(); err != nil || a != b {
+			t.Errorf("stage %d: fingerprints %s and %s, %v", stage, a, b, err)
+		}
+		for _, f := range kernels.Fallbacks(device.Model, runtime.CUDA) {
+			t.Errorf("stage %d: %s has no kernel there: %s", stage, f.Node.Op, f.Why)
+		}
+	}
 }
 
 // TestStage1Step: the noise that the loss was taken with leaves no trace in the weights; the loss is that of the noisy network;

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"graft/onnx"
+	"graft/onnx/noise"
 	"graft/onnx/op"
 	"graft/training"
 	"graft/training/loss"
@@ -205,7 +206,11 @@ func (r *run) stage1By(o optim.Optimizer) (*training.Step, error) {
 		Optimizer: o, Trained: r.layout.trained, Provider: r.Run.Session.Provider,
 		Weights: func(b *op.Builder, trained *onnx.Value) *onnx.Value {
 			w, p, _ := r.layout.parts(b, trained)
-			return noisy(b, w, b.Exp(p))
+			return noisy(b, w, b.Exp(p), b.Graph().AddInput(inputNoise, w.Type))
+		},
+		DeviceWeights: func(b *op.Builder, trained, step *onnx.Value) *onnx.Value {
+			w, p, _ := r.layout.parts(b, trained)
+			return noisy(b, w, b.Exp(p), r.drawn(b, 1, step))
 		},
 		PenaltyGradient: func(b *op.Builder, trained *onnx.Value) *onnx.Value {
 			return r.layout.gradient(b, r.bound, trained, b.Graph().AddInput(inputInitial, onnx.TypeOf(onnx.Float, r.layout.weights.Len())))
@@ -227,7 +232,10 @@ func (r *run) stage2(logSigma *onnx.Tensor) (*training.Step, error) {
 	return r.gated.Step(training.StepConfig{
 		Optimizer: rated, Provider: r.Run.Session.Provider,
 		Weights: func(b *op.Builder, w *onnx.Value) *onnx.Value {
-			return noisy(b, w, b.Graph().AddInput(inputSigma, w.Type))
+			return noisy(b, w, b.Graph().AddInput(inputSigma, w.Type), b.Graph().AddInput(inputNoise, w.Type))
+		},
+		DeviceWeights: func(b *op.Builder, w, step *onnx.Value) *onnx.Value {
+			return noisy(b, w, b.Graph().AddInput(inputSigma, w.Type), r.drawn(b, 2, step))
 		},
 		Constants: map[string]*onnx.Tensor{inputSigma: sigma},
 	})
@@ -244,9 +252,21 @@ func heads(counts []int64, factors []float64, n int64) ([]int64, []float64) {
 	return counts, factors
 }
 
-func noisy(b *op.Builder, w, sigma *onnx.Value) *onnx.Value {
-	return b.Add(w, b.Mul(sigma, b.Graph().AddInput(inputNoise, w.Type)))
+func noisy(b *op.Builder, w, sigma, drawn *onnx.Value) *onnx.Value {
+	return b.Add(w, b.Mul(sigma, drawn))
 }
+
+// drawn are the numbers that sampler draws for a step of a stage, made by the graph: where the parameters lie on a device they need not
+// pass to it.
+func (r *run) drawn(b *op.Builder, stage int, step *onnx.Value) *onnx.Value {
+	if b.Err() != nil {
+		return nil
+	}
+	return noise.EmitStreams(b, r.config.Seed, []string{streamOf(stage)}, step).EmitNormal(b, 0, r.layout.weights.Len())
+}
+
+// streamOf names the numbers of a stage.
+func streamOf(stage int) string { return fmt.Sprintf("pac/%d", stage) }
 
 // errConverged ends stage 2 before its last epoch.
 var errConverged = errors.New("the training accuracy is reached")
@@ -264,8 +284,12 @@ func (r *run) follow(ctx context.Context, stage int, step *training.Step, start 
 // followed runs a stage. parts finds w, p and b of a state.
 func (r *run) followed(ctx context.Context, stage int, step *training.Step, start *training.Snapshot, epochs int64, parts func(*training.Snapshot) (w, p, scales []float32)) (*training.Snapshot, error) {
 	per := r.problem.Data.PerEpoch()
-	draws := newSampler(r.layout.weights.Len(), r.config.Seed, fmt.Sprintf("pac/%d", stage))
-	defer draws.stop()
+	var feed func(step int64) map[string]*onnx.Tensor
+	if step.Model.Graph.Lookup(inputNoise) != nil { // else the graph draws them
+		draws := newSampler(r.layout.weights.Len(), r.config.Seed, streamOf(stage))
+		defer draws.stop()
+		feed = func(step int64) map[string]*onnx.Tensor { return map[string]*onnx.Tensor{inputNoise: draws.at(step)} }
+	}
 	data := &labelled{data: r.problem.Data}
 	var at Epoch
 	var samples, right float64
@@ -273,9 +297,7 @@ func (r *run) followed(ctx context.Context, stage int, step *training.Step, star
 	var reading string
 	loop := &training.Loop{Step: step, Session: r.Run.Session, Data: data,
 		Rate: func(step int64) float64 { return fall(stage, step, epochs*per) },
-		Feed: func(step int64) map[string]*onnx.Tensor {
-			return map[string]*onnx.Tensor{inputNoise: draws.at(step)}
-		},
+		Feed: feed,
 		Each: func(p training.Progress) error {
 			n := float64(len(data.labels))
 			at.Loss += p.Loss * n
