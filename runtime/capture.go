@@ -25,10 +25,11 @@ const (
 // a step reads or writes lies at the same place every time: feeds and outputs have homes on the device as the state has. The two turns
 // of a state have a recording each. A step whose feeds are of other dims than the first one's runs without.
 type capture struct {
-	feeds    []home
+	feeds    []home // in the order of the state's; without a device where it is held or nothing reads it
 	fetch    []home
 	turns    [2]*ort.RunOptions // nil: not yet recorded
 	settled  bool               // a first step was taken, and the homes are made
+	failed   error              // or could not be: the next step's error
 	mark     int64              // of the session when the recordings began
 	captured int64              // steps
 
@@ -65,7 +66,7 @@ func (st *State) newCapture() (c *capture, err error) {
 	}
 	add := func(homes *[]home, kind, name string, in map[string]*deviceMemory) error {
 		d := in[name]
-		if d == nil {
+		if d == nil && !st.devices.unread[name] {
 			return fmt.Errorf("%w: %w: %s %q lies in ordinary memory", ErrModel, errNotCaptured, kind, name)
 		}
 		*homes = append(*homes, home{device: d})
@@ -131,7 +132,7 @@ func (c *capture) close(release func(v handle, onDevice bool)) {
 // ready reports whether the step that is about to be taken can be a recorded one.
 func (c *capture) ready(st *State) bool {
 	for i, h := range c.feeds {
-		if st.feeds[i].held != nil {
+		if !h.takes(&st.feeds[i]) {
 			continue
 		}
 		if h.value == nil || !slices.Equal(h.dims, st.feeds[i].dims) {
@@ -146,13 +147,15 @@ func (c *capture) ready(st *State) bool {
 	return true
 }
 
+// takes reports whether what is fed goes by this home.
+func (h *home) takes(f *feed) bool { return f.held == nil && h.device != nil }
+
 // settle makes homes for what the first step was fed and has made.
 func (c *capture) settle(st *State) error {
-	c.settled = true
 	api := &st.session.env.capi
 	for i := range c.feeds {
 		f := &st.feeds[i]
-		if f.held != nil {
+		if !c.feeds[i].takes(f) {
 			continue
 		}
 		if err := c.feeds[i].make(api, f.port.Type.DType, f.dims); err != nil {
@@ -197,7 +200,7 @@ func (c *capture) step(ctx context.Context, st *State) error {
 		}
 	}
 	for i, h := range c.feeds {
-		if st.feeds[i].held != nil {
+		if !h.takes(&st.feeds[i]) {
 			continue // st.inputs has it
 		}
 		from, to, types = append(from, st.feeds[i].value), append(to, h.value), append(types, h.dtype)

@@ -75,6 +75,9 @@ func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error 
 	if st.lost {
 		return errLost
 	}
+	if st.capture != nil && st.capture.failed != nil {
+		return st.capture.failed
+	}
 	for name := range feeds {
 		if _, ok := st.fed[name]; !ok {
 			if _, linked := st.byInput[name]; linked {
@@ -133,7 +136,7 @@ func (st *State) Step(ctx context.Context, feeds map[string]*onnx.Tensor) error 
 	}
 	st.turn, st.stepOK = 1-st.turn, true
 	if c := st.capture; c != nil && !c.settled {
-		return c.settle(st)
+		c.settled, c.failed = true, c.settle(st)
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type deviceMemory struct {
 type deviceMemories struct {
 	inputs, outputs map[string]*deviceMemory
 	all             map[string]*deviceMemory // by the memory's own name
+	unread          map[string]bool          // inputs that nothing reads
 }
 
 // deviceMemories finds out where inputs and outputs lie: on CUDA, the states of other providers stay in ordinary memory, as has been tried
@@ -37,7 +38,7 @@ func (s *Session) deviceMemories() (d deviceMemories, err error) {
 	if s.placement.Provider != CUDA && !ownMemory {
 		return d, nil
 	}
-	d = deviceMemories{map[string]*deviceMemory{}, map[string]*deviceMemory{}, map[string]*deviceMemory{}}
+	d = deviceMemories{map[string]*deviceMemory{}, map[string]*deviceMemory{}, map[string]*deviceMemory{}, map[string]bool{}}
 	if err = d.find(s, C.SlotSessionGetMemoryInfoForInputs, s.inputs, d.inputs); err == nil {
 		err = d.find(s, C.SlotSessionGetMemoryInfoForOutputs, s.outputs, d.outputs)
 	}
@@ -59,7 +60,8 @@ func (d *deviceMemories) find(s *Session, slot C.int, ports []Port, into map[str
 	}
 	for i, info := range infos {
 		if info == nil {
-			continue // an input that nothing reads
+			d.unread[ports[i].Name] = true
+			continue
 		}
 		at, err := c.result(C.text_of(c.table, C.SlotMemoryInfoGetName, info))
 		if err != nil {

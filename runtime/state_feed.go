@@ -85,8 +85,9 @@ func (f *feed) set(c *capi, t *onnx.Tensor) error {
 		return fmt.Errorf("feed %q: %w", f.port.Name, err)
 	}
 	f.value = v
+	f.dims = append(f.dims[:0], t.Dims...)
 	if aligned(t) {
-		f.tensor, f.data, f.length, f.dims = t, firstByte(t), len(t.Data), append(f.dims[:0], t.Dims...)
+		f.tensor, f.data, f.length = t, firstByte(t), len(t.Data)
 	}
 	return nil
 }
