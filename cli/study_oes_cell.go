@@ -144,10 +144,15 @@ func (r *oesCell) stage(name string, steps int64) oes.Run {
 		},
 	}
 	if name == "fit" {
-		run.Seen = func(step int64, image func() *onnx.Tensor) {
-			if step%oes.Every == 0 && step > 0 {
-				r.ssim[step] = r.similarity(image())
+		run.Seen = func(step int64, image func() (*onnx.Tensor, error)) error {
+			if step%oes.Every != 0 || step == 0 {
+				return nil
 			}
+			t, err := image()
+			if err == nil {
+				r.ssim[step] = r.similarity(t)
+			}
+			return err
 		}
 	}
 	return run

@@ -262,21 +262,21 @@ func (c *capture) bring(st *State) error {
 	for i, at := range of {
 		t, err := st.session.env.unwrap(to[i])
 		if err != nil {
-			return fmt.Errorf("%w: read output %q: %w", ErrRuntime, st.fetch[at].name, err)
+			return notBrought(st.fetch[at].name, err)
 		}
 		t.Name, c.fetch[at].tensor = st.fetch[at].name, t
 	}
 	return nil
 }
 
-// read is an output of the last step; nil where it cannot be brought.
-func (h *home) read(s *Session, name string) *onnx.Tensor {
+// read is an output of the last step.
+func (h *home) read(s *Session, name string) (*onnx.Tensor, error) {
 	if h.tensor == nil {
 		t, err := s.download(h.value, h.dtype)
 		if err != nil {
-			return nil
+			return nil, notBrought(name, err)
 		}
 		t.Name, h.tensor = name, t
 	}
-	return h.tensor
+	return h.tensor, nil
 }

@@ -60,11 +60,11 @@ func TestCapture(t *testing.T) {
 		for j := range 4 {
 			sum += x * z.Float32s()[int64(j)%z.Len()]
 		}
-		if loss := st.Output("loss").Float32s()[0]; loss != sum {
+		if loss := fetched(t, st, "loss").Float32s()[0]; loss != sum {
 			t.Errorf("step %d: loss %g, want %g", i, loss, sum)
 		}
 		want := slices.Concat(slices.Repeat([]float32{x}, 4), z.Float32s(), z.Float32s())
-		if long := st.Output("long"); !slices.Equal(long.Float32s(), want) {
+		if long := fetched(t, st, "long"); !slices.Equal(long.Float32s(), want) {
 			t.Errorf("step %d: %v, want %v", i, long.Float32s(), want)
 		}
 		if got, err := st.Read("x"); err != nil || got.Float32s()[3] != x+1 {
@@ -95,7 +95,7 @@ func TestCapture(t *testing.T) {
 	}
 	for i := range 4 {
 		step(t, holding, nil)
-		if loss := holding.Output("loss").Float32s()[0]; loss != float32(10*i) || holding.Captured() != int64(i) {
+		if loss := fetched(t, holding, "loss").Float32s()[0]; loss != float32(10*i) || holding.Captured() != int64(i) {
 			t.Errorf("held: step %d: loss %g, %d steps recorded", i, loss, holding.Captured())
 		}
 	}
@@ -139,7 +139,7 @@ func TestCaptureMemory(t *testing.T) {
 				in["d"] = one
 			}
 			step(t, st, in)
-			if st.Output("out").Len() != n {
+			if fetched(t, st, "out").Len() != n {
 				t.Fatal("no output")
 			}
 		}

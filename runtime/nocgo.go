@@ -78,8 +78,8 @@ func (st *State) Step(context.Context, map[string]*onnx.Tensor) error { return e
 // Hold says that this build has no ONNX Runtime.
 func (st *State) Hold(string, *onnx.Tensor) error { return errNoCgo() }
 
-// Output is nil.
-func (st *State) Output(string) *onnx.Tensor { return nil }
+// Output says that this build has no ONNX Runtime.
+func (st *State) Output(string) (*onnx.Tensor, error) { return nil, errNoCgo() }
 
 // Read says that this build has no ONNX Runtime.
 func (st *State) Read(string) (*onnx.Tensor, error) { return nil, errNoCgo() }

@@ -123,7 +123,7 @@ func TestCancel(t *testing.T) {
 			t.Error("the second step did not run")
 		}
 	}
-	if st.Output("h4000") != nil {
+	if fetched(t, st, "h4000") != nil {
 		t.Error("a stopped step has an output")
 	}
 }

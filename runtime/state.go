@@ -181,10 +181,10 @@ func (b *buffers) handOn(c *capi, turn int, made handle, ok bool) {
 }
 
 // Output is a fetched output of the last step, valid until the next; nil before the first step, after a failed one, and for
-// a name that is not fetched.
-func (st *State) Output(name string) *onnx.Tensor {
+// a name that is not fetched. The error is of one that cannot be brought from its device.
+func (st *State) Output(name string) (*onnx.Tensor, error) {
 	if !st.stepOK || st.closed {
-		return nil
+		return nil, nil
 	}
 	for i := range st.fetch {
 		f := &st.fetch[i]
@@ -197,14 +197,17 @@ func (st *State) Output(name string) *onnx.Tensor {
 		if f.tensor == nil {
 			t, err := st.session.bring(f.value, f.device, f.dtype)
 			if err != nil {
-				return nil
+				return nil, notBrought(name, err)
 			}
-			t.Name = name
-			f.tensor = t
+			t.Name, f.tensor = name, t
 		}
-		return f.tensor
+		return f.tensor, nil
 	}
-	return nil
+	return nil, nil
+}
+
+func notBrought(output string, err error) error {
+	return fmt.Errorf("%w: read output %q: %w", ErrRuntime, output, err)
 }
 
 // Read is a copy of what the next step will see at a linked input.

@@ -47,9 +47,19 @@ func step(t testing.TB, st *runtime.State, in feeds) {
 	}
 }
 
+// fetched is an output of the last step.
+func fetched(t testing.TB, st *runtime.State, name string) *onnx.Tensor {
+	t.Helper()
+	out, err := st.Output(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 func TestState(t *testing.T) {
 	st := newCounter(t, "loss", "seen")
-	if st.Output("loss") != nil {
+	if fetched(t, st, "loss") != nil {
 		t.Error("an output before the first step")
 	}
 	z := onnx.FromSlice([]float32{1, 1, 1, 1})
@@ -60,10 +70,10 @@ func TestState(t *testing.T) {
 			in["shape"] = onnx.FromSlice([]int64{4, 1}) // another tensor, another output shape
 		}
 		step(t, st, in)
-		if loss := st.Output("loss"); len(loss.Dims) != 0 || loss.Float32s()[0] != float32(i*(3+i+1)) {
+		if loss := fetched(t, st, "loss"); len(loss.Dims) != 0 || loss.Float32s()[0] != float32(i*(3+i+1)) {
 			t.Errorf("step %d: loss %v %v", i, loss.Dims, loss.Float32s())
 		}
-		seen := st.Output("seen")
+		seen := fetched(t, st, "seen")
 		if want := map[bool]string{false: "[2 2]", true: "[4 1]"}[i >= 5]; fmt.Sprint(seen.Dims) != want || seen.Float32s()[3] != float32(i) {
 			t.Errorf("step %d: seen %v %v", i, seen.Dims, seen.Float32s())
 		}
@@ -83,7 +93,7 @@ func TestState(t *testing.T) {
 	if n, _ := st.Read("n"); n.Int64s()[0] != 14 {
 		t.Error("after Write:", n.Int64s())
 	}
-	if st.Output("x.next") != nil {
+	if fetched(t, st, "x.next") != nil {
 		t.Error("a linked output is not fetched")
 	}
 }
@@ -95,7 +105,7 @@ func TestStateFailedStep(t *testing.T) {
 	step(t, st, in)
 	bad := feeds{"z": in["z"], "shape": onnx.FromSlice([]int64{3, 3})}
 	wantError(t, st.Step(context.Background(), bad), runtime.ErrRuntime, "Reshape")
-	if st.Output("seen") != nil || st.Output("loss") != nil {
+	if fetched(t, st, "seen") != nil || fetched(t, st, "loss") != nil {
 		t.Error("a failed step has outputs")
 	}
 	if x, _ := st.Read("x"); x.Float32s()[0] != 1 {
@@ -115,13 +125,13 @@ func TestStateReplacedData(t *testing.T) {
 	step(t, st, in)
 	z.Data = onnx.FromSlice([]float32{2, 2, 2, 2}).Data
 	step(t, st, in)
-	if got := st.Output("loss").Float32s()[0]; got != 8 {
+	if got := fetched(t, st, "loss").Float32s()[0]; got != 8 {
 		t.Error(got)
 	}
 	z.Data = append([]byte{0}, z.Data...)[1:] // not aligned: copied at each step
 	for i := range 2 {
 		step(t, st, in)
-		if got := st.Output("loss").Float32s()[0]; got != float32(16+8*i) {
+		if got := fetched(t, st, "loss").Float32s()[0]; got != float32(16+8*i) {
 			t.Error(got)
 		}
 	}
@@ -208,7 +218,7 @@ func TestMemory(t *testing.T) {
 		if err := st.Step(ctx, feeds{"d": onnx.NewTensor(onnx.Float, n), "shape": shape}); err != nil {
 			t.Fatal(err)
 		}
-		if st.Output("free").Len() != n {
+		if fetched(t, st, "free").Len() != n {
 			t.Fatal("no output")
 		}
 		if _, err := s.Run(ctx, feeds{"x": x, "d": x, "shape": onnx.FromSlice([]int64{7})}); err == nil {
@@ -286,7 +296,7 @@ func TestStateHold(t *testing.T) {
 	}
 	for i := range 4 {
 		step(t, st, shape)
-		if loss := st.Output("loss").Float32s()[0]; loss != float32(10*i) {
+		if loss := fetched(t, st, "loss").Float32s()[0]; loss != float32(10*i) {
 			t.Errorf("step %d: loss %g", i, loss)
 		}
 	}
@@ -294,7 +304,7 @@ func TestStateHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	step(t, st, shape)
-	if loss := st.Output("loss").Float32s()[0]; loss != 4 {
+	if loss := fetched(t, st, "loss").Float32s()[0]; loss != 4 {
 		t.Errorf("with another: loss %g", loss)
 	}
 	wantError(t, st.Step(context.Background(), feeds{"z": z, "shape": shape["shape"]}), runtime.ErrFeed, `"z" is held`)
@@ -327,7 +337,7 @@ func TestStateGrows(t *testing.T) {
 		in["new"] = onnx.FromSlice(slices.Repeat([]float32{float32(i)}, i))
 		step(t, st, in)
 		want = append(want, in["new"].Float32s()...)
-		if seen := st.Output("seen"); !slices.Equal(seen.Float32s(), want) {
+		if seen := fetched(t, st, "seen"); !slices.Equal(seen.Float32s(), want) {
 			t.Errorf("step %d: %v, want %v", i, seen.Float32s(), want)
 		}
 	}

@@ -48,7 +48,7 @@ type Progress struct {
 	Loss float64
 	// Output is the network's output before this step's update, valid during the call. On a device it is brought from there when it
 	// is asked for.
-	Output func() *onnx.Tensor
+	Output func() (*onnx.Tensor, error)
 }
 
 // Loop runs a training step over and over on ONNX Runtime.
@@ -186,18 +186,25 @@ func (r *run) step(ctx context.Context) error {
 		return fmt.Errorf("step %d: %w", step, err)
 	}
 	r.taken = step
-	value := r.state.Output(OutputLoss).Float32s()
-	if len(value) != 1 {
+	value, err := r.state.Output(OutputLoss)
+	if err != nil {
+		return fmt.Errorf("step %d: %w", step, err)
+	}
+	if value.Len() != 1 {
 		return fmt.Errorf("step %d: output %q is no single float", step, OutputLoss)
 	}
-	loss := float64(value[0])
-	if finite := r.state.Output(outputFinite); diverged(loss) || finite != nil && finite.Data[0] == 0 && r.spent() {
+	loss := float64(value.Float32s()[0])
+	finite, err := r.state.Output(outputFinite)
+	if err != nil {
+		return fmt.Errorf("step %d: %w", step, err)
+	}
+	if diverged(loss) || finite != nil && finite.Data[0] == 0 && r.spent() {
 		return r.spoiled(step, diverged(loss), finite)
 	}
 	if r.Each == nil {
 		return nil
 	}
-	return r.Each(Progress{Step: step, Loss: loss, Output: func() *onnx.Tensor { return r.state.Output(r.Step.Output) }})
+	return r.Each(Progress{Step: step, Loss: loss, Output: func() (*onnx.Tensor, error) { return r.state.Output(r.Step.Output) }})
 }
 
 // spent reports whether a gradient that is not finite is the network's own, and not of a loss that was multiplied by too much.

@@ -16,8 +16,8 @@ func TestLossFalls(t *testing.T) {
 	f := newTiny(t, false)
 	var losses []float64
 	l := f.loop(t, 1e-2, func(p training.Progress) error {
-		if p.Step != int64(len(losses)+1) || p.Output().Len() != 256 {
-			t.Errorf("step %d after %d, output %v", p.Step, len(losses), p.Output().Type())
+		if out, err := p.Output(); p.Step != int64(len(losses)+1) || err != nil || out.Len() != 256 {
+			t.Errorf("step %d after %d, output %v, %v", p.Step, len(losses), out, err)
 		}
 		losses = append(losses, p.Loss)
 		return nil

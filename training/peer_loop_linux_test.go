@@ -119,7 +119,11 @@ func BenchmarkPeersLoop(b *testing.B) {
 						if err := st.Step(b.Context(), in); err != nil {
 							b.Fatal(err)
 						}
-						losses = append(losses, st.Output(training.OutputLoss).Float32s()...)
+						loss, err := st.Output(training.OutputLoss)
+						if err != nil {
+							b.Fatal(err)
+						}
+						losses = append(losses, loss.Float32s()...)
 						count.Int64s()[0] += of.steps
 					}
 				}

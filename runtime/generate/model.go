@@ -104,7 +104,10 @@ func (t *text) step(ctx context.Context, from, to int) ([]float32, error) {
 	if err := t.state.Step(ctx, feeds); err != nil {
 		return nil, err
 	}
-	logits := t.state.Output(m.ports.logits.Name)
+	logits, err := t.state.Output(m.ports.logits.Name)
+	if err != nil {
+		return nil, err
+	}
 	if logits == nil {
 		return nil, fmt.Errorf("the model gives no logits")
 	}

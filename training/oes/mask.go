@@ -212,11 +212,17 @@ func (p *Problem) follow(ctx context.Context, step *training.Step, f follow, run
 		},
 		Each: func(at training.Progress) error {
 			if run.Seen != nil {
-				run.Seen(at.Step-1, at.Output)
+				if err := run.Seen(at.Step-1, at.Output); err != nil {
+					return err
+				}
 			}
 			psnr := float64(NoPSNR)
 			if done := at.Step - 1; done%Every == 0 && done > 0 {
-				psnr = p.psnr(at.Output())
+				image, err := at.Output()
+				if err != nil {
+					return err
+				}
+				psnr = p.psnr(image)
 				samples = append(samples, Sample{done, at.Loss, psnr, time.Since(begun).Seconds()})
 			}
 			if run.Progress != nil {

@@ -176,11 +176,16 @@ func runStopped(ctx context.Context, t *Trial) (*Outcome, error) {
 	run, stop := t.Stage("fit", t.Steps), &Stop{}
 	seen := run.Seen
 	run.Save, run.Resume = nil, nil
-	run.Seen = func(step int64, image func() *onnx.Tensor) {
-		stop.See(step, image())
-		if seen != nil {
-			seen(step, image)
+	run.Seen = func(step int64, image func() (*onnx.Tensor, error)) error {
+		t, err := image()
+		if err != nil {
+			return err
 		}
+		stop.See(step, t)
+		if seen == nil {
+			return nil
+		}
+		return seen(step, image)
 	}
 	fit, err := t.Problem.Fit(ctx, FitConfig{Steps: t.Steps, Rate: cmp.Or(t.DenseRate, sparseRate)}, run)
 	out, err := t.Problem.fitted(fit, err)

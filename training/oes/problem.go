@@ -34,8 +34,9 @@ type Run struct {
 	Session runtime.Options
 	// Progress is told after every step; nil: nobody. psnr is NaN where it was not taken.
 	Progress func(step, steps int64, loss, psnr float64)
-	// Seen is given what the network draws after every number of updates but the last, in order, valid during the call; nil: nobody.
-	Seen func(step int64, image func() *onnx.Tensor)
+	// Seen is given what the network draws after every number of updates but the last, in order, valid during the call; nil: nobody. An error ends the
+	// run.
+	Seen func(step int64, image func() (*onnx.Tensor, error)) error
 	// Save is given the state every SaveEvery steps and when the run is cut short; nil: nothing is saved.
 	Save      func(step *training.Step, snap *training.Snapshot, samples []Sample) error
 	SaveEvery int64

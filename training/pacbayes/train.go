@@ -299,9 +299,13 @@ func (r *run) followed(ctx context.Context, stage int, step *training.Step, star
 		Rate: func(step int64) float64 { return fall(stage, step, epochs*per) },
 		Feed: feed,
 		Each: func(p training.Progress) error {
+			logits, err := p.Output()
+			if err != nil {
+				return err
+			}
 			n := float64(len(data.labels))
 			at.Loss += p.Loss * n
-			right += float64(training.Classified{Logits: p.Output(), Labels: data.labels}.Right())
+			right += float64(training.Classified{Logits: logits, Labels: data.labels}.Right())
 			samples += n
 			r.told(name, p.Step, epochs*per, reading)
 			return nil
