@@ -27,7 +27,7 @@ var pacBayesMethod = trainMethod{
 		choice("prior", string(pacbayes.Layer), "scales of the prior: one for each tensor, or one", pacbayes.Priors...).under(sectionPacBayes),
 		list("gamma-range", "LOW,HIGH", "where the bound's gamma is clipped; one number: gamma is fixed (default 0.5,10)").under(sectionPacBayes),
 		list("k-grid", "LOW,HIGH,N", "where K is estimated: N logarithms of prior scales (default -6,-2.5,8)").under(sectionPacBayes),
-		number("relative-lr", "X", above(0, 1000), 0, "learning rate of a tensor's weights as part of the mean magnitude that they begin with; 0.07 without it and --lr").under(sectionPacBayes),
+		number("relative-lr", "X", above(0, 1000), 0, "learning rate of a tensor's weights as part of the mean magnitude that they begin with; 0.035 without it and --lr").under(sectionPacBayes),
 		number("posterior-lr", "X", above(0, 1000), 0, "learning rate of the noise; 1e-2 without it").under(sectionPacBayes),
 		number("prior-lr", "X", above(0, 1000), 0, "learning rate of the prior's scales; 1e-2 without it").under(sectionPacBayes),
 		integer("stage2", "N", 0, 1<<40, 0, "epochs at most of stage 2, with the noise at rest, until the noisy network is right on 99 % of the samples; a third of stage 1 without it").under(sectionPacBayes),

@@ -56,7 +56,7 @@ type Config struct {
 // does for layers of any width; for weights that is Adafactor's idea (Shazeer and Stern 2018, section 8), with the magnitude that
 // training begins with.
 const (
-	UsualRelative  = 0.07
+	UsualRelative  = 0.035
 	UsualNoiseRate = 1e-2
 )
 
