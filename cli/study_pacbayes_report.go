@@ -239,17 +239,17 @@ func ranked(groups []pacGroup, roles []string) []pacGroup {
 // ranking draws the grid from its best to its worst, beside PAC-Bayes.
 func (s *pacStudy) ranking(groups []pacGroup) []chart.Figure {
 	list := ranked(groups, []string{roleGrid, roleBare})
-	series := []chart.Series{{Name: "settings of the grid"}, {Name: "one standard error"}, {Name: "one standard error"}}
+	series := []chart.Series{{Name: "one standard error"}, {Name: "one standard error"}, {Name: "settings of the grid"}}
 	for _, g := range list {
 		if g.TestAccuracy == nil {
 			continue
 		}
-		se := 0.0
+		se := math.NaN() // a gap: of one seed nothing is known of the error
 		if g.TestAccuracy.SE != nil {
 			se = *g.TestAccuracy.SE
 		}
 		x := float64(len(series[0].X) + 1)
-		for j, y := range []float64{g.TestAccuracy.Mean, g.TestAccuracy.Mean + se, g.TestAccuracy.Mean - se} {
+		for j, y := range []float64{g.TestAccuracy.Mean + se, g.TestAccuracy.Mean - se, g.TestAccuracy.Mean} {
 			series[j].X, series[j].Y = append(series[j].X, x), append(series[j].Y, y)
 		}
 	}
