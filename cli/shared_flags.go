@@ -29,11 +29,11 @@ type common struct {
 	DeviceID      int               // --device-id (verbs that run a model, as the next five)
 	MemoryLimit   int64             // --gpu-mem-limit in bytes; 0: none
 	TF32          bool              // --use-tf32
-	CUDAGraphs    bool              // --cuda-graphs (verbs that train, as the next)
-	Deterministic bool              // --deterministic
 	ConvSearch    string            // --cudnn-conv-algo-search; empty: ONNX Runtime's choice
 	ProviderOpts  map[string]string `json:",omitempty"` // --provider-option
 	Strict        bool              // --strict-provider
+	CUDAGraphs    bool              // --cuda-graphs (verbs that train, as the next)
+	Deterministic bool              // --deterministic
 	Quiet         bool              // --quiet
 	Verbose       bool              // --verbose
 	Isolate       bool              // --isolate (verbs with a model)

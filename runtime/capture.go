@@ -33,7 +33,8 @@ type capture struct {
 	mark     int64              // of the session when the recordings began
 	captured int64              // steps
 
-	work, done chan func()
+	work chan func() // to the thread; done answers
+	done chan struct{}
 }
 
 // home is where a feed or an output lies on a device. value is nil until the first step has been taken.
@@ -101,12 +102,12 @@ func (s *Session) runOptions(graph int64) (*ort.RunOptions, error) {
 // run runs f on the operating system's thread of the state's own: the provider keeps what it has recorded by thread.
 func (c *capture) run(f func()) {
 	if c.work == nil {
-		c.work, c.done = make(chan func()), make(chan func())
-		go func(work, done chan func()) {
+		c.work, c.done = make(chan func()), make(chan struct{})
+		go func(work chan func(), done chan struct{}) {
 			goruntime.LockOSThread() // and never unlocked: the thread ends with what was recorded there
 			for f := range work {
 				f()
-				done <- nil
+				done <- struct{}{}
 			}
 		}(c.work, c.done)
 	}

@@ -65,13 +65,9 @@ func (g *Gated) Step(c StepConfig) (*Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build training step: %w", err)
 	}
-	if deviceOf(c.Provider) != autodiff.CPU { // a checkpoint is for the step on every provider
+	if deviceOf(c.Provider) != autodiff.CPU {
 		c.Provider = ""
-		same, err := g.Step(c)
-		if err != nil {
-			return nil, err
-		}
-		if s.fingerprint, err = same.Fingerprint(); err != nil {
+		if err := s.identify(g.Step(c)); err != nil {
 			return nil, err
 		}
 	}

@@ -19,8 +19,8 @@ import (
 	"graft/training"
 )
 
-// loopOf makes a model that takes k steps in a Loop, whose carried values are the step's state, on the same batch: what would be an alternative
-// to a State. It gives the state's inputs in order.
+// loopOf makes a model that takes k steps in a Loop, whose carried values are the step's state, on the same batch: the alternative
+// to a State.
 func loopOf(t testing.TB, s *training.Step, state map[string]*onnx.Tensor, k int64) *onnx.Model {
 	t.Helper()
 	m := s.Model.Clone()

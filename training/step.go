@@ -90,15 +90,19 @@ func NewStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	}
 	if deviceOf(c.Provider) != autodiff.CPU {
 		c.Provider = ""
-		same, err := NewStep(m, c)
-		if err != nil {
-			return nil, err
-		}
-		if s.fingerprint, err = same.Fingerprint(); err != nil {
+		if err := s.identify(NewStep(m, c)); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// identify gives a step for a device the fingerprint of the same one for the CPU: a checkpoint is for the step on every provider.
+func (s *Step) identify(same *Step, err error) error {
+	if err == nil {
+		s.fingerprint, err = same.Fingerprint()
+	}
+	return err
 }
 
 func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
