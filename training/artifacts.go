@@ -272,7 +272,7 @@ func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if grads, err = p.Direction.direct(f.b, options, f.loss, f.params, grads); err != nil {
+	if grads, err = p.Direction.direct(f.b, options, &f.step, f.loss, f.params, grads); err != nil {
 		return nil, err
 	}
 	return grads, f.writeNorms()

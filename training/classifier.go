@@ -40,13 +40,9 @@ func (g *Gated) NewClassifier(o runtime.Options) (*Classifier, error) {
 
 func (g *Gated) newClassifier(o runtime.Options) (*Classifier, error) {
 	p := g.plan
-	if p.target != InputLabels {
-		return nil, errors.New("the loss compares with no labels")
-	}
-	logits := p.base.Graph.Outputs()[p.outputIndex]
-	shape := logits.Type.Shape
-	if len(shape) != 2 || !shape[1].Known() || shape[1].Size < 2 {
-		return nil, fmt.Errorf("output %s is %v, a classifier gives float [N C] with a known number of classes", limits.Name(p.output), logits.Type)
+	classes, err := p.classes()
+	if err != nil {
+		return nil, err
 	}
 	f, err := p.form(false)
 	if err != nil {
@@ -70,9 +66,22 @@ func (g *Gated) newClassifier(o runtime.Options) (*Classifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Classifier{gated: g, Classes: shape[1].Size}
+	c := &Classifier{gated: g, Classes: classes}
 	c.session, err = runtime.Open(data, o)
 	return c, err
+}
+
+// classes is how many classes the output has, one label being given for a sample.
+func (p *plan) classes() (int64, error) {
+	if p.target != InputLabels {
+		return 0, errors.New("the loss compares with no labels")
+	}
+	logits := p.base.Graph.Outputs()[p.outputIndex]
+	shape := logits.Type.Shape
+	if len(shape) != 2 || !shape[1].Known() || shape[1].Size < 2 {
+		return 0, fmt.Errorf("output %s is %v, a classifier gives float [N C] with a known number of classes", limits.Name(p.output), logits.Type)
+	}
+	return shape[1].Size, nil
 }
 
 // Close frees the session.

@@ -20,10 +20,12 @@ type Descent struct {
 	Loss     *onnx.Value
 
 	options autodiff.Options
+	step    **onnx.Value // the input of the step's number; of nil until there is one
 }
 
-// direct is what c makes of the gradients; they themselves where c is nil.
-func (c Direction) direct(b *op.Builder, o autodiff.Options, loss *onnx.Value, weights, gradient []*onnx.Value) ([]*onnx.Value, error) {
+// direct is what c makes of the gradients; they themselves where c is nil. step is where the input of the step's number is kept once
+// there is one.
+func (c Direction) direct(b *op.Builder, o autodiff.Options, step **onnx.Value, loss *onnx.Value, weights, gradient []*onnx.Value) ([]*onnx.Value, error) {
 	if c == nil {
 		return gradient, nil
 	}
@@ -35,7 +37,7 @@ func (c Direction) direct(b *op.Builder, o autodiff.Options, loss *onnx.Value, w
 	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	out := c(&Descent{Builder: b, Weights: weights, Gradient: held, Loss: loss, options: o})
+	out := c(&Descent{Builder: b, Weights: weights, Gradient: held, Loss: loss, options: o, step: step})
 	if err := b.Err(); err != nil {
 		return nil, fmt.Errorf("direction: %w", err)
 	}
@@ -95,6 +97,17 @@ func (d *Descent) Input(name string, t onnx.TensorType) *onnx.Value {
 		return nil
 	}
 	return d.Graph().AddInput(name, t)
+}
+
+// OnDevice reports whether the step is for a provider other than the CPU, to which what a caller feeds has to pass.
+func (d *Descent) OnDevice() bool { return d.options.Device != autodiff.CPU }
+
+// StepCount is the input of the step's number: int64[1], 1 in the first.
+func (d *Descent) StepCount() *onnx.Value {
+	if *d.step == nil && d.Err() == nil {
+		*d.step = d.Graph().AddInput(InputStep, onnx.TypeOf(onnx.Int64, 1))
+	}
+	return *d.step
 }
 
 // Norm2 is the squared Euclidean length of a vector in parts: a scalar.

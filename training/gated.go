@@ -113,7 +113,7 @@ func (g *Gated) step(c StepConfig) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	if gradients, err = c.Direction.direct(f.b, options, f.loss, []*onnx.Value{trained}, gradients); err != nil {
+	if gradients, err = c.Direction.direct(f.b, options, &f.step, f.loss, []*onnx.Value{trained}, gradients); err != nil {
 		return nil, err
 	}
 	if err := f.writeNorms(); err != nil {
@@ -123,7 +123,12 @@ func (g *Gated) step(c StepConfig) (*Step, error) {
 	if c.PenaltyGradient != nil {
 		gradient = f.b.Add(gradient, c.PenaltyGradient(f.b, trained))
 	}
-	s := &Step{Packing: layout, Output: g.plan.output, Buffers: g.plan.buffers}
+	if c.CountRight {
+		if err := f.countRight(g.plan); err != nil {
+			return nil, err
+		}
+	}
+	s := &Step{Packing: layout, Output: g.plan.output, Buffers: g.plan.buffers, counts: c.CountRight}
 	s.Model = f.m
 	if err := s.update(f.b, c.Optimizer, trained, gradient, f.step); err != nil {
 		return nil, err
@@ -139,6 +144,20 @@ func (g *Gated) step(c StepConfig) (*Step, error) {
 	}
 	s.Model, err = f.finish()
 	return s, err
+}
+
+// outputRight is float[]: how many samples of the batch are classified right.
+const outputRight = "graft.right"
+
+// countRight adds outputRight to the training form of a classifier. Of several largest logits the first counts.
+func (f *form) countRight(p *plan) error {
+	if _, err := p.classes(); err != nil {
+		return err
+	}
+	logits := f.g.Outputs()[1+p.outputIndex]
+	right := f.b.Equal(f.b.ArgMax(logits, 1, false), f.g.Lookup(p.target))
+	f.out(f.b.ReduceSum(f.b.Cast(right, onnx.Float), false), outputRight)
+	return f.b.Err()
 }
 
 // Start is the state before the first step: the trained vector given, and running statistics as in the file.

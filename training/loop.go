@@ -46,6 +46,9 @@ func (e *DivergedError) Unwrap() error { return ErrDiverged }
 type Progress struct {
 	Step int64 // 1 after the first
 	Loss float64
+	// Right is how many samples of the batch have their label's logit as the largest before this step's update, where
+	// StepConfig.CountRight has them counted.
+	Right int
 	// Output is the network's output before this step's update, valid during the call. On a device it is brought from there when it
 	// is asked for.
 	Output func() (*onnx.Tensor, error)
@@ -147,6 +150,9 @@ func (l *Loop) start(session *runtime.Session, form *loopForm, from *Snapshot) (
 		return nil, err
 	}
 	fetch := []string{OutputLoss, l.Step.Output}
+	if l.Step.counts {
+		fetch = append(fetch, outputRight)
+	}
 	if form.buckets != nil {
 		fetch = append(fetch, outputFinite)
 	}
@@ -204,7 +210,15 @@ func (r *run) step(ctx context.Context) error {
 	if r.Each == nil {
 		return nil
 	}
-	return r.Each(Progress{Step: step, Loss: loss, Output: func() (*onnx.Tensor, error) { return r.state.Output(r.Step.Output) }})
+	right := 0
+	if r.Step.counts {
+		count, err := r.state.Output(outputRight)
+		if err != nil {
+			return fmt.Errorf("step %d: %w", step, err)
+		}
+		right = int(count.Float32s()[0])
+	}
+	return r.Each(Progress{Step: step, Loss: loss, Right: right, Output: func() (*onnx.Tensor, error) { return r.state.Output(r.Step.Output) }})
 }
 
 // spent reports whether a gradient that is not finite is the network's own, and not of a loss that was multiplied by too much.

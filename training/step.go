@@ -57,6 +57,8 @@ type StepConfig struct {
 	// Provider is where the step will run, by short or full name; empty: the CPU. It chooses between forms of gradients; a
 	// checkpoint of one provider is one of every other.
 	Provider string
+	// CountRight has the step of a classifier tell how many samples of its batch it has right (Progress.Right).
+	CountRight bool
 	// MaskGradient multiplies the gradient with an input, so that what is masked stays as it is, slots included.
 	MaskGradient bool
 }
@@ -79,6 +81,7 @@ type Step struct {
 	// Buffers are what a step carries to the next without an optimizer, by name: running means and variances. Float.
 	Buffers []*onnx.Value
 
+	counts      bool // it has outputRight
 	fingerprint string
 }
 
@@ -176,7 +179,7 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	if gradients, err = c.Direction.direct(b, options, objective, []*onnx.Value{along}, gradients); err != nil {
+	if gradients, err = c.Direction.direct(b, options, &count, objective, []*onnx.Value{along}, gradients); err != nil {
 		return nil, err
 	}
 	gradient := gradients[0]

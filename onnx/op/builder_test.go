@@ -78,6 +78,7 @@ func TestBuilderMethods(t *testing.T) {
 		{b.Gather(x, b.Ints(1, 1, 0), 1), "float [2 3]"},
 		{b.GatherElements(x, ix, 1), "float [2 6]"},
 		{b.ReduceSum(x, false, 0), "float [6]"},
+		{b.ArgMax(x, 1, false), "int64 [2]"},
 		{b.ReduceMax(x, true), "float [1 1]"},
 		{b.ReduceSumSquare(x, false), "float []"},
 		{b.Flatten(im, 2), "float [4 36]"},

@@ -26,6 +26,15 @@ func (b *Builder) ReduceSumSquare(x *onnx.Value, keepDims bool, axes ...int64) *
 	return b.reduce("ReduceSumSquare", x, keepDims, axes)
 }
 
+// ArgMax is where along axis the largest element is, the first of several: int64.
+func (b *Builder) ArgMax(x *onnx.Value, axis int64, keepDims bool) *onnx.Value {
+	attrs := []onnx.Attr{onnx.Int("axis", axis)}
+	if !keepDims {
+		attrs = append(attrs, onnx.Int("keepdims", 0))
+	}
+	return b.node("ArgMax", []*onnx.Value{x}, attrs...)
+}
+
 func (b *Builder) reduce(op string, x *onnx.Value, keepDims bool, axes []int64) *onnx.Value {
 	var attrs []onnx.Attr
 	if !keepDims {

@@ -17,19 +17,18 @@ type Method struct {
 	// Strength is what the number stands for, and Usual what it is without another.
 	Strength string
 	Usual    float64
-	make     func(strength float64) training.Direction
-	noise    bool
+	make     func(strength float64, seed uint64) training.Direction
 }
 
 // Methods lists them.
 var Methods = []Method{
 	{Name: "heavy-ball", Doc: "gradient descent with a part of the last step kept, and no more"},
 	{Name: "gradient-penalty", Doc: "adds |gradient|² of the batch's loss to the loss, by derivatives of second order",
-		Strength: "its coefficient", Usual: 0.1, make: GradientPenalty},
+		Strength: "its coefficient", Usual: 0.1, make: unseeded(GradientPenalty)},
 	{Name: "sam", Doc: "sharpness-aware minimisation: the gradient where the loss grows the most within a distance",
-		Strength: "the distance", Usual: 0.05, make: SAM},
+		Strength: "the distance", Usual: 0.05, make: unseeded(SAM)},
 	{Name: "noise", Doc: "perturbed gradient descent: the gradient at weights with normal noise on them",
-		Strength: "the noise's standard deviation", Usual: 0.05, make: Noise, noise: true},
+		Strength: "the noise's standard deviation", Usual: 0.05, make: Noise},
 }
 
 // MethodNames lists the names of the methods.
@@ -51,24 +50,28 @@ func FindMethod(name string) (Method, error) {
 	return Method{}, fmt.Errorf("no such method: %q (%s)", name, strings.Join(MethodNames(), ", "))
 }
 
-// Direction is what a training step goes along; nil where that is the gradient.
-func (m Method) Direction(strength float64) (training.Direction, error) {
+// Direction is what a training step goes along; nil where that is the gradient. The seed is of what the method draws.
+func (m Method) Direction(strength float64, seed uint64) (training.Direction, error) {
 	if m.make == nil {
 		return nil, nil
 	}
 	if !(strength >= 0) || math.IsInf(strength, 0) {
 		return nil, fmt.Errorf("method %s with %g: wants a number from 0", m.Name, strength)
 	}
-	return m.make(strength), nil
+	return m.make(strength, seed), nil
 }
 
-// Feed gives the inputs of a step that the method adds, for so many weights: nil where it adds none. What it gives is valid until
-// it is called again.
-func (m Method) Feed(weights int64, seed uint64) func(step int64) map[string]*onnx.Tensor {
-	if !m.noise {
+func unseeded(of func(strength float64) training.Direction) func(float64, uint64) training.Direction {
+	return func(strength float64, _ uint64) training.Direction { return of(strength) }
+}
+
+// Feed gives what a method had a step take as an input, with the seed of its direction: nil where that is nothing. What it gives is
+// valid until it is called again.
+func Feed(s *training.Step, seed uint64) func(step int64) map[string]*onnx.Tensor {
+	if s.Model.Graph.Lookup(inputNoise) == nil {
 		return nil
 	}
-	t := onnx.NewTensor(onnx.Float, weights)
+	t := onnx.NewTensor(onnx.Float, s.Packing.Len())
 	return func(step int64) map[string]*onnx.Tensor {
 		noise.Normal(t.Float32s(), noise.NewKey(seed, inputNoise, uint64(step)))
 		return map[string]*onnx.Tensor{inputNoise: t}
@@ -107,8 +110,9 @@ func SAM(rho float64) training.Direction {
 // inputNoise is the input of Noise: float, as many as there are weights, drawn from N(0, 1).
 const inputNoise = "weight_noise"
 
-// Noise has the step go along the gradient at w + sigma ξ. Method.Feed draws ξ.
-func Noise(sigma float64) training.Direction {
+// Noise has the step go along the gradient at w + sigma ξ. Feed draws ξ, on a device the graph itself: the same numbers but for the
+// last bits.
+func Noise(sigma float64, seed uint64) training.Direction {
 	return func(d *training.Descent) []*onnx.Value {
 		var sizes, total = make([]int64, len(d.Weights)), int64(0)
 		for i, w := range d.Weights {
@@ -120,7 +124,7 @@ func Noise(sigma float64) training.Direction {
 			}
 			sizes[i], total = n, total+n
 		}
-		drawn := d.Input(inputNoise, onnx.TypeOf(onnx.Float, total))
+		drawn := drawn(d, seed, total)
 		parts := []*onnx.Value{drawn}
 		if len(sizes) > 1 {
 			parts = d.Split(drawn, 0, sizes...)
@@ -134,6 +138,18 @@ func Noise(sigma float64) training.Direction {
 		}
 		return d.At(plus(d, d.Weights, parts))
 	}
+}
+
+// drawn are so many numbers from N(0, 1) in a step.
+func drawn(d *training.Descent, seed uint64, n int64) *onnx.Value {
+	if !d.OnDevice() {
+		return d.Input(inputNoise, onnx.TypeOf(onnx.Float, n))
+	}
+	step := d.StepCount()
+	if d.Err() != nil {
+		return nil
+	}
+	return noise.EmitStreams(d.Builder, seed, []string{inputNoise}, step).EmitNormal(d.Builder, 0, n)
 }
 
 // plus is the sum of two vectors in parts.

@@ -9,6 +9,8 @@ import (
 	"graft/onnx"
 	"graft/onnx/noise"
 	"graft/onnx/op"
+	"graft/runtime"
+	"graft/runtime/kernels"
 	"graft/runtime/runtimetest"
 	"graft/training"
 	"graft/training/dataset"
@@ -69,17 +71,7 @@ func packed(t *testing.T, m *onnx.Model, p *training.Packing) *onnx.Tensor {
 
 // forms are the ways to a training step of a classifier.
 var forms = map[string]func(t *testing.T, m *onnx.Model, d training.Direction) (*training.Step, map[string]*onnx.Tensor){
-	"gated": func(t *testing.T, m *onnx.Model, d training.Direction) (*training.Step, map[string]*onnx.Tensor) {
-		g, err := training.NewGated(m, training.ArtifactConfig{Loss: crossEntropy(t)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := g.Step(training.StepConfig{Optimizer: optim.SGD(optim.SGDConfig{}), Direction: d, Weights: func(_ *op.Builder, w *onnx.Value) *onnx.Value { return w }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s, g.Start(s, nil).Buffers
-	},
+	"gated": gated(""), "device": gated("cuda"),
 	"artifacts": func(t *testing.T, m *onnx.Model, d training.Direction) (*training.Step, map[string]*onnx.Tensor) {
 		a, err := training.NewArtifacts(m, training.ArtifactConfig{Loss: crossEntropy(t), Optimizer: optim.SGD(optim.SGDConfig{}), Direction: d})
 		if err != nil {
@@ -93,8 +85,23 @@ var forms = map[string]func(t *testing.T, m *onnx.Model, d training.Direction) (
 	},
 }
 
+func gated(provider string) func(t *testing.T, m *onnx.Model, d training.Direction) (*training.Step, map[string]*onnx.Tensor) {
+	return func(t *testing.T, m *onnx.Model, d training.Direction) (*training.Step, map[string]*onnx.Tensor) {
+		g, err := training.NewGated(m, training.ArtifactConfig{Loss: crossEntropy(t), Provider: provider})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := g.Step(training.StepConfig{Optimizer: optim.SGD(optim.SGDConfig{}), Direction: d, Provider: provider,
+			Weights: func(_ *op.Builder, w *onnx.Value) *onnx.Value { return w }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, g.Start(s, nil).Buffers
+	}
+}
+
 // A step of each method, with a rate of one, goes along what its definition says, on networks of the catalogue and by every way to
-// a training step.
+// a training step; for a device it draws on the device, and has a kernel there for all of it.
 func TestMethods(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -156,13 +163,21 @@ func TestMethods(t *testing.T) {
 				continue // both differentiate the same graph, which takes its time
 			}
 			for _, method := range Methods {
-				direction, err := method.Direction(0.1)
+				direction, err := method.Direction(0.1, 8)
 				if err != nil {
 					t.Fatal(err)
 				}
 				step, buffers := form(t, m, direction)
 				loop := &training.Loop{Step: step, Session: runtimetest.OneThread(t), Data: c.data, Rate: func(int64) float64 { return 1 },
-					Feed: method.Feed(start.Len(), 8)}
+					Feed: Feed(step, 8)}
+				if fed := loop.Feed != nil; fed != (method.Name == "noise" && name != "device") {
+					t.Errorf("%s, %s, %s: the step is fed: %v", c.name, name, method.Name, fed)
+				}
+				if name == "device" {
+					for _, f := range kernels.Fallbacks(step.Model, runtime.CUDA) {
+						t.Errorf("%s, %s: %s has no kernel there: %s", c.name, method.Name, f.Node.Op, f.Why)
+					}
+				}
 				told := 0.0
 				loop.Each = func(p training.Progress) error { told = p.Loss; return nil }
 				from := &training.Snapshot{Trained: start, Buffers: buffers}
@@ -193,7 +208,7 @@ func TestMethodsRefuse(t *testing.T) {
 	}
 	for _, m := range Methods[1:] {
 		for _, x := range []float64{-1, math.NaN(), math.Inf(1)} {
-			if _, err := m.Direction(x); err == nil {
+			if _, err := m.Direction(x, 0); err == nil {
 				t.Errorf("%s takes %g", m.Name, x)
 			}
 		}
@@ -286,7 +301,7 @@ func TestMethodsOfCatalog(t *testing.T) {
 		}
 		took = append(took, e.Name)
 		for _, method := range Methods {
-			if config.Direction, err = method.Direction(0.1); err != nil {
+			if config.Direction, err = method.Direction(0.1, 8); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := training.NewArtifacts(m, config); err != nil {

@@ -88,7 +88,7 @@ func (p *Problem) train(ctx context.Context, c Config, with Run) (*Trained, erro
 	if err != nil {
 		return nil, err
 	}
-	direction, err := c.Method.Direction(c.Strength)
+	direction, err := c.Method.Direction(c.Strength, c.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (p *Problem) train(ctx context.Context, c Config, with Run) (*Trained, erro
 	}
 	t := &Trained{Gated: gated, problem: p, with: with}
 	every, sum, n := max(1, c.Steps/samplesMost), 0.0, 0.0
-	loop := &training.Loop{Step: step, Session: with.Session, Data: p.Data, Feed: c.Method.Feed(initial.Len(), c.Seed),
+	loop := &training.Loop{Step: step, Session: with.Session, Data: p.Data, Feed: Feed(step, c.Seed),
 		Rate: func(step int64) float64 {
 			if c.Schedule == nil {
 				return rate

@@ -78,7 +78,7 @@ func (r *run) step(t *testing.T, start, eps *onnx.Tensor, rate float64) ([]float
 }
 
 // TestNoiseOnDevice: the steps for CUDA draw the numbers that the CPU's are fed, have a kernel there for all of it, and are the same
-// to a checkpoint.
+// to a checkpoint. Both count what they classify right.
 func TestNoiseOnDevice(t *testing.T) {
 	r := opened(t)
 	start, err := r.layout.start(r.initial, r.config, 0.05)
@@ -98,7 +98,21 @@ func TestNoiseOnDevice(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			loop := &training.Loop{Step: step, Session: session, Data: r.problem.Data, Rate: func(int64) float64 { return 1 }}
+			loop := &training.Loop{Step: step, Session: session, Data: r.problem.Data, Rate: func(int64) float64 { return 1 },
+				Each: func(p training.Progress) error {
+					logits, err := p.Output()
+					if err != nil {
+						return err
+					}
+					given, err := r.problem.Data.At(p.Step)
+					if err != nil {
+						return err
+					}
+					if want := (training.Classified{Logits: logits, Labels: given[training.InputLabels].Int64s()}).Right(); p.Right != want || want == 0 {
+						t.Errorf("stage %d for %q, step %d: %d right, want %d", stage, provider, p.Step, p.Right, want)
+					}
+					return nil
+				}}
 			if fed := step.Model.Graph.Lookup(inputNoise) != nil; fed != (provider == "") {
 				t.Errorf("stage %d for %q: the step is fed noise: %v", stage, provider, fed)
 			} else if fed {

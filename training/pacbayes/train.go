@@ -203,7 +203,7 @@ func (r *run) rated(n int64) (optim.Optimizer, error) {
 
 func (r *run) stage1By(o optim.Optimizer) (*training.Step, error) {
 	return r.gated.Step(training.StepConfig{
-		Optimizer: o, Trained: r.layout.trained, Provider: r.Run.Session.Provider,
+		Optimizer: o, Trained: r.layout.trained, CountRight: true, Provider: r.Run.Session.Provider,
 		Weights: func(b *op.Builder, trained *onnx.Value) *onnx.Value {
 			w, p, _ := r.layout.parts(b, trained)
 			return noisy(b, w, b.Exp(p), b.Graph().AddInput(inputNoise, w.Type))
@@ -230,7 +230,7 @@ func (r *run) stage2(logSigma *onnx.Tensor) (*training.Step, error) {
 		return nil, err
 	}
 	return r.gated.Step(training.StepConfig{
-		Optimizer: rated, Provider: r.Run.Session.Provider,
+		Optimizer: rated, CountRight: true, Provider: r.Run.Session.Provider,
 		Weights: func(b *op.Builder, w *onnx.Value) *onnx.Value {
 			return noisy(b, w, b.Graph().AddInput(inputSigma, w.Type), b.Graph().AddInput(inputNoise, w.Type))
 		},
@@ -290,22 +290,17 @@ func (r *run) followed(ctx context.Context, stage int, step *training.Step, star
 		defer draws.stop()
 		feed = func(step int64) map[string]*onnx.Tensor { return map[string]*onnx.Tensor{inputNoise: draws.at(step)} }
 	}
-	data := &labelled{data: r.problem.Data}
 	var at Epoch
 	var samples, right float64
 	name := fmt.Sprintf("stage %d", stage)
 	var reading string
-	loop := &training.Loop{Step: step, Session: r.Run.Session, Data: data,
+	loop := &training.Loop{Step: step, Session: r.Run.Session, Data: r.problem.Data,
 		Rate: func(step int64) float64 { return fall(stage, step, epochs*per) },
 		Feed: feed,
 		Each: func(p training.Progress) error {
-			logits, err := p.Output()
-			if err != nil {
-				return err
-			}
-			n := float64(len(data.labels))
+			n := float64(r.problem.Data.Count(p.Step))
 			at.Loss += p.Loss * n
-			right += float64(training.Classified{Logits: logits, Labels: data.labels}.Right())
+			right += float64(p.Right)
 			samples += n
 			r.told(name, p.Step, epochs*per, reading)
 			return nil
@@ -417,23 +412,4 @@ func (r *run) cause(ctx context.Context, loop *training.Loop, start *training.Sn
 		}
 	}
 	return err
-}
-
-// labelled keeps the labels of the last step.
-type labelled struct {
-	data interface {
-		At(step int64) (map[string]*onnx.Tensor, error)
-	}
-	labels []int64
-}
-
-func (l *labelled) At(step int64) (map[string]*onnx.Tensor, error) {
-	given, err := l.data.At(step)
-	if err != nil {
-		return nil, err
-	}
-	if t := given[training.InputLabels]; t != nil {
-		l.labels = t.Int64s()
-	}
-	return given, nil
 }
