@@ -12,6 +12,7 @@ import (
 	"graft/runtime/kernels"
 	"graft/runtime/runtimetest"
 	"graft/training"
+	"graft/training/loss"
 )
 
 // TestMaskOnDevice: the step for CUDA draws the numbers that the CPU's is fed, has a kernel there for all of it, and is the same to
@@ -53,6 +54,58 @@ func TestMaskOnDevice(t *testing.T) {
 	}
 	want, cpu := learn("")
 	got, device := learn("cuda")
+	sameOnDevice(t, want, got, cpu, device)
+}
+
+// TestSampleMaskOnDevice is TestMaskOnDevice of a mask that is learned on samples.
+func TestSampleMaskOnDevice(t *testing.T) {
+	m, err := graphs.MLP{In: 8, Hidden: []int64{16}, Classes: 3}.Build(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, labels := onnx.NewTensor(onnx.Float, 12, 8), onnx.NewTensor(onnx.Int64, 12)
+	noise.Uniform(x.Float32s(), noise.NewKey(1, "x", 0))
+	for i := range labels.Int64s() {
+		labels.Int64s()[i] = int64(i % 3)
+	}
+	entropy, err := loss.Lookup("cross-entropy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Samples{Network: m, Loss: entropy}
+	for _, gate := range []Gate{Weight, Channel} {
+		c := MaskConfig{Strength: 1, Seed: 5, Gate: gate}.defaults()
+		learn := func(provider string) (*onnx.Tensor, *training.Step) {
+			s, err := p.maskStep(c, provider)
+			if err != nil {
+				t.Fatal(err)
+			}
+			draws := newSampler(s.step.Packing.Len(), c.Seed)
+			defer draws.stop()
+			loop := &training.Loop{Step: s.step, Session: runtimetest.OneThread(t), Rate: func(int64) float64 { return c.Rate },
+				Feed: func(step int64) map[string]*onnx.Tensor {
+					feeds := map[string]*onnx.Tensor{"x": x, training.InputLabels: labels}
+					if provider == "" {
+						feeds[inputUniform] = draws.at(step)
+					}
+					return feeds
+				}}
+			loop.Session.Provider = ""
+			end, err := loop.Run(t.Context(), s.start, 4, 0, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return end.Trained, s.step
+		}
+		want, cpu := learn("")
+		got, device := learn("cuda")
+		sameOnDevice(t, want, got, cpu, device)
+	}
+}
+
+// sameOnDevice holds the logits of four steps of the form for a device to those of the CPU's, and one step to the other.
+func sameOnDevice(t *testing.T, want, got *onnx.Tensor, cpu, device *training.Step) {
+	t.Helper()
 	for i, x := range want.Float32s() {
 		if math.Abs(float64(x-got.Float32s()[i])) > 1e-3 { // four steps of 1e-2
 			t.Fatalf("logit %d is %g, want %g", i, got.Float32s()[i], x)

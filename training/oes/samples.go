@@ -42,7 +42,47 @@ func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if p.Data == nil {
 		return nil, errors.New("no samples")
 	}
-	gated, err := training.NewGated(p.Network, training.ArtifactConfig{Loss: p.Loss, Output: p.Output, FrozenNorms: p.FrozenNorms, Provider: run.Session.Provider})
+	s, err := p.maskStep(c, run.Session.Provider)
+	if err != nil {
+		return nil, err
+	}
+	var feed func(step int64) map[string]*onnx.Tensor
+	if s.step.Model.Graph.Lookup(inputUniform) != nil { // else the graph draws them
+		draws := newSampler(s.step.Packing.Len(), c.Seed)
+		defer draws.stop()
+		feed = func(step int64) map[string]*onnx.Tensor { return map[string]*onnx.Tensor{inputUniform: draws.at(step)} }
+	}
+	begun := time.Now()
+	loop := &training.Loop{Step: s.step, Session: run.Session, Data: p.Data,
+		Rate: func(int64) float64 { return c.Rate },
+		Feed: feed,
+		Each: func(at training.Progress) error {
+			if at.Step%Every == 0 {
+				s.mask.Samples = append(s.mask.Samples, Sample{Step: at.Step, Loss: at.Loss, PSNR: NoPSNR, Seconds: time.Since(begun).Seconds()})
+			}
+			if run.Progress != nil {
+				run.Progress(at.Step, c.Steps, at.Loss, NoPSNR)
+			}
+			return nil
+		},
+	}
+	end, err := loop.Run(ctx, s.start, c.Steps, 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.mask.Logits = end.Trained
+	return s.mask, nil
+}
+
+// sampleMask is a mask that is to be learned: its step, and the state before the first.
+type sampleMask struct {
+	mask  *Mask
+	step  *training.Step
+	start *training.Snapshot
+}
+
+func (p *Samples) maskStep(c MaskConfig, provider string) (*sampleMask, error) {
+	gated, err := training.NewGated(p.Network, training.ArtifactConfig{Loss: p.Loss, Output: p.Output, FrozenNorms: p.FrozenNorms, Provider: provider})
 	if err != nil {
 		return nil, err
 	}
@@ -68,17 +108,13 @@ func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if err != nil {
 		return nil, err
 	}
-	weights := map[string]*onnx.Tensor{}
-	for _, v := range parameters {
-		weights[v.Name] = v.Const
-	}
-	initial, err := packing.Pack(func(name string) *onnx.Tensor { return weights[name] })
+	initial, err := gated.Initial()
 	if err != nil {
 		return nil, err
 	}
 	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(layout.Len())}
 	step, err := gated.Step(training.StepConfig{
-		Optimizer: optim.Adam(optim.AdamConfig{}), Trained: layout, PenaltyGradient: bernoulli.PenaltyGradient, Provider: run.Session.Provider,
+		Optimizer: optim.Adam(optim.AdamConfig{}), Trained: layout, PenaltyGradient: bernoulli.PenaltyGradient, Provider: provider,
 		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
 			return sampled(b, bernoulli, mask.Gates, packing, logits, b.Graph().AddInput(inputUniform, logits.Type))
 		},
@@ -91,30 +127,5 @@ func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if err != nil {
 		return nil, err
 	}
-	var feed func(step int64) map[string]*onnx.Tensor
-	if step.Model.Graph.Lookup(inputUniform) != nil { // else the graph draws them
-		draws := newSampler(layout.Len(), c.Seed)
-		defer draws.stop()
-		feed = func(step int64) map[string]*onnx.Tensor { return map[string]*onnx.Tensor{inputUniform: draws.at(step)} }
-	}
-	begun := time.Now()
-	loop := &training.Loop{Step: step, Session: run.Session, Data: p.Data,
-		Rate: func(int64) float64 { return c.Rate },
-		Feed: feed,
-		Each: func(at training.Progress) error {
-			if at.Step%Every == 0 {
-				mask.Samples = append(mask.Samples, Sample{Step: at.Step, Loss: at.Loss, PSNR: NoPSNR, Seconds: time.Since(begun).Seconds()})
-			}
-			if run.Progress != nil {
-				run.Progress(at.Step, c.Steps, at.Loss, NoPSNR)
-			}
-			return nil
-		},
-	}
-	end, err := loop.Run(ctx, gated.Start(step, onnx.NewTensor(onnx.Float, layout.Len())), c.Steps, 0, nil)
-	if err != nil {
-		return nil, err
-	}
-	mask.Logits = end.Trained
-	return mask, nil
+	return &sampleMask{mask, step, gated.Start(step, onnx.NewTensor(onnx.Float, layout.Len()))}, nil
 }
