@@ -29,7 +29,8 @@ with --checkpoint: network, loss, optimizer and the state of the training are ta
 
 --precision fp16 and bf16 are for devices that have kernels for them: ONNX Runtime's CPU computes fp16 in float32, and has none for bf16.
 
---provider NAME chooses forms of gradients that are the fastest there; the files run on every provider.
+--provider NAME chooses forms of gradients that are the fastest there; the files run on every provider. --deterministic has them be sums in
+an order that is always the same, for graft train --deterministic.
 
 --accumulate N moves the parameters once in N batches, along the mean of their gradients. --ema D keeps a moving average of
 the parameters beside them, which graft export --ema exports.`,
@@ -51,6 +52,7 @@ the parameters beside them, which graft export --ema exports.`,
 		number("clip-norm", "X", above(0, 1e9), 0, "bound the length of the gradient over all parameters"),
 		choice("precision", "fp32", "what products and what lies between them are computed in; parameters stay in float32. fp16 scales the loss by itself", "fp32", "fp16", "bf16"),
 		integer("recompute", "N", 1, 1<<12, 1, "segments of the network that are computed anew for the gradient: less memory, more time"),
+		toggle("deterministic", "with --provider cuda: gradients of tables as products, whose sums have one order"),
 		toggle("dropout", "train with the model's dropout, its masks drawn from --seed; off without it"),
 		toggle("straight-through", "train through QuantizeLinear as if it did not round"),
 		toggle("free-batch", "let a model whose batch is written into it take any"),

@@ -92,7 +92,7 @@ func (c *call) settings(list []ownedSetting) map[string]float64 {
 func (c *call) artifactConfig(source *artifactSource) (training.ArtifactConfig, error) {
 	config := training.ArtifactConfig{Output: c.Text("output"), FrozenNorms: c.Text("bn") == "frozen", ClipNorm: c.Float("clip-norm"),
 		Accumulate: int64(c.Int("accumulate")), Recompute: int(c.Int("recompute")), EMA: c.Float("ema"),
-		Dropout: c.Bool("dropout"), DropoutSeed: c.Common.Seed, StraightThrough: c.Bool("straight-through"), Provider: c.Common.Provider,
+		Dropout: c.Bool("dropout"), DropoutSeed: c.Common.Seed, StraightThrough: c.Bool("straight-through"), Provider: c.Common.Provider, Deterministic: c.Common.Deterministic,
 		Precision: map[string]onnx.DataType{"fp16": onnx.Float16, "bf16": onnx.BFloat16}[c.Text("precision")]}
 	var err error
 	if c.Text("loss") == "" {

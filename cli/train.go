@@ -199,6 +199,9 @@ func runTrain(c *call) error {
 	if made, now := r.contract.MadeFor(), runtime.ProviderName(r.Common.Provider); made != now {
 		r.Say("%s was made for %s: artifacts of graft artifacts --provider %s may be faster", r.dir, made, r.Common.Provider)
 	}
+	if r.Common.Deterministic && r.contract.Provider != "" && !r.contract.Deterministic {
+		r.Say("%s was made without --deterministic: gradients of embeddings on a device may differ in their last bits", r.dir)
+	}
 	if !r.Common.DryRun {
 		release, err := training.LockCheckpoint(r.checkpoint())
 		if err != nil {

@@ -58,6 +58,8 @@ type ArtifactConfig struct {
 	// Provider is where the artifacts will be trained, by short or full name; empty: the CPU. It chooses between forms of
 	// gradients that give the same on every provider.
 	Provider string
+	// Deterministic has gradients on a device be sums in an order that is always the same, which takes longer.
+	Deterministic bool
 	// Precision is what the products of the training and fused models, and what lies between them, are computed in: Float16, whose loss is
 	// scaled (BufferLossScale), or BFloat16. Parameters, slots, norms, reductions, the loss and the eval model stay in float32. Undefined is
 	// Float.
@@ -267,7 +269,7 @@ func (f *form) gradients(p *plan) ([]*onnx.Value, error) {
 	if err := f.b.Err(); err != nil {
 		return nil, err
 	}
-	options := autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute, Device: deviceOf(p.Provider)}
+	options := autodiff.Options{StraightThrough: p.StraightThrough, Segments: p.Recompute, Device: deviceOf(p.Provider), Deterministic: p.Deterministic}
 	grads, err := f.scaledGradients(func(loss *onnx.Value) ([]*onnx.Value, error) { return options.Gradients(f.g, loss, f.params) })
 	if err != nil {
 		return nil, err

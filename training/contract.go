@@ -43,6 +43,8 @@ type Contract struct {
 	StraightThrough bool             `json:"straight_through,omitempty"` // gradients pass what quantizes as if it did not round
 	// Provider is the full name of the execution provider that forms of gradients were chosen for; absent: the CPU's.
 	Provider string `json:"provider,omitempty"`
+	// Deterministic says that gradients there are sums in an order that is always the same.
+	Deterministic bool `json:"deterministic,omitempty"`
 	// Precision is what products are computed in; absent: float. Float16 has the buffer loss_scale.
 	Precision string                   `json:"precision,omitempty"`
 	Models    map[string]ContractModel `json:"models"`
@@ -137,7 +139,7 @@ func (a *Artifacts) describe(p *plan) error {
 	}
 	c.StraightThrough = p.StraightThrough
 	if name := runtime.ProviderName(p.Provider); name != runtime.CPU {
-		c.Provider = name
+		c.Provider, c.Deterministic = name, p.Deterministic
 	}
 	if d := p.Precision; d != onnx.Undefined && d != onnx.Float {
 		c.Precision = d.String()

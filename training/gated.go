@@ -108,7 +108,7 @@ func (g *Gated) step(c StepConfig) (*Step, error) {
 			return nil, err
 		}
 	}
-	options := autodiff.Options{Device: deviceOf(c.Provider)}
+	options := autodiff.Options{Device: deviceOf(c.Provider), Deterministic: g.plan.Deterministic}
 	gradients, err := options.Gradients(f.g, f.loss, []*onnx.Value{trained})
 	if err != nil {
 		return nil, err

@@ -22,6 +22,8 @@ type Options struct {
 	Segments int
 	// Device is where the gradients will run: it chooses between forms of them.
 	Device Device
+	// Deterministic has sums at places that repeat, the gradients of tables, in one order on every device. The CPU's always are.
+	Deterministic bool
 }
 
 // Gradients adds the gradient of y with respect to each of xs to g and gives the gradients, one for each x and of its type.

@@ -10,6 +10,9 @@ import (
 // scatterAlong is zeros to which the entries of d along an axis are added, each at the place that the vector at holds for
 // it; places may count from the end and repeat. Along the axis the result has the given size, else d's.
 func (b *Builder) scatterAlong(at, d, size *onnx.Value, axis int) *onnx.Value {
+	if _, known := consecutive(at); b.options.Deterministic && b.options.Device != CPU && !known {
+		return b.scatterSums(at, d, size, axis)
+	}
 	for _, l := range gatherLowerings {
 		if pays := l.pays[b.options.Device]; b.Err() == nil && pays != nil && pays(at, d, axis) {
 			return l.emit(b, at, d, size, axis)
@@ -155,6 +158,38 @@ func (b *Builder) scatterRows(at, d, size *onnx.Value, axis int) *onnx.Value {
 	updates := b.reshapeTo(d, b.join(b.folded(b.Mul(before, b.size(at, 0))), behind))
 	rows := b.fill(d, 0, b.join(b.folded(b.Mul(before, size)), behind))
 	return b.reshapeTo(b.ScatterND(rows, places, updates, "add"), b.shapeWith(d, axis, size))
+}
+
+// scatterSums adds up the entries of each place by a product, and writes the sum once for each of them: nothing depends on the order of
+// writing, as it does where a device adds. n places take n² numbers and, for entries of m, n² m multiplications.
+func (b *Builder) scatterSums(at, d, size *onnx.Value, axis int) *onnx.Value {
+	if b.Err() != nil {
+		return nil
+	}
+	rank := len(d.Type.Shape)
+	front := []int64{int64(axis)} // the axis first, and where it was before
+	back := make([]int64, rank)
+	for a := range rank {
+		if a != axis {
+			front = append(front, int64(a))
+		}
+	}
+	for i, a := range front {
+		back[a] = int64(i)
+	}
+	if axis > 0 {
+		d = b.Transpose(d, front...)
+	}
+	at = b.Where(b.Less(at, b.Ints(0)), b.Add(at, size), at)
+	same := b.Cast(b.Equal(b.Unsqueeze(at, 1), b.Unsqueeze(at, 0)), d.Type.DType)
+	sums := b.MatMul(same, b.reshapeTo(d, b.join(b.size(d, 0), b.Ints(-1))))
+	sums = b.Gather(sums, b.ArgMax(same, 1, false), 0) // to the bit the same for one place
+	sums = b.reshapeTo(sums, b.shapeOf(d))
+	dx := b.ScatterND(b.fill(d, 0, b.shapeWith(d, 0, size)), b.Unsqueeze(at, 1), sums, "none")
+	if axis > 0 {
+		dx = b.Transpose(dx, back...)
+	}
+	return dx
 }
 
 // scatterElements adds element by element.

@@ -3,11 +3,13 @@ package autodiff
 import (
 	"context"
 	"fmt"
+	"math"
 	"testing"
 
 	"graft/onnx"
 	"graft/onnx/op"
 	"graft/runtime"
+	"graft/runtime/kernels"
 )
 
 // gathered is a session of the gradient of a Gather of count places from x along an axis, by one lowering.
@@ -42,7 +44,7 @@ func possible(l gatherLowering, axis int) bool {
 func TestGatherLowerings(t *testing.T) {
 	for axis := range 3 {
 		var want []float32
-		for _, l := range gatherLowerings {
+		for _, l := range append(gatherLowerings, gatherLowering{name: "sums", emit: (*Builder).scatterSums}) {
 			if !possible(l, axis) {
 				continue
 			}
@@ -58,6 +60,62 @@ func TestGatherLowerings(t *testing.T) {
 			for i := range got {
 				if got[i] != want[i] || len(got) != len(want) {
 					t.Fatalf("axis %d, %s: element %d is %v, want %v", axis, l.name, i, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
+// TestDeterministicGather: for a device nothing is added up by a scattering operator when asked for that, whatever is known of the
+// sizes, and the gradient is the same.
+func TestDeterministicGather(t *testing.T) {
+	for _, batch := range []onnx.Dim{{Size: 6}, {Symbol: "batch"}} {
+		var want []float32
+		for _, deterministic := range []bool{false, true} {
+			g := onnx.NewGraph("table")
+			b := op.NewBuilder(g)
+			table := g.AddInput("table", onnx.TypeOf(onnx.Float, 5, 3))
+			at := g.AddInput("at", onnx.TensorType{DType: onnx.Int64, Shape: onnx.Shape{batch, {Size: 2}}})
+			y := b.ReduceSum(b.Sin(b.Mul(b.Gather(table, at, 0), b.Cast(b.Unsqueeze(at, 2), onnx.Float))), false)
+			if b.Err() != nil {
+				t.Fatal(b.Err())
+			}
+			dx, err := Options{Device: CUDA, Deterministic: deterministic}.Gradients(g, y, []*onnx.Value{table})
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.AddOutput(dx[0], "dx")
+			g.RemoveUnused()
+			adds := 0
+			for _, n := range g.Nodes() {
+				if onnx.AttrOr(n, "reduction", "none") == "add" {
+					adds++
+				}
+			}
+			if (adds == 0) != deterministic {
+				t.Errorf("%v, deterministic %v: %d nodes add where places repeat", batch, deterministic, adds)
+			}
+			for _, f := range kernels.Fallbacks(&onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: 18}}, Graph: g}, runtime.CUDA) {
+				t.Errorf("%s has no kernel there: %s", f.Node.Op, f.Why)
+			}
+			values, places := onnx.NewTensor(onnx.Float, 5, 3), onnx.NewTensor(onnx.Int64, 6, 2)
+			for i := range values.Float32s() {
+				values.Float32s()[i] = float32(i) / 7
+			}
+			for i := range places.Int64s() {
+				places.Int64s()[i] = int64(i*i%8) - 3
+			}
+			out, err := openFormed(t, g, 1).Run(context.Background(), map[string]*onnx.Tensor{"table": values, "at": places})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := out["dx"].Float32s()
+			if want == nil {
+				want = got
+			}
+			for i := range got {
+				if math.Abs(float64(got[i]-want[i])) > 1e-5 {
+					t.Fatalf("%v: element %d is %v, want %v", batch, i, got[i], want[i])
 				}
 			}
 		}

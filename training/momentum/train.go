@@ -84,7 +84,7 @@ func (p *Problem) train(ctx context.Context, c Config, with Run) (*Trained, erro
 	if err != nil {
 		return nil, err
 	}
-	gated, err := training.NewGated(p.Network, training.ArtifactConfig{Loss: entropy, Provider: with.Session.Provider, Dropout: c.Dropout, DropoutSeed: c.Seed})
+	gated, err := training.NewGated(p.Network, training.ArtifactConfig{Loss: entropy, Provider: with.Session.Provider, Deterministic: with.Session.Deterministic, Dropout: c.Dropout, DropoutSeed: c.Seed})
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func TestSampleMaskOnDevice(t *testing.T) {
 	for _, gate := range []Gate{Weight, Channel} {
 		c := MaskConfig{Strength: 1, Seed: 5, Gate: gate}.defaults()
 		learn := func(provider string) (*onnx.Tensor, *training.Step) {
-			s, err := p.maskStep(c, provider)
+			s, err := p.maskStep(c, runtime.Options{Provider: provider})
 			if err != nil {
 				t.Fatal(err)
 			}

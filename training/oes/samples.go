@@ -10,6 +10,7 @@ import (
 	"graft/onnx"
 	"graft/onnx/noise"
 	"graft/onnx/op"
+	"graft/runtime"
 	"graft/training"
 	"graft/training/loss"
 	"graft/training/optim"
@@ -42,7 +43,7 @@ func (p *Samples) learnMask(ctx context.Context, c MaskConfig, run Run) (*Mask, 
 	if p.Data == nil {
 		return nil, errors.New("no samples")
 	}
-	s, err := p.maskStep(c, run.Session.Provider)
+	s, err := p.maskStep(c, run.Session)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +82,9 @@ type sampleMask struct {
 	start *training.Snapshot
 }
 
-func (p *Samples) maskStep(c MaskConfig, provider string) (*sampleMask, error) {
-	gated, err := training.NewGated(p.Network, training.ArtifactConfig{Loss: p.Loss, Output: p.Output, FrozenNorms: p.FrozenNorms, Provider: provider})
+func (p *Samples) maskStep(c MaskConfig, session runtime.Options) (*sampleMask, error) {
+	gated, err := training.NewGated(p.Network, training.ArtifactConfig{Loss: p.Loss, Output: p.Output, FrozenNorms: p.FrozenNorms,
+		Provider: session.Provider, Deterministic: session.Deterministic})
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +116,7 @@ func (p *Samples) maskStep(c MaskConfig, provider string) (*sampleMask, error) {
 	}
 	bernoulli := masking.Bernoulli{Temperature: c.Temperature, Keep: c.Keep, Strength: c.Strength / float64(layout.Len())}
 	step, err := gated.Step(training.StepConfig{
-		Optimizer: optim.Adam(optim.AdamConfig{}), Trained: layout, PenaltyGradient: bernoulli.PenaltyGradient, Provider: provider,
+		Optimizer: optim.Adam(optim.AdamConfig{}), Trained: layout, PenaltyGradient: bernoulli.PenaltyGradient, Provider: session.Provider,
 		Weights: func(b *op.Builder, logits *onnx.Value) *onnx.Value {
 			return sampled(b, bernoulli, mask.Gates, packing, logits, b.Graph().AddInput(inputUniform, logits.Type))
 		},

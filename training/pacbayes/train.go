@@ -60,7 +60,8 @@ func (p *Problem) open(c Config, with Run) (*run, error) {
 		return nil, err
 	}
 	r := &run{problem: p, config: c, Run: with}
-	r.gated, err = training.NewGated(p.Network, training.ArtifactConfig{Loss: entropy, Output: p.Output, Freeze: p.Freeze, FrozenNorms: p.FrozenNorms, Provider: with.Session.Provider})
+	r.gated, err = training.NewGated(p.Network, training.ArtifactConfig{Loss: entropy, Output: p.Output, Freeze: p.Freeze, FrozenNorms: p.FrozenNorms,
+		Provider: with.Session.Provider, Deterministic: with.Session.Deterministic})
 	if err != nil {
 		return nil, err
 	}

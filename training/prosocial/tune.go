@@ -125,7 +125,7 @@ func (n *Network) gated(c Tuning) (*training.Gated, error) {
 			return nil, err
 		}
 	}
-	config := training.ArtifactConfig{Freeze: c.Freeze, Provider: c.Session.Provider, Dropout: c.Dropout > 0, DropoutSeed: c.Seed}
+	config := training.ArtifactConfig{Freeze: c.Freeze, Provider: c.Session.Provider, Deterministic: c.Session.Deterministic, Dropout: c.Dropout > 0, DropoutSeed: c.Seed}
 	config.Loss, err = loss.New("cross-entropy", map[string]float64{"ignore-index": IgnoreLabel})
 	if c.Task == language.TextClassification && n.Config.NumLabels == 1 { // as transformers has it
 		config.Loss, err = loss.Lookup("mse")
