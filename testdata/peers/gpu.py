@@ -17,6 +17,7 @@ import time
 
 here = pathlib.Path(__file__).resolve().parent
 NETWORKS = ["hourglass", "cnn", "bert", "mlp"]
+LARGE = ["resnet18", "bert_base"]  # timed alone: a step of theirs takes a CPU seconds
 MOST_GROWTH = 5  # MiB over all steps: the heap of a process breathes
 LIBRARY = "lib/libonnxruntime.so.1.31.1"
 
@@ -68,8 +69,9 @@ def info(m):
 
 def models(m):
     """Writes the networks of models.py and their batches, unless they were carried along."""
-    if not all((m.models / f"{n}.onnx").exists() for n in NETWORKS):
-        m.call(sys.executable, "-W", "ignore", here / "models.py", m.models)
+    missing = [n for n in m.args.networks if not (m.models / f"{n}.onnx").exists()]
+    if missing:
+        m.call(sys.executable, "-W", "ignore", here / "models.py", m.models, *missing)
     return sorted(p.name for p in m.models.iterdir())
 
 
@@ -86,33 +88,33 @@ def parity(m, name):
             "passed": "--- FAIL" not in out, "copies": sorted(set(re.findall(r"\d+ Memcpy nodes are added[^\n]*", out)))}
 
 
-def bench(m, count, precision, graphs=False):
+def bench(m, networks, count, precision, graphs):
     """Milliseconds of a step and, in float32, of a forward pass of each network in graft."""
     what = "BenchmarkPeers" if graphs or precision != "fp32" else "BenchmarkPeers(Forward)?"
-    out = m.test("training", "-test.run", "^$", "-test.bench", f"^{what}$/^({'|'.join(m.args.networks)})$", "-test.benchtime", f"{count}x",
+    out = m.test("training", "-test.run", "^$", "-test.bench", f"^{what}$/^({'|'.join(networks)})$", "-test.benchtime", f"{count}x",
                  **{"GRAFT_PEER_THREADS": str(m.args.threads), "GRAFT_PEER_PRECISION": precision, "GRAFT_PEER_GRAPHS": "1" if graphs else ""})
     found = {}
     for kind, name, row in re.findall(r"^BenchmarkPeers(Forward)?/(\w+)\S*\s(.*)$", out, re.M):
         ms = re.search(r"([\d.e+-]+) ms/(?:step|run)", row)
         found.setdefault(name, {})["forward" if kind else "step"] = float(ms[1])
-    if sorted(found) != sorted(m.args.networks):
+    if sorted(found) != sorted(networks):
         raise RuntimeError(out[-4000:])
     return found
 
 
-def times(m, precision="fp32", graphs=False):
+def times(m, networks, precision="fp32", graphs=False):
     """Medians over rounds in which graft and PyTorch take turns, and the ratios of each round; in 16 bits PyTorch is by autocast. With graphs
     graft's steps are recorded (CUDA graphs), PyTorch's are not."""
     device = "cuda" if m.cuda else "cpu"
     rounds = []
     for _ in range(m.args.rounds):
-        ours = bench(m, m.args.times, precision, graphs)
+        ours = bench(m, networks, m.args.times, precision, graphs)
         said = m.call(sys.executable, "-W", "ignore", here / "gpu_torch.py", "--device", device, "--steps", m.args.times, "--threads", m.args.threads,
-                      "--precision", precision, *m.args.networks)
+                      "--precision", precision, *networks)
         theirs = json.loads(said.splitlines()[-1])
         rounds.append((ours, theirs))
     result = {"torch": theirs["torch"], "on": theirs["on"], "rounds": len(rounds)}
-    for name in m.args.networks:
+    for name in networks:
         for kind in [k for k in theirs[name] if k in rounds[0][0][name]]:
             ours, torch = [o[name][kind] for o, _ in rounds], [t[name][kind] for _, t in rounds]
             ratios = [a / b for a, b in zip(ours, torch)]
@@ -123,11 +125,11 @@ def times(m, precision="fp32", graphs=False):
 
 def loops(m):
     """Milliseconds of a step that a Loop takes, ten in a call, beside a step of a state on the device."""
-    out = m.test("training", "-test.run", "^$", "-test.bench", f"^BenchmarkPeersLoop$/^({'|'.join(m.args.networks)})$", "-test.benchtime", f"{max(1, m.args.times // 2)}x")
+    out = m.test("training", "-test.run", "^$", "-test.bench", f"^BenchmarkPeersLoop$/^({'|'.join(small(m.args))})$", "-test.benchtime", f"{max(1, m.args.times // 2)}x")
     found = {}
     for name, kind, row in re.findall(r"^BenchmarkPeersLoop/(\w+)/(state|loop)\S*\s(.*)$", out, re.M):
         found.setdefault(name, {})[kind] = float(re.search(r"([\d.e+-]+) ms/step", row)[1])
-    if sorted(found) != sorted(m.args.networks) or "--- FAIL" in out:
+    if sorted(found) != sorted(small(m.args)) or "--- FAIL" in out:
         raise RuntimeError(out[-4000:])
     return found
 
@@ -234,20 +236,29 @@ def suite(m, package, pattern):
             "said": [line for line in out.splitlines() if "Error" in line or "_test.go" in line][-20:] if of["FAIL"] or not ended else []}
 
 
+def small(args):
+    return [n for n in args.networks if n not in LARGE]
+
+
 def parts(args):
     """What there is to do, in order: name, seconds that it is given, how."""
     yield "info", 10, info
     yield "models", 30, models
-    for name in args.networks:
+    for name in small(args):
         yield f"parity {name}", 60, lambda m, name=name: parity(m, name)
-    yield "times", 150, times
+    groups = [(name, networks, 60) for name in LARGE if (networks := [name] if name in args.networks else [])]
+    if small(args):
+        groups.insert(0, ("", small(args), 150))
+    for group, networks, seconds in groups:
+        yield f"times {group}".strip(), seconds, lambda m, networks=networks: times(m, networks)
     if args.provider == "cuda":
-        for precision in ("fp16", "bf16"):
-            yield f"times {precision}", 90, lambda m, precision=precision: times(m, precision)
-        yield "times graphs", 90, lambda m: times(m, graphs=True)
+        for kind, how in (("graphs", {"graphs": True}), ("fp16", {"precision": "fp16"}), ("bf16", {"precision": "bf16"})):
+            for group, networks, seconds in groups:
+                yield f"times {group}".strip() + " " + kind, min(90, seconds), lambda m, networks=networks, how=how: times(m, networks, **how)
         for name in args.networks:
             yield f"bus {name}", 20, lambda m, name=name: bus(m, name)
-    yield "loops", 60, loops
+    if small(args):
+        yield "loops", 60, loops
     yield "roofline", 20, roofline
     for name in ("mlp", "cnn"):
         if name in args.networks:
@@ -282,8 +293,8 @@ def table(done):
     for part, t in done.items():
         if part.split()[0] != "times":
             continue
-        precision = part.partition(" ")[2] or "float32"
-        head(f"Beside PyTorch {t['torch']} on {t['on']}, {precision}, milliseconds, medians of {t['rounds']} rounds", "what", "graft", "PyTorch", "ratio (least to largest)")
+        how = " ".join(w for w in part.split()[1:] if w not in LARGE) or "float32"
+        head(f"Beside PyTorch {t['torch']} on {t['on']}, {how}, milliseconds, medians of {t['rounds']} rounds", "what", "graft", "PyTorch", "ratio (least to largest)")
         for what, v in t.items():
             if isinstance(v, dict):
                 row(what, f"{v['graft']:.3g}", f"{v['torch']:.3g}", f"{v['ratio']} ({v['least']} to {v['largest']})")
@@ -296,7 +307,7 @@ def table(done):
         head(f"What a step needs at least at {r['flops'] / 1e12:.3g} TFLOP/s and {r['bytes'] / 1e9:.4g} GB/s, milliseconds", "network", "operations", "parameters and slots",
              "graft takes", "least of it")
         for name, v in r["networks"].items():
-            took = done.get("times", {}).get(f"{name} step", {}).get("graft")
+            took = done.get(f"times {name}" if name in LARGE else "times", {}).get(f"{name} step", {}).get("graft")
             least = v["operations_ms"] + v["state_ms"]
             row(name, f"{v['operations_ms']:.3g}", f"{v['state_ms']:.3g}", f"{took:.3g}" if took else "", f"{100 * least / took:.0f} %" if took else "")
     found = {k.split()[1]: v for k, v in done.items() if k.startswith("bus ")}
@@ -347,7 +358,7 @@ def main():
     ap.add_argument("--provider", default="cuda", choices=["cuda", "cpu"])
     ap.add_argument("--budget", type=float, default=540, help="seconds")
     ap.add_argument("--only", help="parts by name or first word, separated by commas")
-    ap.add_argument("--networks", nargs="+", default=NETWORKS, choices=NETWORKS)
+    ap.add_argument("--networks", nargs="+", choices=NETWORKS + LARGE, help="all; in a rehearsal those whose steps are short")
     ap.add_argument("--quick", action="store_true", help="few steps and one round: a rehearsal")
     ap.add_argument("--steps", type=int, default=100, help="whose losses are compared")
     ap.add_argument("--rounds", type=int, default=3)
@@ -357,6 +368,7 @@ def main():
     ap.add_argument("--table", action="store_true", help="print what is there, run nothing")
     ap.add_argument("--plan", action="store_true", help="print what is not there, run nothing")
     args = ap.parse_args()
+    args.networks = args.networks or NETWORKS + (LARGE if args.provider == "cuda" and not args.quick else [])
     if args.quick:
         args.steps, args.rounds, args.times, args.long = 5, 1, 3, 500
     file = args.results / "results.json"

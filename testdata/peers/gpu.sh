@@ -4,6 +4,7 @@
 #   testdata/peers/gpu.sh pack FOLDER [--arch 90]      where there are Go, pip, xz and a network
 #   testdata/peers/gpu.sh run FOLDER RESULTS [--provider cuda|cpu] [--budget SECONDS] [--only PART,...] [--quick]
 #   testdata/peers/gpu.sh table RESULTS
+#   testdata/peers/gpu.sh long FOLDER RESULTS --data CIFAR [--model FILE --text FILE] [--seconds S] [--provider cuda|cpu] [...]
 #   testdata/peers/gpu.sh oes FOLDER RESULTS --image FILE [--mask-seconds S] [--train-seconds S] [--provider cuda|cpu] [...]
 #
 # pack writes FOLDER/provider (ONNX Runtime's CUDA provider with the code of one generation of GPUs: 52 MB) and FOLDER/programs
@@ -11,7 +12,8 @@
 # and goes through the parts of gpu.py: each writes what it found to RESULTS/results.json and is passed over when it is there.
 # It ends within the budget (540 seconds) with a table; called again it goes on. --provider cpu goes through the same parts
 # without a device, holding the forms of gradients for CUDA to those for the CPU. oes does the same with the parts of gpu_oes.py,
-# which learn a mask and train what it keeps at the paper's size.
+# which learn a mask and train what it keeps at the paper's size, and long with those of gpu_long.py, which train ResNet-18 and a
+# language model for as long as there is time.
 #
 # run wants a checkout, bash, xz and a Python with PyTorch ($PYTHON, else python3), in whose environment CUDA's and cuDNN's
 # libraries lie. $GRAFT_GPU_WORK (/tmp/graft-gpu) is where it unpacks to.
@@ -125,8 +127,12 @@ run() {
 	mkdir -p "$results"
 	unpack "$folder"
 	missing=
-	local -a wanted=(bin/graft bin/oes.test)
-	[[ $script == gpu_oes.py ]] || wanted=(bin/graft bin/runtime.test bin/training.test bin/autodiff.test)
+	local -a wanted
+	case $script in
+	gpu.py) wanted=(bin/graft bin/runtime.test bin/training.test bin/autodiff.test) ;;
+	gpu_oes.py) wanted=(bin/graft bin/oes.test) ;;
+	*) wanted=(bin/graft) ;;
+	esac
 	for name in "lib/libonnxruntime.so.$version" "${wanted[@]}"; do
 		[[ -f $work/$name ]] || missing+=" $name"
 	done
@@ -155,6 +161,7 @@ case ${1-} in
 pack) shift; pack "$@" ;;
 run) shift; run gpu.py "$@" ;;
 oes) shift; run gpu_oes.py "$@" ;;
+long) shift; run gpu_long.py "$@" ;;
 table) exec "$python" "$here/gpu.py" --results "${2:?table wants the folder of results}" --table ;;
 -h | --help) usage 0 ;;
 *) usage 2 ;;

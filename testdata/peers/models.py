@@ -1,7 +1,7 @@
 """The networks of train_step.py in PyTorch, each with a batch to train on, and their ONNX files.
 
     python testdata/peers/models.py FOLDER             # writes FOLDER/NAME.onnx and FOLDER/NAME.npz
-    python testdata/peers/models.py FOLDER resnet18    # those that are named
+    python testdata/peers/models.py FOLDER resnet18    # those that are named: bert_base too
 """
 import pathlib
 import sys
@@ -88,6 +88,8 @@ def batch(name):
         return {"x": rng.random((64, 1, 28, 28), np.float32), "labels": rng.integers(0, 10, 64)}
     if name == "resnet18":
         return {"x": rng.random((128, 3, 32, 32), np.float32), "labels": rng.integers(0, 10, 128)}
+    if name == "bert_base":
+        return {"ids": rng.integers(0, 30522, (32, 128)), "types": rng.integers(0, 2, (32, 128)), "labels": rng.integers(0, 2, 32)}
     if name == "bert":
         return {"ids": rng.integers(0, 30522, (8, 64)), "types": rng.integers(0, 2, (8, 64)), "labels": rng.integers(0, 2, 8)}
     return {"z": 0.1 * rng.random((1, 32, 128, 128), np.float32), "target": rng.random((1, 3, 128, 128), np.float32)}
@@ -95,11 +97,11 @@ def batch(name):
 
 def network(name):
     torch.manual_seed(0)
-    return {"mlp": MLP, "cnn": CNN, "bert": BERT, "resnet18": lambda: ResNet((2, 2, 2, 2)),
+    return {"mlp": MLP, "cnn": CNN, "bert": BERT, "bert_base": lambda: BERT(768, 12, 12), "resnet18": lambda: ResNet((2, 2, 2, 2)),
             "hourglass": lambda: Hourglass([16, 32, 64, 64], 5, 3, 32)}[name]()
 
 
-NAMES = ["hourglass", "cnn", "bert", "mlp"]  # and resnet18 by its name
+NAMES = ["hourglass", "cnn", "bert", "mlp"]  # and resnet18 and bert_base by their names
 
 
 def export(name, folder):
