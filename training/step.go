@@ -57,7 +57,7 @@ type StepConfig struct {
 	// Provider is where the step will run, by short or full name; empty: the CPU. It chooses between forms of gradients; a
 	// checkpoint of one provider is one of every other.
 	Provider string
-	// CountRight has the step of a classifier tell how many samples of its batch it has right (Progress.Right).
+	// CountRight has a step of Gated tell how many samples of its batch the classifier has right (Progress.Right).
 	CountRight bool
 	// MaskGradient multiplies the gradient with an input, so that what is masked stays as it is, slots included.
 	MaskGradient bool

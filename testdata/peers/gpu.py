@@ -350,21 +350,57 @@ def wrong(done):
             yield f"{name}: {' '.join(v['failed']) or 'did not end'}"
 
 
-def main():
-    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(doc):
+    """The flags that the scripts of all parts have."""
+    ap = argparse.ArgumentParser(description=doc.splitlines()[0])
     ap.add_argument("--work", type=pathlib.Path, default=pathlib.Path("/tmp/graft-gpu"))
     ap.add_argument("--results", type=pathlib.Path, required=True)
     ap.add_argument("--root", type=pathlib.Path, default=here.parent.parent)
     ap.add_argument("--provider", default="cuda", choices=["cuda", "cpu"])
     ap.add_argument("--budget", type=float, default=540, help="seconds")
     ap.add_argument("--only", help="parts by name or first word, separated by commas")
+    ap.add_argument("--threads", type=int, default=8)
+    return ap
+
+
+def keep(file, done):
+    partial = file.with_suffix(".part")
+    partial.write_text(json.dumps(done, indent=1) + "\n")
+    shutil.move(partial, file)
+
+
+def go_through(args, parts, table):
+    """Runs the parts that are not done, each a name and what takes the machine and the findings so far, and prints the table. Gives the exit
+    code."""
+    args.results.mkdir(parents=True, exist_ok=True)
+    args.results, args.work = args.results.resolve(), args.work.resolve()
+    file = args.results / "results.json"
+    done = json.loads(file.read_text()) if file.exists() else {}
+    m, failed = Machine(args), False
+    for name, do in parts:
+        if name in done or args.only and name not in args.only.split(","):
+            continue
+        start = time.monotonic()
+        try:
+            done[name] = do(m, done)
+        except (Unfinished, RuntimeError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
+            print(f"{name}: {type(e).__name__}: {e}", flush=True)
+            failed = True
+            continue
+        print(f"{name}: {time.monotonic() - start:.1f} s", flush=True)
+        keep(file, done)
+    print(table(done))
+    return 1 if failed else 0
+
+
+def main():
+    ap = arguments(__doc__)
     ap.add_argument("--networks", nargs="+", choices=NETWORKS + LARGE, help="all; in a rehearsal those whose steps are short")
     ap.add_argument("--quick", action="store_true", help="few steps and one round: a rehearsal")
     ap.add_argument("--steps", type=int, default=100, help="whose losses are compared")
     ap.add_argument("--rounds", type=int, default=3)
     ap.add_argument("--times", type=int, default=20, help="timed steps of a round")
     ap.add_argument("--long", type=int, default=10000, help="steps over which memory must not grow")
-    ap.add_argument("--threads", type=int, default=8)
     ap.add_argument("--table", action="store_true", help="print what is there, run nothing")
     ap.add_argument("--plan", action="store_true", help="print what is not there, run nothing")
     args = ap.parse_args()
@@ -401,9 +437,7 @@ def main():
             failed.append((name, str(e)))
             continue
         print(f"{name}: {time.monotonic() - start:.1f} s", flush=True)
-        partial = file.with_suffix(".part")
-        partial.write_text(json.dumps(done, indent=1) + "\n")
-        shutil.move(partial, file)
+        keep(file, done)
     print(table(done))
     if failed:
         print("\nwent wrong: " + ", ".join(name for name, _ in failed))

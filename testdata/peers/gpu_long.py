@@ -13,7 +13,6 @@ A part whose files are not named is left out. What each leaves, summary.json and
 RESULTS/results.json, and a part that is there is not run again. A part that takes longer than the budget is interrupted, and goes on in the
 next call.
 """
-import argparse
 import json
 import pathlib
 import shutil
@@ -22,7 +21,7 @@ import subprocess
 import sys
 import time
 
-from gpu import Machine, Unfinished, here, info
+from gpu import Unfinished, arguments, go_through, info
 
 KEPT = ["history.csv", "summary.json", "loss.png", "curves.svg"]
 
@@ -101,14 +100,14 @@ def cda(m):
     return {"seconds": round(seconds, 1), "report": said["report"]}
 
 
-def parts(args, done):
-    yield "info", info
+def parts(args):
+    yield "info", lambda m, _: info(m)
     if args.data:
-        yield "step", step
-        yield "heavy-ball", lambda m: heavy_ball(m, done)
-        yield "pac-bayes", lambda m: pac_bayes(m, done)
+        yield "step", lambda m, _: step(m)
+        yield "heavy-ball", heavy_ball
+        yield "pac-bayes", pac_bayes
     if args.model and args.text:
-        yield "cda", cda
+        yield "cda", lambda m, _: cda(m)
 
 
 def table(done):
@@ -124,13 +123,7 @@ def table(done):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ap.add_argument("--work", type=pathlib.Path, default=pathlib.Path("/tmp/graft-gpu"))
-    ap.add_argument("--results", type=pathlib.Path, required=True)
-    ap.add_argument("--root", type=pathlib.Path, default=here.parent.parent)
-    ap.add_argument("--provider", default="cuda", choices=["cuda", "cpu"])
-    ap.add_argument("--budget", type=float, default=540, help="seconds")
-    ap.add_argument("--only", help="parts, separated by commas")
+    ap = arguments(__doc__)
     ap.add_argument("--data", type=pathlib.Path, help="CIFAR-10, for ResNet-18")
     ap.add_argument("--model", type=pathlib.Path, help="a language model: a folder or a .gguf file")
     ap.add_argument("--text", type=pathlib.Path, help="text to train it on")
@@ -138,29 +131,8 @@ def main():
     ap.add_argument("--tokens", type=int, default=400_000)
     ap.add_argument("--network", default="--preset 18", help="flags of graft build resnet")
     ap.add_argument("--more", default="", help="further flags of graft train")
-    ap.add_argument("--threads", type=int, default=8)
     args = ap.parse_args()
-    args.results.mkdir(parents=True, exist_ok=True)
-    args.results, args.work = args.results.resolve(), args.work.resolve()
-    file = args.results / "results.json"
-    done = json.loads(file.read_text()) if file.exists() else {}
-    m, failed = Machine(args), False
-    for name, do in parts(args, done):
-        if name in done or args.only and name not in args.only.split(","):
-            continue
-        start = time.monotonic()
-        try:
-            done[name] = do(m)
-        except (Unfinished, RuntimeError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
-            print(f"{name}: {type(e).__name__}: {e}", flush=True)
-            failed = True
-            continue
-        print(f"{name}: {time.monotonic() - start:.1f} s", flush=True)
-        partial = file.with_suffix(".part")
-        partial.write_text(json.dumps(done, indent=1) + "\n")
-        shutil.move(partial, file)
-    print(table(done))
-    return 1 if failed else 0
+    return go_through(args, parts(args), table)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ gpu.sh calls this with the libraries in place. Parts:
 
 What a part found is in RESULTS/results.json; a part that is there is not run again.
 """
-import argparse
 import csv
 import json
 import pathlib
@@ -21,9 +20,8 @@ import signal
 import statistics
 import subprocess
 import sys
-import time
 
-from gpu import Machine, Unfinished, here, info
+from gpu import arguments, go_through, here, info
 
 KINDS = {"mask": "BenchmarkMask", "sparse": "BenchmarkSparse"}
 KEPT = ["history.csv", "summary.json", "psnr.png", "denoised.png", "mask.safetensors", "report.html"]
@@ -161,18 +159,11 @@ def table(done):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ap.add_argument("--work", type=pathlib.Path, default=pathlib.Path("/tmp/graft-gpu"))
-    ap.add_argument("--results", type=pathlib.Path, required=True)
-    ap.add_argument("--root", type=pathlib.Path, default=here.parent.parent)
-    ap.add_argument("--provider", default="cuda", choices=["cuda", "cpu"])
-    ap.add_argument("--budget", type=float, default=540, help="seconds")
-    ap.add_argument("--only", help="parts, separated by commas")
+    ap = arguments(__doc__)
     ap.add_argument("--preset", default="paper", choices=["paper", "quick"])
     ap.add_argument("--size", type=int, default=512)
     ap.add_argument("--steps", type=int, default=40, help="timed steps of a round")
     ap.add_argument("--rounds", type=int, default=2)
-    ap.add_argument("--threads", type=int, default=8)
     ap.add_argument("--image", type=pathlib.Path)
     ap.add_argument("--mask-seconds", type=float, default=200)
     ap.add_argument("--train-seconds", type=float, default=120)
@@ -180,27 +171,7 @@ def main():
     ap.add_argument("--train-steps", type=int, default=0, help="instead of seconds")
     ap.add_argument("--more", default="", help="further flags of graft denoise")
     args = ap.parse_args()
-    args.results.mkdir(parents=True, exist_ok=True)
-    args.results, args.work = args.results.resolve(), args.work.resolve()
-    file = args.results / "results.json"
-    done = json.loads(file.read_text()) if file.exists() else {}
-    m, failed = Machine(args), False
-    for name, do in (("info", info), ("steps", steps), ("denoise", lambda m: denoise(m, done))):
-        if name in done or args.only and name not in args.only.split(","):
-            continue
-        start = time.monotonic()
-        try:
-            done[name] = do(m)
-        except (Unfinished, RuntimeError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
-            print(f"{name}: {type(e).__name__}: {e}", flush=True)
-            failed = True
-            continue
-        print(f"{name}: {time.monotonic() - start:.1f} s", flush=True)
-        partial = file.with_suffix(".part")
-        partial.write_text(json.dumps(done, indent=1) + "\n")
-        shutil.move(partial, file)
-    print(table(done))
-    return 1 if failed else 0
+    return go_through(args, (("info", lambda m, _: info(m)), ("steps", lambda m, _: steps(m)), ("denoise", denoise)), table)
 
 
 if __name__ == "__main__":
