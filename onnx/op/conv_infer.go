@@ -18,6 +18,9 @@ func convOperands(n *onnx.Node, x, k onnx.Shape) (a ConvAttrs, w *window, err er
 	if x.Ranked() && len(x) < 3 {
 		return a, nil, fmt.Errorf("input has rank %d, wants 3 or more", len(x))
 	}
+	if k.Ranked() && len(k) < 3 {
+		return a, nil, fmt.Errorf("weight has rank %d, wants 3 or more", len(k))
+	}
 	if x.Ranked() && k.Ranked() && len(x) != len(k) {
 		return a, nil, fmt.Errorf("weight has rank %d, input has rank %d", len(k), len(x))
 	}

@@ -25,6 +25,10 @@ func inferDeformConv(n *onnx.Node) ([]onnx.TensorType, error) {
 	if len(x) > 1 && x[1].Known() && x[1].Size%groups != 0 {
 		return nil, fmt.Errorf("%d input channels do not divide into %d groups of offsets", x[1].Size, groups)
 	}
+	if !s.Ranked() && k.Ranked() {
+		s = unknownShape(len(k))
+		s[1] = k[0]
+	}
 	taps := size(groups)
 	if kernel := onnx.AttrOr[[]int64](n, "kernel_shape", nil); kernel != nil {
 		for _, e := range kernel {
@@ -46,19 +50,13 @@ func inferDeformConv(n *onnx.Node) ([]onnx.TensorType, error) {
 			continue
 		}
 		if len(v.shape) < 3 || s.Ranked() && len(v.shape) != len(s) {
-			return nil, fmt.Errorf("%s has rank %d, the input %d", v.name, len(v.shape), len(x))
+			return nil, fmt.Errorf("%s has rank %d, wants %d", v.name, len(v.shape), max(len(s), 3))
 		}
 		if want := productDim(taps, size(v.each)); want.Known() && v.shape[1].Known() && want.Size != v.shape[1].Size {
 			return nil, fmt.Errorf("%s has %d channels, wants %d", v.name, v.shape[1].Size, want.Size)
 		}
 		if !s.Ranked() {
-			s = make(onnx.Shape, len(v.shape))
-			for i := range s {
-				s[i] = onnx.UnknownDim
-			}
-			if k.Ranked() {
-				s[1] = k[0]
-			}
+			s = unknownShape(len(v.shape))
 		}
 		for i := range s {
 			if i == 1 {
