@@ -41,7 +41,8 @@ var layers = []struct {
 	{set("masking/..."), set(l0)},
 	{set("runtime/..."), set(l0)},
 	// L0
-	{set("onnx/rewrite/..."), set("onnx", "onnx/op/...", leaves)},
+	{set("onnx/rewrite/..."), set("onnx", "onnx/op/...", "onnx/winograd", leaves)},
+	{set("onnx/winograd"), set("onnx", "onnx/op")},
 	{set("onnx/precision"), set("onnx", "onnx/op", leaves)},
 	{set("onnx/quantize"), set("onnx", "onnx/op", leaves)},
 	{set("onnx/inspect"), set("onnx", "onnx/op/...", leaves)},
@@ -59,7 +60,7 @@ var layers = []struct {
 
 const (
 	leaves  = "onnx/atomicfile onnx/gguf onnx/limits onnx/llama2c onnx/safetensors onnx/strictzip onnx/tokenizer"
-	l0      = "onnx onnx/diff onnx/inspect onnx/noise onnx/op/... onnx/precision onnx/quantize onnx/rewrite/... " + leaves
+	l0      = "onnx onnx/diff onnx/inspect onnx/noise onnx/op/... onnx/precision onnx/quantize onnx/rewrite/... onnx/winograd " + leaves
 	l1      = "graphs/... masking/... runtime runtime/generate runtime/kernels"
 	parts   = "training/autodiff/... training/loss/... training/optim/... training/ort/... training/setting/... training/dataset/... training/degrade/... training/denoiser/... training/signal/... training/metric/... training/study/... training/chart/... training/curvature/..."
 	makers  = "cli/pipeline/pipelinetest export/pickle/pickletest onnx/gguf/gguftest onnx/safetensors/safetensorstest onnx/strictzip/ziptest training/dataset/datasettest"

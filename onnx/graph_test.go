@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -82,5 +83,39 @@ func TestRemoveUnusedKeepsHandedOut(t *testing.T) {
 	g.AddOutput(n.Output(0), "z")
 	if nodes, initializers := g.RemoveUnused(); nodes != 0 || initializers != 0 {
 		t.Errorf("%d nodes and %d initializers were removed", nodes, initializers)
+	}
+}
+
+func TestOrderByDepth(t *testing.T) {
+	g := NewGraph("order")
+	x := g.AddInput("x", TypeOf(Float, 2))
+	add := func(name string, in ...*Value) *Value {
+		v := g.Add("Add", in, 1).Output(0)
+		v.Name = name
+		return v
+	}
+	a := add("a", x, x)
+	b := add("b", a, a)
+	c := add("c", b, b)
+	mask := add("mask", a, x)
+	late := add("late", x, x)
+	y := add("y", c, mask)
+	g.AddOutput(add("z", y, late), "")
+	var first []string
+	for range 2 { // the second time nothing moves
+		g.OrderByDepth()
+		var names []string
+		for _, n := range g.Nodes() {
+			names = append(names, n.Output(0).Name)
+		}
+		if got, want := strings.Join(names, " "), "a late b mask c y z"; got != want {
+			t.Errorf("the order is %s, want %s", got, want)
+		}
+		if first == nil {
+			first = names
+		}
+	}
+	if n := g.Add("Add", []*Value{x, x}, 1); g.Nodes()[len(first)] != n {
+		t.Error("a node that is added afterwards is not the last")
 	}
 }

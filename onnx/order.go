@@ -62,6 +62,28 @@ func (g *Graph) sorted() (order []*Node, cyclic *Node) {
 	return order, cyclic
 }
 
+// OrderByDepth puts the nodes of g in the order of the longest way that leads to them, each behind those that lie less deep; those
+// of a depth keep their order. Of what a node reads, ONNX Runtime makes first what stands last: with this order that is the
+// longest way, and what follows quickly from values that exist already, such as the mask of an activation that its gradient
+// is multiplied with, is not held meanwhile. A graph with a cycle stays as it is.
+func (g *Graph) OrderByDepth() {
+	order, cyclic := g.sorted()
+	if cyclic != nil {
+		return
+	}
+	depth := make(map[*Node]int, len(order))
+	for _, n := range order {
+		for _, v := range n.reads() {
+			if p := g.maker(v); p != nil {
+				depth[n] = max(depth[n], depth[p]+1)
+			}
+		}
+	}
+	slices.SortStableFunc(order, func(a, b *Node) int { return depth[a] - depth[b] })
+	g.nodes = order
+	g.compact()
+}
+
 // maker is the node of g that makes v; nil when none does.
 func (g *Graph) maker(v *Value) *Node {
 	if v == nil || v.producer == nil || v.producer.graph != g {

@@ -22,6 +22,7 @@ type form struct {
 	// lossScale is the buffer that the loss is scaled by, and finite whether the gradients are: nil where it is not scaled.
 	lossScale, finite *onnx.Value
 	outs              map[*onnx.Value]bool // what out has made outputs
+	last              []rewrite.Rule       // what finish applies
 }
 
 // out makes v an output. What already goes by a name, or is an output, is passed through an Identity.
@@ -53,7 +54,7 @@ func (f *form) copied(values []*onnx.Value) (*form, []*onnx.Value) {
 		}
 		return out
 	}
-	c := &form{m: &m, g: g, b: op.NewBuilder(g), params: all(f.params), loss: of[f.loss], step: of[f.step], lossScale: of[f.lossScale], finite: of[f.finite], outs: map[*onnx.Value]bool{}}
+	c := &form{m: &m, g: g, b: op.NewBuilder(g), params: all(f.params), loss: of[f.loss], step: of[f.step], lossScale: of[f.lossScale], finite: of[f.finite], last: f.last, outs: map[*onnx.Value]bool{}}
 	for v := range f.outs {
 		c.outs[of[v]] = true
 	}
@@ -65,6 +66,9 @@ func (f *form) copied(values []*onnx.Value) (*form, []*onnx.Value) {
 func (p *plan) form(train bool) (*form, error) {
 	m := p.base.Clone()
 	f := &form{m: m, g: m.Graph, b: op.NewBuilder(m.Graph)}
+	if train {
+		f.last = lastRules(p.Provider)
+	}
 	f.clearNames(p)
 	var target *onnx.Value
 	if p.target != "" {
@@ -232,6 +236,9 @@ func (f *form) finish() (*onnx.Model, error) {
 		return nil, err
 	}
 	f.g.RemoveUnused()
+	if err := complete(f.g, f.last); err != nil {
+		return nil, err
+	}
 	low, err := op.LowestOpset(f.g)
 	if err != nil {
 		return nil, err

@@ -82,6 +82,7 @@ func (g *Gated) step(c StepConfig) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.last = lastRules(c.Provider)
 	layout := g.plan.packing
 	if c.Trained != nil {
 		layout = c.Trained

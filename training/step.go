@@ -206,7 +206,27 @@ func newStep(m *onnx.Model, c StepConfig) (*Step, error) {
 		}
 	}
 	g.RemoveUnused()
-	return s, b.Err()
+	if err := b.Err(); err != nil {
+		return nil, err
+	}
+	return s, complete(g, lastRules(c.Provider))
+}
+
+// lastRules write what is differentiated already in forms that run faster where it will run.
+func lastRules(provider string) []rewrite.Rule {
+	if deviceOf(provider) == autodiff.CPU {
+		return rewrite.Winograd
+	}
+	return nil
+}
+
+// complete applies the last rules to a graph that is complete, and puts it into the order that holds least.
+func complete(g *onnx.Graph, last []rewrite.Rule) error {
+	if _, err := rewrite.Apply(g, last...); err != nil {
+		return err
+	}
+	g.OrderByDepth()
+	return nil
 }
 
 // update adds the optimizer and the outputs that become the next step's inputs. count is the input of the step's number; nil: there

@@ -48,6 +48,18 @@ type weightLowering struct {
 //	8      144 depthwise  3x3     1       56    68.9                          46.7  110
 //	8      96 depthwise   3x3     2       56    109                           82.6  76.7
 //
+// Many channels on small pictures, 3x3 and stride 1, in another sitting:
+//
+//	batch  channels    side  winograd  columns  matrix  rows  taps  exchanged
+//	16     128 to 128  4     1.2       6.3      2.3     4.3   5.5   3.0
+//	32     128 to 128  7     5.0       8.1      7.3     13.1  6.7   11.1
+//	128    128 to 128  8     21.2      46.7     41.3    55.2  45.5  74.0
+//	128    128 to 128  16    107       158      157     153   169   285
+//	32     256 to 256  14    55        107      92      104   104   138
+//	128    256 to 256  8     75        151      130     184   172   248
+//	32     512 to 512  7     76        123      90      145   133   138
+//	128    512 to 512  4     65        222      143     280   243   236
+//
 // Microseconds on an NVIDIA H100 80GB HBM3 by the CUDA provider of ONNX Runtime 1.31.1, TF32 off; the least
 // that any small graph takes is 40. Few large nodes win there: exchanged up to side 32 at stride 1, rows and matrix beyond:
 //
@@ -84,6 +96,7 @@ type weightLowering struct {
 var weightLowerings = []weightLowering{
 	//                      CPU           CUDA
 	{"product", fitsProduct, choice{always, always}, (*Builder).weightByProduct},
+	{"winograd", fitsWinograd, choice{paysWinograd, nil}, (*Builder).weightByWinograd},
 	{"columns", fitsColumns, choice{paysColumns, nil}, (*Builder).weightByColumns},
 	{"matrix", fitsColumns, choice{paysMatrix, paysMatrixOnCUDA}, (*Builder).weightByMatrix},
 	{"blocks", func(l layer) bool { return fitsBlocks(l.window) }, choice{paysBlocks, paysBlocks}, (*Builder).weightByBlocks},

@@ -109,6 +109,41 @@ func TestWeightLowerings(t *testing.T) {
 	}
 }
 
+// TestWinogradTwice holds the gradient of the square of one lowering to that of another, exactly.
+func TestWinogradTwice(t *testing.T) {
+	q := square{2, 3, 2, 3, 5, 1, 1}
+	out := map[string]map[string]*onnx.Tensor{}
+	for _, form := range weightLowerings {
+		if form.name != "winograd" && form.name != "taps" {
+			continue
+		}
+		s, feeds := lowered(t, 1, func(b *Builder) *onnx.Value {
+			d := q.weight(form)(b)
+			y := b.ReduceSum(b.Mul(d, d), false)
+			if b.Err() != nil {
+				return nil
+			}
+			grads, err := Gradients(b.Graph(), y, b.Graph().Inputs())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range grads {
+				b.Graph().AddOutput(v, []string{"dx", "ddy"}[i])
+			}
+			return y
+		})
+		var err error
+		if out[form.name], err = s.Run(t.Context(), feeds); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range out["taps"] {
+		if got := out["winograd"][name]; !slices.Equal(got.Float32s(), want.Float32s()) || want.Len() < 2 && name != "y" {
+			t.Errorf("%s: the two forms differ", name)
+		}
+	}
+}
+
 var inputForms = map[string]func(b *Builder, x, dy, w *onnx.Value, win window) *onnx.Value{
 	"transposed": (*Builder).convTransposed,
 	"flipped":    func(b *Builder, _, dy, w *onnx.Value, win window) *onnx.Value { return b.convFlipped(dy, w, win) },
@@ -141,7 +176,8 @@ func BenchmarkWeightLowerings(b *testing.B) {
 	for _, q := range []square{
 		{64, 32, 64, 3, 24, 1, 1}, {64, 64, 32, 3, 24, 1, 1}, {64, 1, 8, 5, 28, 1, 1}, {64, 8, 16, 5, 14, 1, 1}, {32, 3, 16, 3, 32, 1, 1}, {8, 3, 32, 3, 112, 2, 1},
 		{32, 16, 16, 3, 28, 1, 1}, {32, 64, 64, 3, 28, 1, 1}, {32, 64, 128, 3, 14, 2, 1}, {32, 128, 256, 3, 7, 2, 1},
-		{16, 128, 128, 3, 4, 1, 1}, {4, 256, 256, 3, 14, 1, 1}, {32, 64, 256, 1, 14, 1, 1},
+		{16, 128, 128, 3, 4, 1, 1}, {4, 256, 256, 3, 14, 1, 1}, {32, 256, 256, 3, 14, 1, 1}, {128, 128, 128, 3, 16, 1, 1}, {128, 256, 256, 3, 8, 1, 1},
+		{128, 512, 512, 3, 4, 1, 1}, {32, 128, 128, 3, 7, 1, 1}, {32, 512, 512, 3, 7, 1, 1}, {128, 128, 128, 3, 8, 1, 1}, {32, 64, 256, 1, 14, 1, 1},
 		{1, 3, 16, 3, 64, 1, 1}, {1, 64, 64, 5, 32, 1, 1}, {1, 32, 16, 5, 128, 1, 1}, {1, 32, 16, 3, 512, 1, 1}, {1, 16, 16, 4, 64, 2, 1},
 		{8, 144, 144, 3, 56, 1, 144}, {8, 96, 96, 3, 56, 2, 96}, {8, 256, 256, 3, 14, 1, 32},
 	} {
