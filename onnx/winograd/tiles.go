@@ -96,7 +96,8 @@ func places(b *op.Builder, x *onnx.Value, h, w int64, begins, ends [2]int64) *on
 	return b.Reshape(x, (h+begins[0]+ends[0])*(w+begins[1]+ends[1]), -1)
 }
 
-// maxParts is how many parts the tiles of a picture are gone through in, to hold 16 numbers for 4 of a part of them only.
+// maxParts is how many parts the rows of tiles are gone through in: of one part alone 16 numbers are held for every 4. In one part a
+// step of ResNet-18 takes as long, and its peak is 1,410 MiB for 1,130.
 const maxParts = 4
 
 // parts cuts rows of tiles into parts: from and to for each.
