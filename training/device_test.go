@@ -41,9 +41,46 @@ func pooled(t testing.TB) *onnx.Model {
 	return &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}
 }
 
-// TestProviderArtifacts holds artifacts for CUDA to be other than those for the CPU, to say so, and to train alike: ten losses
-// of both, here on the machine's provider.
+// manyChannels is a convolution by tiles on the CPU: 128 channels of small pictures.
+func manyChannels(t testing.TB) *onnx.Model {
+	t.Helper()
+	g := onnx.NewGraph("many_channels")
+	b := op.NewBuilder(g)
+	x := g.AddInput("x", onnx.TensorType{DType: onnx.Float, Shape: onnx.Shape{{Symbol: "batch"}, {Size: 2}, {Size: 8}, {Size: 8}}})
+	kernel := []int64{3, 3}
+	y := b.Relu(b.Conv(x, g.AddInitializer("first.weight", filled("f", 0.5, 128, 2, 3, 3)), nil, op.ConvAttrs{Kernel: kernel}))
+	y = b.Conv(y, g.AddInitializer("second.weight", filled("s", 0.05, 128, 128, 3, 3)), g.AddInitializer("second.bias", filled("b", 0.1, 128)),
+		op.ConvAttrs{Kernel: kernel, Pads: []int64{1, 1, 1, 1}})
+	y = b.Gemm(b.Reshape(b.GlobalAveragePool(b.Relu(y)), 0, 128), g.AddInitializer("fc.weight", filled("fc", 0.3, 128, 3)), nil, op.GemmAttrs{})
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	g.AddOutput(y, "logits")
+	return &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}
+}
+
 func TestProviderArtifacts(t *testing.T) {
+	t.Run("a form for every part", func(t *testing.T) { testProviderArtifacts(t, pooled(t)) })
+	t.Run("tiles", func(t *testing.T) {
+		m := manyChannels(t)
+		convolutions := func(m *onnx.Model) (n int) {
+			for _, node := range m.Graph.Nodes() {
+				if node.Is("Conv") || node.Is("ConvTranspose") {
+					n++
+				}
+			}
+			return n
+		}
+		if n := convolutions(artifacts(t, m, find(t, "cross-entropy", "adam")).Fused.Model); n != 1 {
+			t.Errorf("the step for the CPU has %d convolutions, want the first alone", n)
+		}
+		testProviderArtifacts(t, m)
+	})
+}
+
+// testProviderArtifacts holds artifacts for CUDA to be other than those for the CPU, to say so, and to train alike: ten losses
+// of both, here on the machine's provider.
+func testProviderArtifacts(t *testing.T, m *onnx.Model) {
 	config := find(t, "cross-entropy", "adam")
 	x, labels := filled("x", 1, 5, 2, 8, 8), onnx.NewTensor(onnx.Int64, 5)
 	copy(labels.Int64s(), []int64{0, 1, 2, 1, 0})
@@ -51,7 +88,7 @@ func TestProviderArtifacts(t *testing.T) {
 	files := map[string]string{}
 	for _, provider := range []string{"", "cuda"} {
 		config.Provider = provider
-		a := artifacts(t, pooled(t), config)
+		a := artifacts(t, m, config)
 		dir := t.TempDir()
 		if err := a.Write(dir); err != nil {
 			t.Fatal(err)
