@@ -15,13 +15,15 @@ func TestWinograd(t *testing.T) {
 		v := in(b, "w", dims...)
 		return b.Mul(v, b.Scalar(v, 1./32))
 	}
-	conv := func(x, w []int64, bias bool, a op.ConvAttrs) func(b *op.Builder) *onnx.Value {
+	bias := func(b *op.Builder, wanted bool, channels int64) *onnx.Value {
+		if !wanted {
+			return nil
+		}
+		return in(b, "c", channels)
+	}
+	conv := func(x, w []int64, c bool, a op.ConvAttrs) func(b *op.Builder) *onnx.Value {
 		return func(b *op.Builder) *onnx.Value {
-			var c *onnx.Value
-			if bias {
-				c = in(b, "c", w[0])
-			}
-			return b.Conv(in(b, "x", x...), weight(b, w), c, a)
+			return b.Conv(in(b, "x", x...), weight(b, w), bias(b, c, w[0]), a)
 		}
 	}
 	same := op.ConvAttrs{Pads: []int64{1, 1, 1, 1}}
@@ -44,13 +46,9 @@ func TestWinograd(t *testing.T) {
 			return b.Conv(in(b, "x", x...), b.Const(onnx.NewTensor(onnx.Float, w...)), nil, same)
 		}},
 	})
-	back := func(x, w []int64, bias bool, a op.ConvAttrs) func(b *op.Builder) *onnx.Value {
+	back := func(x, w []int64, c bool, a op.ConvAttrs) func(b *op.Builder) *onnx.Value {
 		return func(b *op.Builder) *onnx.Value {
-			var c *onnx.Value
-			if bias {
-				c = in(b, "c", w[1])
-			}
-			return b.ConvTranspose(in(b, "x", x...), weight(b, w), c, a)
+			return b.ConvTranspose(in(b, "x", x...), weight(b, w), bias(b, c, w[1]), a)
 		}
 	}
 	w = []int64{128, 130, 3, 3}
